@@ -1,0 +1,64 @@
+# `make` alone says what there is. Every target sets up what it needs; a second call installs nothing.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+NAMES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-all notebooks syntheses diagnosis clean
+
+help:
+	@echo "make lab        set up, and open the course in JupyterLab"
+	@echo "make test       lint, types, unit tests, every notebook executed and compared"
+	@echo "make test-all   what make test leaves out, because it executes notebooks again: double build, student copies, no network"
+	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
+	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
+	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
+	@echo "make clean      remove the virtual environment"
+	@echo "On Linux without a GPU: make lab TORCH_INDEX=<the CPU index address that PyTorch's selector gives>"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/torch.stamp: | $(BIN)/python
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch torchvision)
+	@touch $@
+
+$(VENV)/lab.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@ $(VENV)/lab.stamp
+
+lab: $(VENV)/lab.stamp
+	$(BIN)/python -m jupyterlab notebooks
+
+test: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+test-all: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n 2 -m slow tests
+
+notebooks: $(VENV)/test.stamp
+	$(BIN)/course build $(NAMES)
+
+syntheses: $(VENV)/test.stamp
+	$(BIN)/python data/remake_syntheses.py
+
+diagnosis: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.diagnosis
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,157 @@
+"""From ``notebooks/src/NN_name.py`` to the executed ``notebooks/NN_name.ipynb``: two runs give no diff."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from course_utils._validation import require_choice
+
+ROOT = Path(__file__).resolve().parents[2]
+CELL_TIMEOUT = 600  # seconds
+SOLUTION = re.compile(r"^\s*### BEGIN SOLUTION", re.MULTILINE)
+CHECK = re.compile(r"^(\w+) = check\(\1\)\s*$", re.MULTILINE)
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# One thread and no progress bar: what a notebook records depends on neither the machine's cores nor its speed.
+QUIET_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TQDM_DISABLE": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+def source_files(root: Path = ROOT) -> dict[str, Path]:
+    """Return the sources of the notebooks by name, in the course's order."""
+    return {path.stem: path for path in sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))}
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Return the notebook that a percent script describes, not executed, with stable ids and nbgrader's metadata."""
+    notebook = jupytext.read(path)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code" and (graded := _nbgrader_metadata(cell.source)):
+            cell.metadata["nbgrader"] = graded
+    return notebook
+
+
+def exercise_name(source: str) -> str | None:
+    """Return the name of the function whose solution stands in a cell, if one does."""
+    if not SOLUTION.search(source):
+        return None
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return functions[-1].name if functions else None
+
+
+def build(names: Sequence[str] = (), root: Path = ROOT, out: Path | None = None) -> list[Path]:
+    """Execute the named notebooks (all by default) and write those that changed.
+
+    Parameters
+    ----------
+    names : names of notebooks, such as "07_tv_denoising".
+    root : the checkout.
+    out : folder to write to, by default ``notebooks``.
+
+    Returns
+    -------
+    The files, written or left alone because nothing changed.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    RuntimeError
+        If a cell fails, with the notebook, the cell and the message; nothing is written then.
+    """
+    sources = source_files(root)
+    chosen = [require_choice(name, "notebook", sources) for name in names] or list(sources)
+    written = []
+    for name in chosen:
+        target = (out or root / "notebooks") / f"{name}.ipynb"
+        executed = execute(read_source(sources[name]), root / "notebooks", name)
+        write_if_changed(target, nbformat.writes(executed) + "\n")
+        written.append(target)
+    return written
+
+
+def execute(notebook: NotebookNode, folder: Path, name: str) -> NotebookNode:
+    """Execute ``notebook`` in ``folder`` with one thread, and return it without what changes from run to run."""
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    environment = os.environ | QUIET_ENVIRONMENT
+    try:
+        with client.setup_kernel(env=environment):
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+    except CellExecutionError as error:
+        raise RuntimeError(f"{name}, cell {index + 1}: {error.ename}: {error.evalue}\n\n{cell.source}") from error
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _drop_volatile_outputs(cell)
+    notebook.metadata.pop("widgets", None)
+    return notebook
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Write ``text`` to ``path`` in one step, and only when the file does not hold it already."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as part:
+        part.write(text)
+    os.chmod(part.name, 0o644)
+    os.replace(part.name, path)
+    return True
+
+
+def _nbgrader_metadata(source: str) -> dict[str, object] | None:
+    """Return what nbgrader needs to know of a solution cell or of a check cell."""
+    common = {"schema_version": 3, "task": False}
+    if name := exercise_name(source):
+        return common | {"grade_id": name, "grade": False, "solution": True, "locked": False}
+    if found := CHECK.search(source):
+        return common | {"grade_id": f"check-{found[1]}", "grade": True, "solution": False, "locked": True, "points": 1}
+    return None
+
+
+def _drop_volatile_outputs(cell: NotebookNode) -> None:
+    """Merge neighbouring streams and remove the ids of widget views and the time stamps."""
+    cell.metadata.pop("execution", None)
+    outputs: list[NotebookNode] = []
+    for output in cell.outputs:
+        last = outputs[-1] if outputs else None
+        if output.output_type == "stream" and last and last.output_type == "stream" and last.name == output.name:
+            last.text += output.text
+            continue
+        if "data" in output:
+            output.data.pop(WIDGET_VIEW, None)
+        outputs.append(output)
+    cell.outputs = outputs

@@ -1,0 +1,82 @@
+"""The ``course`` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path(__file__).resolve().parents[2]
+Names = Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The lab course on generative models for images.",
+)
+data = typer.Typer(no_args_is_help=True, help="The data of the course.")
+app.add_typer(data, name="data")
+
+
+@app.command()
+def build(names: Names = None) -> None:
+    """Execute notebooks/src and write the notebooks that changed."""
+    from course_utils.classroom import build as builder
+
+    for path in builder.build(names or ()):
+        typer.echo(path.name)
+
+
+@app.command()
+def student(
+    names: Names = None, out: Annotated[Path, typer.Option(help="folder where the student works")] = Path("lab")
+) -> None:
+    """Make student copies; a file that exists is never overwritten."""
+    from course_utils.classroom.student import hand_out
+
+    for message in hand_out(names or (), out, ROOT):
+        typer.echo(message)
+
+
+@app.command()
+def update(folder: Annotated[Path, typer.Argument(help="folder where the student works")] = Path("lab")) -> None:
+    """Carry a student's answers over into newer releases of the notebooks."""
+    from course_utils.classroom import student as copies
+
+    for message in copies.update(folder):
+        typer.echo(message)
+
+
+@app.command()
+def report(
+    submissions: Annotated[Path, typer.Argument(help="folder of students' notebooks")],
+    out: Annotated[Path, typer.Option(help="folder of report.csv and report.html")] = Path("report"),
+) -> None:
+    """Count who passed, tried and did not attempt each exercise, and which mistakes were made."""
+    from course_utils.classroom.report import write_report
+
+    table, page, skipped = write_report(submissions, out)
+    for path, reason in skipped.items():
+        typer.echo(f"skipped {path}: {reason}", err=True)
+    typer.echo(f"{table}\n{page}")
+
+
+@data.command()
+def fetch(name: Annotated[str, typer.Argument(help="vgg19, the network of the lecture")]) -> None:
+    """Download what the course does not carry; checked by its hash, resumable."""
+    from course_utils._validation import require_choice
+    from course_utils.features import fetch_vgg19
+
+    require_choice(name, "name", ["vgg19"])
+    typer.echo(fetch_vgg19())
+
+
+def main() -> None:
+    """Run the command; a wrong argument is one line, not a traceback."""
+    try:
+        app()
+    except (ValueError, RuntimeError, OSError) as error:
+        typer.echo(f"course: {error}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,185 @@
+"""The class report: the verdicts recorded in a folder of students' notebooks, read without executing anything."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from course_utils.checks import EXERCISES
+from course_utils.checks.engine import CAUSES
+
+LARGEST = 50_000_000  # bytes: no notebook of the course comes near
+STATUSES = ("passed", "wrong", "not attempted")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The verdicts of one notebook: exercise -> (status, cause)."""
+
+    path: Path
+    verdicts: Mapping[str, tuple[str, str]]
+
+
+@dataclass
+class Row:
+    """What a class did with one exercise."""
+
+    exercise: str
+    counts: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+
+
+def read_submissions(folder: Path) -> tuple[list[Submission], dict[Path, str]]:
+    """Return the submissions found below ``folder``, and the files that were skipped with the reason.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` does not exist.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"folder {folder} does not exist")
+    read, skipped = [], {}
+    for path in sorted(folder.rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        try:
+            read.append(Submission(path.relative_to(folder), read_verdicts(path)))
+        except (OSError, ValueError) as error:
+            skipped[path.relative_to(folder)] = str(error)
+    return read, skipped
+
+
+def read_verdicts(path: Path) -> dict[str, tuple[str, str]]:
+    """Return exercise -> (status, cause) as the last run recorded it; an exercise never checked is "not attempted".
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, too large, broken, or not a notebook of the course.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise ValueError("empty file")
+    if size > LARGEST:
+        raise ValueError(f"too large: {size / 1e6:.0f} MB")
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        verdicts = {name: ("not attempted", "") for cell in cells if (name := _checked_exercise(cell))}
+        for cell in cells:
+            verdicts |= _recorded(cell)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ValueError("broken: not JSON") from None
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("broken: not a notebook") from None
+    if not verdicts:
+        raise ValueError("no exercise of the course in it")
+    return verdicts
+
+
+def summarise(submissions: Iterable[Submission]) -> list[Row]:
+    """Return one row per exercise, in the course's order: who passed, tried, did not attempt, and the causes met."""
+    rows: dict[str, Row] = {}
+    for submission in submissions:
+        for exercise, (status, cause) in submission.verdicts.items():
+            row = rows.setdefault(exercise, Row(exercise))
+            row.counts[status] += 1
+            if cause:
+                row.causes[cause] += 1
+    return list(rows.values())
+
+
+def write_report(folder: Path, out: Path) -> tuple[Path, Path, dict[Path, str]]:
+    """Write ``report.csv`` and ``report.html`` into ``out``; return both, and the skipped files with the reason."""
+    submissions, skipped = read_submissions(folder)
+    rows = summarise(submissions)
+    out.mkdir(parents=True, exist_ok=True)
+    table, page = out / "report.csv", out / "report.html"
+    _write(table, _as_csv(rows))
+    _write(page, _as_html(rows, submissions, skipped))
+    return table, page, skipped
+
+
+def _checked_exercise(cell: Mapping[str, Any]) -> str | None:
+    """Return the exercise that a cell checks, by the cell's own text: metadata may be lost on the way."""
+    source = "".join(cell.get("source", ""))
+    return next((name for name in EXERCISES if f"{name} = check({name})" in source), None)
+
+
+def _recorded(cell: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the verdicts in a cell's outputs, as far as they make sense: students' files are not trusted."""
+    found = {}
+    for output in cell.get("outputs", []):
+        record = output.get("metadata", {}).get("course_utils", {})
+        name, status, cause = (record.get(key, "") for key in ("exercise", "status", "cause"))
+        if name in EXERCISES and status in STATUSES:
+            found[name] = (status, cause if cause in CAUSES else "")
+    return found
+
+
+def _as_csv(rows: Iterable[Row]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["exercise", *STATUSES, "causes"])
+    for row in rows:
+        writer.writerow([_harmless(str(value)) for value in (row.exercise, *_counts(row), _causes(row))])
+    return buffer.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _counts(row: Row) -> list[int]:
+    return [row.counts[status] for status in STATUSES]
+
+
+def _causes(row: Row) -> str:
+    return "; ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common())
+
+
+_STYLE = """
+body{font:16px/1.4 system-ui,sans-serif;margin:2em;color:#222;background:#fff}
+table{border-collapse:collapse;margin-bottom:2em}th,td{padding:.3em .8em;border-bottom:1px solid #ccc;text-align:left}
+td.n{text-align:right;font-variant-numeric:tabular-nums}.bar{display:flex;width:16em;height:1em;background:#eee}
+.passed{background:#009e73}.wrong{background:#d55e00}.not{background:#bbb}
+@media (prefers-color-scheme:dark){body{color:#eee;background:#222}th,td{border-color:#555}}
+"""
+
+
+def _as_html(rows: list[Row], submissions: list[Submission], skipped: Mapping[Path, str]) -> str:
+    head = "".join(f"<th scope=col>{title}</th>" for title in ("exercise", *STATUSES, "", "causes met"))
+    body = "".join(_html_row(row) for row in rows)
+    left_out = "".join(f"<li>{html.escape(str(path))}: {html.escape(why)}</li>" for path, why in skipped.items())
+    skipped_part = f"<h2>Skipped files</h2><ul>{left_out}</ul>" if skipped else ""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Class report</title><style>{_STYLE}</style><h1>Class report</h1>"
+        f"<p>{len(submissions)} notebooks read, {len(skipped)} skipped.</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{skipped_part}</html>\n"
+    )
+
+
+def _html_row(row: Row) -> str:
+    counts = _counts(row)
+    parts = zip(("passed", "wrong", "not"), counts, strict=True)
+    bar = "".join(f'<span class="{kind}" style="flex:{count}"></span>' for kind, count in parts if count)
+    numbers = "".join(f'<td class="n">{count}</td>' for count in counts)
+    return (
+        f"<tr><th scope=row>{html.escape(row.exercise)}</th>{numbers}"
+        f'<td><div class="bar" aria-hidden="true">{bar}</div></td><td>{html.escape(_causes(row))}</td></tr>'
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,180 @@
+"""Student copies: solutions out, target pictures in, and no file of a student's ever overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils._validation import require_choice
+
+STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+RELEASE = "course_release"  # notebook metadata: hash of the copy as it was handed out
+
+
+def notebook_files(root: Path) -> dict[str, Path]:
+    """Return the executed notebooks of the course by name, in order."""
+    return {path.stem: path for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+
+
+def student_copy(notebook: NotebookNode) -> NotebookNode:
+    """Return the student's version of an executed notebook.
+
+    Solutions are replaced by a stub and check cells locked with nbgrader's own preprocessors. Of the outputs only
+    figures and their captions stay, so that a student sees what to aim at.
+    """
+    from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChecksums, LockCells
+
+    copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    clear = ClearSolutions(code_stub={"python": STUB}, enforce_metadata=False)
+    for preprocessor in (LockCells(), clear, CheckCellMetadata(), ComputeChecksums()):
+        copy, _ = preprocessor.preprocess(copy, {})
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            cell.outputs = [] if "nbgrader" in cell.metadata else _pictures(cell.outputs)
+    copy.metadata[RELEASE] = hashlib.sha256(nbformat.writes(copy).encode()).hexdigest()[:12]
+    return copy
+
+
+def hand_out(names: Sequence[str], folder: Path, root: Path, today: date | None = None) -> list[str]:
+    """Put student copies into ``folder`` and say what was done, one line a notebook.
+
+    Parameters
+    ----------
+    names : names of notebooks, all when empty.
+    folder : where students work. A file that exists is never touched: a newer release goes beside it, dated.
+    root : the checkout.
+    today : the date in the name of a newer release.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
+    known = notebook_files(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    messages = []
+    for name in [require_choice(name, "notebook", known) for name in names] or list(known):
+        copy = student_copy(nbformat.read(known[name], as_version=4))
+        copies = [path for path in sorted(folder.glob(f"{name}*.ipynb")) if _is_copy_of(path, name)]
+        if any(_release(path) == copy.metadata[RELEASE] for path in copies):
+            messages.append(f"{name}: up to date")
+            continue
+        target = _free_name(folder, name, today or date.today())
+        with target.open("x", encoding="utf-8") as file:  # "x" fails rather than overwrite
+            file.write(nbformat.writes(copy) + "\n")
+        if target.stem == name:
+            messages.append(f"{name}: new")
+        else:
+            messages.append(
+                f"{name}: a newer release is beside yours, {target.name}; `course update` carries your answers over"
+            )
+    return messages
+
+
+def update(folder: Path) -> list[str]:
+    """Carry a student's solutions over, by exercise name, into newer releases, and say what moved.
+
+    Only cells that are still the stub are filled; the student's older file stays as it is.
+
+    Parameters
+    ----------
+    folder : the folder where `course student` put the copies.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` does not exist.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"folder {folder} does not exist")
+    messages = []
+    for older, newer in _pairs(folder):
+        try:
+            source, target = nbformat.read(older, as_version=4), nbformat.read(newer, as_version=4)
+        except Exception as error:  # nbformat raises many kinds: a broken file is said and left alone
+            messages.append(f"{older.name} -> {newer.name}: not readable ({type(error).__name__})")
+            continue
+        moved, left = _carry_over(source, target)
+        if moved:
+            part = newer.with_suffix(".part")
+            part.write_text(nbformat.writes(target) + "\n", encoding="utf-8")
+            part.replace(newer)
+        messages.append(f"{older.name} -> {newer.name}: moved {', '.join(moved) or 'nothing'}")
+        if left:
+            messages.append(f"  left in {older.name}: {', '.join(left)}")
+    return messages or ["nothing to update: no newer release in this folder"]
+
+
+def solutions(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    """Return the solution cells of a notebook by exercise name."""
+    return {name: cell for cell in notebook.cells if (name := _exercise_of(cell))}
+
+
+def _carry_over(source: NotebookNode, target: NotebookNode) -> tuple[list[str], list[str]]:
+    """Fill the stubs of ``target`` from ``source``; return the names that moved and those that did not."""
+    blank = solutions(target)
+    moved, left = [], []
+    for name, cell in solutions(source).items():
+        if _is_stub(cell):
+            continue
+        if name in blank and _is_stub(blank[name]):
+            blank[name].source = cell.source
+            moved.append(name)
+        elif name not in blank or blank[name].source != cell.source:
+            left.append(name)
+    return moved, left
+
+
+def _exercise_of(cell: NotebookNode) -> str | None:
+    """Return the exercise that a cell solves: nbgrader's metadata says so."""
+    graded = cell.metadata.get("nbgrader", {})
+    return graded.get("grade_id") if graded.get("solution") else None
+
+
+def _is_stub(cell: NotebookNode) -> bool:
+    return "".join(STUB.split()) in "".join(cell.source.split())
+
+
+def _pictures(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    return [output for output in outputs if {"image/png", "text/markdown"} & set(output.get("data", {}))]
+
+
+def _release(path: Path) -> str | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["metadata"].get(RELEASE)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+def _is_copy_of(path: Path, name: str) -> bool:
+    return re.fullmatch(rf"{re.escape(name)}(\.\d{{4}}-\d\d-\d\d(-\d+)?)?", path.stem) is not None
+
+
+def _free_name(folder: Path, name: str, today: date) -> Path:
+    candidates = [folder / f"{name}.ipynb", folder / f"{name}.{today}.ipynb"]
+    candidates += [folder / f"{name}.{today}-{number}.ipynb" for number in range(2, 100)]
+    return next(path for path in candidates if not path.exists())
+
+
+def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Return (older, newer) for each notebook that has dated releases beside it: each one into the next."""
+    pairs = []
+    for newer in sorted(folder.glob("*.*-*-*.ipynb")):
+        name = newer.stem.split(".")[0]
+        copies = [path for path in sorted(folder.glob(f"{name}*.ipynb"), key=_age) if _is_copy_of(path, name)]
+        pairs.append((copies[copies.index(newer) - 1], newer) if newer in copies[1:] else (newer, newer))
+    return [(older, newer) for older, newer in pairs if older != newer]
+
+
+def _age(path: Path) -> tuple[str, int]:
+    """Sort key of a release: undated first, then by date, then by number within the day."""
+    found = re.fullmatch(r"[^.]*(?:\.(\d{4}-\d\d-\d\d)(?:-(\d+))?)?", path.stem)
+    return (found[1] or "", int(found[2] or 0)) if found else ("", 0)

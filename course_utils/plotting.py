@@ -1,0 +1,217 @@
+"""Figures of the course: images at fixed ranges, spectra, kernels, curves, and the figures of the lecture's slides."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython.display import Markdown, display
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_utils._validation import require_choice, require_image
+from course_utils.images import to_numpy
+
+# Okabe-Ito palette and line styles: curves are told apart by colour, and by style without colour.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
+SPECTRUM_MAP = "cividis"
+SIGNED_MAP = "RdBu_r"
+
+_COMMON = {
+    "font.family": "DejaVu Sans",
+    "figure.dpi": 72,
+    "axes.grid": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+STYLES: dict[str, dict[str, Any]] = {
+    "screen": {"font.size": 11, "axes.titlesize": 11, "lines.linewidth": 1.8},
+}
+
+
+@dataclass(frozen=True)
+class SlideFigure:
+    """One figure of the lecture as the manifest describes it."""
+
+    name: str
+    slide: str
+    notebook: str
+    caption: str
+    alt: str
+
+
+@cache
+def manifest() -> dict[str, SlideFigure]:
+    """Return the figures of the lecture by name, in the lecture's order, as ``figures.toml`` lists them."""
+    entries = tomllib.loads(Path(__file__).with_name("figures.toml").read_text(encoding="utf-8"))
+    return {name: SlideFigure(name, **entry) for name, entry in entries.items()}
+
+
+def style() -> Any:
+    """Return matplotlib's settings for the current style, named by the environment variable ``COURSE_STYLE``."""
+    return _COMMON | STYLES[require_choice(os.environ.get("COURSE_STYLE", "screen"), "COURSE_STYLE", STYLES)]
+
+
+def new_figure(rows: int = 1, columns: int = 1, width: float = 10.0, height: float = 3.4) -> tuple[Figure, np.ndarray]:
+    """Return a figure in the course's style and its ``(rows, columns)`` array of axes; sizes in inches."""
+    with plt.rc_context(style()):
+        figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    return figure, axes
+
+
+def show_images(
+    images: Sequence[Tensor],
+    titles: Sequence[str] | None = None,
+    columns: int | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    width: float = 10.0,
+    color_map: str = "gray",
+) -> Figure:
+    """Return a figure of images side by side, all shown over the same range of values.
+
+    Parameters
+    ----------
+    images : images ``(H, W)`` or ``(3, H, W)``.
+    titles : one title per image.
+    columns : images per row; by default all in one row.
+    value_range : values shown as black and white (as the two ends of ``color_map``).
+    width : width of the figure in inches.
+    color_map : matplotlib colour map of gray images.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or not one title per image.
+    """
+    if len(images) == 0:
+        raise ValueError("images is empty: give at least one image")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"titles must have one entry per image, got {len(titles)} for {len(images)} images")
+    columns = min(columns or len(images), len(images))
+    rows = -(-len(images) // columns)
+    ratio = max(u.shape[-2] / u.shape[-1] for u in images)
+    figure, axes = new_figure(rows, columns, width, rows * (width / columns * ratio + (0.3 if titles else 0.05)))
+    for index, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if index < len(images):
+            draw_image(axis, images[index], value_range, color_map)
+            if titles is not None:
+                axis.set_title(titles[index], fontsize=style()["axes.titlesize"])
+    return figure
+
+
+def draw_image(axis: Axes, u: Tensor, value_range: tuple[float, float] = (0.0, 1.0), color_map: str = "gray") -> None:
+    """Draw one image into ``axis``; values outside ``value_range`` are saturated in the picture only."""
+    low, high = value_range
+    pixels = to_numpy(require_image(u, "u").detach())
+    if pixels.ndim == 3:
+        pixels = np.clip((pixels - low) / (high - low), 0.0, 1.0)  # matplotlib ignores the range of a colour image
+    axis.imshow(pixels, cmap=color_map, vmin=low, vmax=high)
+    axis.set_axis_off()
+
+
+def show_spectrum(
+    transfers: Sequence[Tensor], titles: Sequence[str] | None = None, decades: float = 6.0, width: float = 10.0
+) -> Figure:
+    """Return a figure of log10|û|, zero frequency in the middle, each over ``decades`` below its own maximum.
+
+    Parameters
+    ----------
+    transfers : full spectra or transfer functions ``(H, W)``, real or complex, zero frequency first (as from ``fft2``).
+    titles : one title per spectrum.
+    decades : range shown, in powers of ten.
+    width : width of the figure in inches.
+    """
+    figure, axes = new_figure(1, len(transfers), width, width / len(transfers) * 0.92)
+    for index, (axis, spectrum) in enumerate(zip(axes.flat, transfers, strict=True)):
+        modulus = torch.fft.fftshift(spectrum.detach().abs()).double().cpu()
+        top = torch.log10(modulus.max()).item()
+        shown = torch.log10(modulus.clamp(min=10 ** (top - decades)))
+        drawn = axis.imshow(shown.numpy(), cmap=SPECTRUM_MAP, vmin=top - decades, vmax=top)
+        axis.set_axis_off()
+        if titles is not None:
+            axis.set_title(titles[index], fontsize=style()["axes.titlesize"])
+        figure.colorbar(drawn, ax=axis, shrink=0.8, label="log10 of the modulus")
+    return figure
+
+
+def show_kernel(
+    kernels: Sequence[Float[Tensor, "_ _"]], titles: Sequence[str] | None = None, width: float = 10.0
+) -> Figure:
+    """Return a figure of blur kernels, each from 0 (black) to its own maximum (white)."""
+    figure, axes = new_figure(1, len(kernels), width, width / len(kernels) + 0.3)
+    for index, (axis, kernel) in enumerate(zip(axes.flat, kernels, strict=True)):
+        axis.imshow(to_numpy(kernel), cmap="gray", vmin=0.0, vmax=float(kernel.max()))
+        axis.set_axis_off()
+        if titles is not None:
+            axis.set_title(titles[index], fontsize=style()["axes.titlesize"])
+    return figure
+
+
+def plot_curves(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x_label: str,
+    y_label: str,
+    x_scale: str = "linear",
+    y_scale: str = "linear",
+    axis: Axes | None = None,
+    width: float = 7.0,
+) -> Figure:
+    """Return a figure of labelled curves, told apart by colour and by line style.
+
+    Parameters
+    ----------
+    curves : label -> (abscissas, ordinates). A single point is drawn as a marker.
+    x_label, y_label : what the axes show, with units.
+    x_scale, y_scale : "linear" or "log".
+    axis : axes to draw into; by default a new figure of ``width`` inches.
+    """
+    if axis is None:
+        axis = new_figure(1, 1, width, 0.5 * width)[1][0, 0]
+    with plt.rc_context(style()):
+        for index, (label, (x, y)) in enumerate(curves.items()):
+            colour, line = PALETTE[index % len(PALETTE)], LINE_STYLES[index % len(LINE_STYLES)]
+            marker = "o" if len(x) == 1 else None
+            axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
+        axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
+        axis.grid(alpha=0.3)
+        if len(curves) > 1:
+            axis.legend(frameon=False)
+    figure = axis.figure
+    assert isinstance(figure, Figure)
+    return figure
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display ``figure`` once, with ``alt`` as its alternative text, and close it."""
+    display(figure, metadata={"image/png": {"alt": alt}})
+    plt.close(figure)
+
+
+def slide_figure(figure: Figure, name: str) -> None:
+    """Display a figure of the lecture with its caption, under the name that the manifest gives it.
+
+    Parameters
+    ----------
+    figure : the figure.
+    name : its name in ``figures.toml``, which holds its slide title, notebook, caption and alternative text.
+
+    Raises
+    ------
+    ValueError
+        If the manifest has no figure of that name.
+    """
+    entry = manifest()[require_choice(name, "name", manifest())]
+    show(figure, entry.alt)
+    display(Markdown(f"*Figure `{name}`. {entry.caption}*"))

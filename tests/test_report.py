@@ -1,0 +1,105 @@
+"""The class report, on a hundred generated submissions and on files that are none."""
+
+import csv
+import json
+from collections import Counter
+
+import pytest
+
+from course_utils.checks import EXERCISES
+from course_utils.classroom import report
+from course_utils.classroom.report import read_verdicts, write_report
+
+FIRST, SECOND = sorted(EXERCISES)[:2]
+
+
+def check_cell(name, status=None, cause=""):
+    record = {"exercise": name, "status": status, "cause": cause, "message": "…", "details": {}}
+    output = {"output_type": "display_data", "data": {"text/plain": "…"}, "metadata": {"course_utils": record}}
+    return {
+        "cell_type": "code",
+        "source": [f"{name} = check({name})"],
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [output] if status else [],
+    }
+
+
+def write(path, *cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def table(path):
+    return {row["exercise"]: row for row in csv.DictReader(path.open())}
+
+
+def test_a_hundred_submissions_are_counted(tmp_path):
+    kinds = [("passed", ""), ("wrong", "sign"), ("wrong", "axis"), ("not attempted", ""), (None, "")]
+    for number in range(100):
+        status, cause = kinds[number % 5] if number else ("wrong", "sign")
+        write(
+            tmp_path / "in" / f"student{number:03}" / "lab.ipynb", check_cell(FIRST, status, cause), check_cell(SECOND)
+        )
+    path, page, skipped = write_report(tmp_path / "in", tmp_path / "out")
+    row = table(path)[FIRST]
+    assert (row["passed"], row["wrong"], row["not attempted"]) == ("19", "41", "40")
+    assert row["causes"] == "wrong sign: 21; axes exchanged: 20"
+    assert table(path)[SECOND]["not attempted"] == "100"
+    assert not skipped
+    text = page.read_text()
+    assert "100 notebooks read" in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_odd_files_are_listed_and_skipped(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    write(folder / "good.ipynb", check_cell(FIRST, "passed"))
+    write(folder / "foreign.ipynb", {"cell_type": "markdown", "source": "# Another course", "metadata": {}})
+    write(folder / ".ipynb_checkpoints" / "good.ipynb", check_cell(FIRST, "passed"))
+    (folder / "empty.ipynb").touch()
+    (folder / "cut.ipynb").write_text('{"cells": [')
+    (folder / "list.ipynb").write_text("[1, 2]")
+    (folder / "odd.ipynb").write_text('{"cells": 3}')
+    (folder / "latin.ipynb").write_bytes(b"\xff\xfe\x00")
+    (folder / "huge.ipynb").write_text(" " * 2000)
+    monkeypatch.setattr(report, "LARGEST", 1500)
+    path, page, skipped = write_report(folder, tmp_path / "out")
+    reasons = {file.name: why for file, why in skipped.items()}
+    assert set(reasons) == {
+        "foreign.ipynb",
+        "empty.ipynb",
+        "cut.ipynb",
+        "list.ipynb",
+        "odd.ipynb",
+        "latin.ipynb",
+        "huge.ipynb",
+    }
+    assert "too large" in reasons["huge.ipynb"]
+    assert "empty" in reasons["empty.ipynb"]
+    assert table(path)[FIRST]["passed"] == "1"
+    assert "foreign.ipynb" in page.read_text()
+
+
+def test_the_last_run_counts_and_invented_records_do_not(tmp_path):
+    cell = check_cell(FIRST, "wrong", "sign")
+    cell["outputs"] += check_cell(FIRST, "passed")["outputs"]
+    cell["outputs"] += check_cell("=cmd()", "passed")["outputs"] + check_cell(SECOND, "excellent")["outputs"]
+    write(tmp_path / "a.ipynb", cell)
+    assert read_verdicts(tmp_path / "a.ipynb") == {FIRST: ("passed", "")}
+
+
+@pytest.mark.parametrize("start", "=+-@")
+def test_no_cell_of_the_table_is_a_formula(start):
+    row = report.Row(f"{start}HYPERLINK()", Counter(passed=1))
+    lines = list(csv.reader(report._as_csv([row]).splitlines()))
+    assert lines[1][0] == f"'{start}HYPERLINK()"
+
+
+def test_html_is_escaped():
+    assert "<b>" not in report._as_html([report.Row("<b>x</b>")], [], {})
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="folder"):
+        write_report(tmp_path / "nowhere", tmp_path)

@@ -1,0 +1,144 @@
+"""Student copies: no solution left in them, nothing of a student's ever lost."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_utils.classroom.build import exercise_name
+from course_utils.classroom.student import hand_out, notebook_files, solutions, student_copy, update
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = sorted(notebook_files(ROOT))
+SOLUTION = "def blur(u, k):\n    ### BEGIN SOLUTION\n    secret = u * k\n    return secret\n    ### END SOLUTION"
+DAY = date(2026, 1, 13)
+
+
+def region(source):
+    return re.search(r"### BEGIN SOLUTION\n(.*)### END SOLUTION", source, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_solution_is_left_anywhere(name):
+    original = nbformat.read(notebook_files(ROOT)[name], as_version=4)
+    copy = student_copy(original)
+    text = json.dumps(copy, ensure_ascii=False)
+    assert "BEGIN SOLUTION" not in text
+    cells = [cell for cell in original.cells if exercise_name(cell.source)]
+    assert len(cells) == text.count("raise NotImplementedError()") > 0
+    elsewhere = "\n".join(cell.source for cell in original.cells if cell not in cells)
+    for cell in cells:
+        for line in region(cell.source).splitlines():
+            code = line.split("  #")[0].strip()
+            if len(code) > 24 and not code.startswith("#") and code not in elsewhere:
+                assert json.dumps(code, ensure_ascii=False)[1:-1] not in text, code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_target_pictures_stay_and_nothing_else(name):
+    original = nbformat.read(notebook_files(ROOT)[name], as_version=4)
+    copy = student_copy(original)
+
+    def pictures(book):
+        return sum("image/png" in o.get("data", {}) for c in book.cells if c.cell_type == "code" for o in c.outputs)
+
+    assert pictures(copy) == pictures(original) > 0
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count is None
+            assert not any(o.output_type == "stream" or "course_utils" in o.metadata for o in cell.outputs)
+    nbformat.validate(copy)
+
+
+@pytest.fixture
+def course(tmp_path):
+    """Return a course of one notebook with one exercise, that tests may release again."""
+    (tmp_path / "notebooks").mkdir()
+
+    def release(*cells):
+        book = new_notebook(cells=list(cells), metadata={"kernelspec": {"language": "python", "name": "python3"}})
+        nbformat.write(book, tmp_path / "notebooks" / "04_deblurring.ipynb")
+        return tmp_path
+
+    release(new_markdown_cell("# Deblurring"), solution_cell("blur", SOLUTION))
+    return release
+
+
+def solution_cell(name, source):
+    metadata = {"schema_version": 3, "task": False, "grade_id": name, "grade": False, "solution": True, "locked": False}
+    return new_code_cell(
+        source, metadata={"nbgrader": metadata}, execution_count=1, outputs=[new_output("stream", text="42")]
+    )
+
+
+def write_answer(path, answer, name="blur"):
+    book = nbformat.read(path, as_version=4)
+    solutions(book)[name].source = answer
+    nbformat.write(book, path)
+
+
+ANSWER = "def blur(u, k):\n    return my_own_idea(u, k)"
+
+
+def test_an_existing_file_is_never_overwritten(course, tmp_path):
+    root, lab = course(solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    assert hand_out([], lab, root) == ["04_deblurring: new"]
+    write_answer(lab / "04_deblurring.ipynb", ANSWER)
+    before = (lab / "04_deblurring.ipynb").read_bytes()
+    assert hand_out([], lab, root) == ["04_deblurring: up to date"]
+    course(new_markdown_cell("A new remark"), solution_cell("blur", SOLUTION))
+    assert "04_deblurring.2026-01-13.ipynb" in hand_out([], lab, root, DAY)[0]
+    assert hand_out([], lab, root, DAY) == ["04_deblurring: up to date"]
+    course(new_markdown_cell("A second remark"), solution_cell("blur", SOLUTION))
+    assert "04_deblurring.2026-01-13-2.ipynb" in hand_out([], lab, root, DAY)[0]
+    assert (lab / "04_deblurring.ipynb").read_bytes() == before
+    assert len(list(lab.iterdir())) == 3
+
+
+def test_a_broken_file_of_the_student_is_left_alone(course, tmp_path):
+    root, lab = course(solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    lab.mkdir()
+    (lab / "04_deblurring.ipynb").write_text("half a notebo")
+    assert "2026-01-13" in hand_out([], lab, root, DAY)[0]
+    assert (lab / "04_deblurring.ipynb").read_text() == "half a notebo"
+    assert "not readable" in update(lab)[0]
+
+
+def test_update_carries_answers_over_by_exercise_name(course, tmp_path):
+    root, lab = (
+        course(solution_cell("blur", SOLUTION), solution_cell("old", SOLUTION.replace("blur", "old"))),
+        tmp_path / "lab",
+    )
+    hand_out([], lab, root)
+    write_answer(lab / "04_deblurring.ipynb", ANSWER)
+    write_answer(lab / "04_deblurring.ipynb", "def old():\n    return 1", "old")
+    before = (lab / "04_deblurring.ipynb").read_bytes()
+    course(solution_cell("ridge", SOLUTION.replace("blur", "ridge")), solution_cell("blur", SOLUTION))
+    hand_out([], lab, root, DAY)
+    messages = update(lab)
+    newer = nbformat.read(lab / "04_deblurring.2026-01-13.ipynb", as_version=4)
+    assert solutions(newer)["blur"].source == ANSWER
+    assert "NotImplementedError" in solutions(newer)["ridge"].source
+    assert messages == [
+        "04_deblurring.ipynb -> 04_deblurring.2026-01-13.ipynb: moved blur",
+        "  left in 04_deblurring.ipynb: old",
+    ]
+    assert (lab / "04_deblurring.ipynb").read_bytes() == before
+    write_answer(lab / "04_deblurring.2026-01-13.ipynb", ANSWER + "  # better")
+    assert "moved nothing" in update(lab)[0]
+    assert "# better" in solutions(nbformat.read(lab / "04_deblurring.2026-01-13.ipynb", as_version=4))["blur"].source
+
+
+def test_update_says_when_there_is_nothing_to_do(tmp_path):
+    assert "nothing to update" in update(tmp_path)[0]
+    with pytest.raises(ValueError, match="folder"):
+        update(tmp_path / "nowhere")
+
+
+def test_an_unknown_notebook_is_refused_with_a_suggestion(tmp_path):
+    with pytest.raises(ValueError, match="did you mean '07_tv_denoising'"):
+        hand_out(["07_tv_denoisng"], tmp_path, ROOT)
