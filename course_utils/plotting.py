@@ -17,26 +17,46 @@ from IPython.display import Markdown, display
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_image
 from course_utils.images import to_numpy
 
-# Okabe-Ito palette and line styles: curves are told apart by colour, and by style without colour.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
 SPECTRUM_MAP = "cividis"
 SIGNED_MAP = "RdBu_r"
 
+# A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there.
+SMALLEST_FONT = 1.6  # points per inch of the figure's width
+TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
+
 _COMMON = {
     "font.family": "DejaVu Sans",
+    "font.size": 16,
+    "axes.titlesize": 16,
     "figure.dpi": 72,
-    "axes.grid": False,
+    "lines.linewidth": 2.2,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "svg.hashsalt": "course",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+_LIGHT_ON_DARK = {
+    "figure.facecolor": "#1c1c1c",
+    "savefig.facecolor": "#1c1c1c",
+    "axes.facecolor": "#1c1c1c",
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color"), "#f0f0f0"
+    ),
 }
 STYLES: dict[str, dict[str, Any]] = {
-    "screen": {"font.size": 11, "axes.titlesize": 11, "lines.linewidth": 1.8},
+    "slides": {},
+    "print": {"lines.linewidth": 1.6, "pdf.fonttype": 42},
+    "dark": _LIGHT_ON_DARK,
 }
 
 
@@ -60,7 +80,7 @@ def manifest() -> dict[str, SlideFigure]:
 
 def style() -> Any:
     """Return matplotlib's settings for the current style, named by the environment variable ``COURSE_STYLE``."""
-    return _COMMON | STYLES[require_choice(os.environ.get("COURSE_STYLE", "screen"), "COURSE_STYLE", STYLES)]
+    return _COMMON | STYLES[require_choice(os.environ.get("COURSE_STYLE", "slides"), "COURSE_STYLE", STYLES)]
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 10.0, height: float = 3.4) -> tuple[Figure, np.ndarray]:
@@ -124,7 +144,7 @@ def draw_image(axis: Axes, u: Tensor, value_range: tuple[float, float] = (0.0, 1
 def show_spectrum(
     transfers: Sequence[Tensor], titles: Sequence[str] | None = None, decades: float = 6.0, width: float = 10.0
 ) -> Figure:
-    """Return a figure of log10|û|, zero frequency in the middle, each over ``decades`` below its own maximum.
+    """Return a figure of log10|û|, zero frequency in the middle, all over the same ``decades`` below the maximum.
 
     Parameters
     ----------
@@ -133,16 +153,17 @@ def show_spectrum(
     decades : range shown, in powers of ten.
     width : width of the figure in inches.
     """
-    figure, axes = new_figure(1, len(transfers), width, width / len(transfers) * 0.92)
-    for index, (axis, spectrum) in enumerate(zip(axes.flat, transfers, strict=True)):
-        modulus = torch.fft.fftshift(spectrum.detach().abs()).double().cpu()
-        top = torch.log10(modulus.max()).item()
-        shown = torch.log10(modulus.clamp(min=10 ** (top - decades)))
-        drawn = axis.imshow(shown.numpy(), cmap=SPECTRUM_MAP, vmin=top - decades, vmax=top)
-        axis.set_axis_off()
-        if titles is not None:
-            axis.set_title(titles[index], fontsize=style()["axes.titlesize"])
-        figure.colorbar(drawn, ax=axis, shrink=0.8, label="log10 of the modulus")
+    moduli = [torch.fft.fftshift(spectrum.detach().abs()).double().cpu() for spectrum in transfers]
+    top = max(torch.log10(modulus.max()).item() for modulus in moduli)
+    with plt.rc_context(style()):
+        figure, axes = new_figure(1, len(transfers), width, width / (len(transfers) + 0.6) + 0.3)
+        for index, (axis, modulus) in enumerate(zip(axes.flat, moduli, strict=True)):
+            shown = torch.log10(modulus.clamp(min=10 ** (top - decades)))
+            drawn = axis.imshow(shown.numpy(), cmap=SPECTRUM_MAP, vmin=top - decades, vmax=top)
+            axis.set_axis_off()
+            if titles is not None:
+                axis.set_title(titles[index])
+        figure.colorbar(drawn, ax=axes, shrink=0.85, label="log10 of the modulus")
     return figure
 
 
@@ -210,8 +231,25 @@ def slide_figure(figure: Figure, name: str) -> None:
     Raises
     ------
     ValueError
-        If the manifest has no figure of that name.
+        If the manifest has no figure of that name, or if the figure cannot be read on a slide: too tall, or a text
+        under 8 points when a 4:3 slide shows it at full width.
     """
     entry = manifest()[require_choice(name, "name", manifest())]
+    _require_legible(figure, name)
     show(figure, entry.alt)
     display(Markdown(f"*Figure `{name}`. {entry.caption}*"))
+
+
+def _require_legible(figure: Figure, name: str) -> None:
+    """Raise unless a beamer slide can show ``figure`` at full width with every text at 8 points or more."""
+    width, height = figure.get_size_inches()
+    if height > TALLEST_SLIDE * width:
+        raise ValueError(
+            f"{name} is {width:g} x {height:.3g} inches: a slide has room for {TALLEST_SLIDE * width:.3g} in height"
+        )
+    for text in figure.findobj(Text):
+        if text.get_text().strip() and text.get_visible() and text.get_fontsize() < SMALLEST_FONT * width:
+            size, least = text.get_fontsize(), SMALLEST_FONT * width
+            raise ValueError(
+                f"{name}: {text.get_text()!r} is set in {size:g} points, a slide needs {least:g} at this width"
+            )

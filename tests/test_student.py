@@ -15,6 +15,7 @@ from course_utils.classroom.student import hand_out, notebook_files, solutions, 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(notebook_files(ROOT))
 SOLUTION = "def blur(u, k):\n    ### BEGIN SOLUTION\n    secret = u * k\n    return secret\n    ### END SOLUTION"
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 DAY = date(2026, 1, 13)
 
 
@@ -60,7 +61,7 @@ def course(tmp_path):
     (tmp_path / "notebooks").mkdir()
 
     def release(*cells):
-        book = new_notebook(cells=list(cells), metadata={"kernelspec": {"language": "python", "name": "python3"}})
+        book = new_notebook(cells=list(cells), metadata=METADATA)
         nbformat.write(book, tmp_path / "notebooks" / "04_deblurring.ipynb")
         return tmp_path
 

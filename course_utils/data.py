@@ -1,0 +1,335 @@
+"""The course's data: a registry of files with their SHA-256, source and licence, and one loader for each kind.
+
+Everything is read from the folder ``data/``; nothing is ever downloaded. ``data/README.md`` says where each item comes
+from, and ``data/rebuild.py`` makes the files again from the packages that ship them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from course_utils._validation import require_choice
+
+__all__ = [
+    "REGISTRY",
+    "Entry",
+    "data_folder",
+    "fetch",
+    "load_digits",
+    "load_faces",
+    "load_kernel",
+    "load_texture",
+    "make_entry",
+    "names_of_kind",
+    "read_picture",
+    "register",
+]
+
+_PACKAGE = Path(__file__).resolve().parent
+_LARGEST = {"1": 1, "L": 255, "RGB": 255, "I;16": 65535}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One item of the course's data.
+
+    Attributes
+    ----------
+    name : str
+        The name that the loaders take, such as ``"cameraman"``.
+    file : str
+        Path of its file inside the data folder, with forward slashes.
+    sha256 : str
+        SHA-256 of that file, in hexadecimal.
+    source : str
+        Package, version and path inside it, or the script that made the file.
+    licence : str
+        Licence of the item, and not of the package that ships it.
+    credit : str
+        Whom to name when you show it.
+    kind : str
+        ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"weights"`` or ``"synthesis"``.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    source: str
+    licence: str
+    credit: str
+    kind: str
+
+
+def data_folder() -> Path:
+    """Return the folder of the course's data.
+
+    The environment variable ``COURSE_DATA`` comes first, then ``data/`` of the checkout, then the copy that an
+    installed package carries.
+
+    Returns
+    -------
+    Path
+        A folder that holds ``registry.json``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If none of these holds ``registry.json``.
+    """
+    chosen = os.environ.get("COURSE_DATA")
+    candidates = [Path(chosen)] if chosen else [_PACKAGE.parent / "data", _PACKAGE / "_data"]
+    for folder in candidates:
+        if (folder / "registry.json").is_file():
+            return folder
+    looked = " or ".join(str(folder) for folder in candidates)
+    raise FileNotFoundError(
+        f"the course's data are not in {looked}: registry.json is missing. "
+        "Set the environment variable COURSE_DATA to the course's data folder, or unset it to use the package's own"
+    )
+
+
+@lru_cache(maxsize=8)
+def _read_registry(path: Path, modified: int) -> dict[str, Entry]:
+    """Read a registry file; ``modified`` is its date, so that a rewritten registry is read again."""
+    names = {field.name for field in fields(Entry)}
+    records = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(records, list) or any(set(record) != names for record in records):
+        raise ValueError(f"{path} must be a list of records with the fields {', '.join(sorted(names))}")
+    return {record["name"]: Entry(**record) for record in records}
+
+
+class _Registry(Mapping[str, Entry]):
+    """Read-only view of ``registry.json`` in the current data folder, read when it is first used."""
+
+    def _entries(self) -> dict[str, Entry]:
+        path = data_folder() / "registry.json"
+        return _read_registry(path, path.stat().st_mtime_ns)
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __repr__(self) -> str:
+        return f"REGISTRY of {len(self)} items: {', '.join(self)}"
+
+
+REGISTRY: Mapping[str, Entry] = _Registry()
+"""All items of the course's data, by name; see :class:`Entry`."""
+
+
+def names_of_kind(*kinds: str) -> list[str]:
+    """Return the names of all items of these kinds, sorted, such as ``names_of_kind("texture")``."""
+    return sorted(entry.name for entry in REGISTRY.values() if entry.kind in kinds)
+
+
+def fetch(name: str) -> Path:
+    """Return the path of an item's file once its SHA-256 has been verified; nothing is downloaded.
+
+    Parameters
+    ----------
+    name : str
+        A name in :data:`REGISTRY`.
+
+    Returns
+    -------
+    Path
+        The file, verified once per process as long as it does not change.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the file is not the registered one.
+    FileNotFoundError
+        If the file is missing.
+    """
+    entry = REGISTRY[require_choice(name, "name", list(REGISTRY))]
+    path = data_folder() / entry.file
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}, the file of {name!r}, is missing. {_how_to_repair(entry)}")
+    status = path.stat()
+    if _verified_digest(path, status.st_mtime_ns, status.st_size) != entry.sha256:
+        raise ValueError(f"{path}, the file of {name!r}, was altered: wrong SHA-256. {_how_to_repair(entry)}")
+    return path
+
+
+@lru_cache(maxsize=1024)
+def _verified_digest(path: Path, modified: int, size: int) -> str:
+    """Return the SHA-256 of a file, computed once for each date and size."""
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _how_to_repair(entry: Entry) -> str:
+    """Return the sentence that names the command which brings a file back."""
+    folder = data_folder()
+    if (folder.parent / ".git").exists():
+        return f"Repair it in {folder.parent} with: git checkout -- {folder.name}/{entry.file}"
+    if folder == _PACKAGE / "_data":
+        return "Repair it from the course's own folder with: pip install --force-reinstall --no-deps ."
+    if (folder / "rebuild.py").is_file() and entry.kind not in ("weights", "synthesis"):
+        return f"Repair it with: python {folder / 'rebuild.py'} {entry.name}"
+    return f"COURSE_DATA is {folder}: copy {entry.file} there again from the course, or unset COURSE_DATA"
+
+
+def read_picture(path: Path) -> Float[Tensor, "*channels H W"]:
+    """Read a picture file as an image, float64 with values in [0, 1].
+
+    Gray pictures have shape ``(H, W)``, all others ``(3, H, W)``. A camera's orientation mark is applied, and a
+    transparent picture is laid on white.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG, JPEG or other picture that Pillow reads, of 8 bits a channel, or gray of 16 bits.
+
+    Returns
+    -------
+    Tensor
+        The image, ``(H, W)`` or ``(3, H, W)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no picture, or of a type that is not read.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = _without_palette(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} is not a picture that can be read: save it as PNG or JPEG") from error
+    if pixels.mode not in _LARGEST:
+        raise ValueError(f"{path} has pixels of type {pixels.mode}: save it as PNG with 8 bits a channel")
+    values = torch.from_numpy(np.array(pixels, dtype=np.float64)) / _LARGEST[pixels.mode]
+    return values if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
+
+
+def _without_palette(picture: Image.Image) -> Image.Image:
+    """Return a picture in mode ``1``, ``L``, ``I;16`` or ``RGB`` wherever that loses nothing but transparency."""
+    if picture.mode in ("P", "PA", "CMYK", "YCbCr", "RGBX"):
+        picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
+    if picture.mode in ("LA", "RGBA"):
+        white = Image.new(picture.mode, picture.size, "white")
+        picture = Image.alpha_composite(white.convert("RGBA"), picture.convert("RGBA")).convert(picture.mode[:-1])
+    return picture.copy()
+
+
+def load_texture(name: str) -> Float[Tensor, "*channels H W"]:
+    """Load an exemplar texture, float64 with values in [0, 1].
+
+    Parameters
+    ----------
+    name : str
+        A texture's name; ``names_of_kind("texture")`` lists them.
+
+    Returns
+    -------
+    Tensor
+        ``(H, W)`` for the gray ones, ``(3, H, W)`` for the others.
+
+    Raises
+    ------
+    ValueError
+        If the name is no texture's.
+    """
+    return read_picture(fetch(require_choice(name, "texture", names_of_kind("texture"))))
+
+
+def load_faces() -> tuple[Float[Tensor, "faces height width"], Int[Tensor, " faces"]]:
+    """Load the 400 ORL faces (AT&T Laboratories Cambridge): 40 people, 10 portraits each.
+
+    Returns
+    -------
+    faces : Tensor
+        ``(400, 112, 92)``, float64, values in [0, 1], ten portraits of a person after ten of another.
+    people : Tensor
+        ``(400,)``, int64: who is on each portrait, 0 to 39.
+    """
+    with np.load(fetch("orl_faces"), allow_pickle=False) as arrays:
+        faces, people = arrays["faces"], arrays["people"]
+    return torch.from_numpy(faces).double() / 255, torch.from_numpy(people.astype(np.int64))
+
+
+def load_kernel(name: str) -> Float[Tensor, "h w"]:
+    """Load a blur kernel: nonnegative, float64, of sum exactly 1, centred on pixel ``(h // 2, w // 2)``.
+
+    Parameters
+    ----------
+    name : str
+        ``"gaussian"``, ``"disk"`` (out of focus), ``"motion_1"`` or ``"motion_2"`` (camera shake: neither square nor
+        symmetric; the second has an even height).
+
+    Returns
+    -------
+    Tensor
+        The kernel, ``(h, w)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is no kernel's.
+    """
+    path = fetch(require_choice(name, "kernel", names_of_kind("kernel")))
+    return torch.from_numpy(np.load(path, allow_pickle=False))
+
+
+def load_digits() -> tuple[Float[Tensor, "digits height width"], Int[Tensor, " digits"]]:
+    """Load 5,000 handwritten digits of MNIST, 500 of each.
+
+    Returns
+    -------
+    digits : Tensor
+        ``(5000, 28, 28)``, float64, values in [0, 1], bright strokes on black.
+    labels : Tensor
+        ``(5000,)``, int64: which digit it is, 0 to 9.
+    """
+    text = gzip.decompress(fetch("mnist_digits").read_bytes()).decode("ascii")
+    rows = torch.from_numpy(np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.uint8))
+    return rows[:, :-1].reshape(-1, 28, 28).double() / 255, rows[:, -1].long()
+
+
+def make_entry(name: str, file: str, *, kind: str, source: str, licence: str, credit: str) -> Entry:
+    """Return the registry's entry of a file of the data folder, with the SHA-256 that it has now."""
+    return Entry(name, file, _digest(data_folder() / file), source, licence, credit, kind)
+
+
+def register(entries: Iterable[Entry], dropped: Iterable[str] = ()) -> None:
+    """Write entries into ``registry.json``; all others stay, but for those of names in ``dropped``.
+
+    The file is sorted by name and replaced at once, so that no half-written registry is ever seen.
+    """
+    gone = set(dropped)
+    merged = {name: entry for name, entry in REGISTRY.items() if name not in gone}
+    merged.update((entry.name, entry) for entry in entries)
+    records = [asdict(merged[name]) for name in sorted(merged)]
+    text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+    target = data_folder() / "registry.json"
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as stream:
+        stream.write(text)
+    os.chmod(stream.name, 0o644)
+    os.replace(stream.name, target)

