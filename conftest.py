@@ -7,7 +7,9 @@ os.environ.update(dict.fromkeys(THREADS, "1"), TQDM_DISABLE="1", PYDEVD_DISABLE_
 
 from jaxtyping import config, install_import_hook  # noqa: E402
 
-install_import_hook("course_utils", "beartype.beartype")
+import tests.typecheck  # noqa: E402, F401 - the hook looks it up by name
+
+install_import_hook("course_utils", "tests.typecheck.checked")
 
 import matplotlib as mpl  # noqa: E402
 

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.classroom.build import exercise_name
-from course_utils.classroom.student import hand_out, notebook_files, solutions, student_copy, update
+from course_utils.classroom.student import Repository, hand_out, notebook_files, solutions, student_copy, update
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(notebook_files(ROOT))
@@ -143,3 +143,34 @@ def test_update_says_when_there_is_nothing_to_do(tmp_path):
 def test_an_unknown_notebook_is_refused_with_a_suggestion(tmp_path):
     with pytest.raises(ValueError, match="did you mean '07_tv_denoising'"):
         hand_out(["07_tv_denoisng"], tmp_path, ROOT)
+
+
+def test_badges_open_the_copy_in_the_instructors_repository(course, tmp_path):
+    root, lab = course(solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    repository = Repository.parse("https://github.com/someone/my-course/tree/spring/labs/week1", "--colab")
+    hand_out([], lab, root, DAY, repository, repository)
+    badges, install, *_ = nbformat.read(lab / "04_deblurring.ipynb", as_version=4).cells
+    assert (
+        "colab.research.google.com/github/someone/my-course/blob/spring/labs/week1/04_deblurring.ipynb" in badges.source
+    )
+    assert (
+        "mybinder.org/v2/gh/someone/my-course/spring?urlpath=lab%2Ftree%2Flabs%2Fweek1%2F04_deblurring.ipynb"
+        in badges.source
+    )
+    assert "git+https://github.com/someone/my-course@spring" in install.source
+    assert "find_spec" in install.source
+
+
+def test_a_short_address_means_main_and_lab():
+    assert Repository.parse("https://github.com/a/b.git", "--colab") == Repository("a", "b", "main", "lab")
+
+
+@pytest.mark.parametrize("address", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a", "x"])
+def test_another_address_is_refused(address):
+    with pytest.raises(ValueError, match="--binder must have the form"):
+        Repository.parse(address, "--binder")
+
+
+def test_no_badge_without_a_repository(course, tmp_path):
+    copy = student_copy(nbformat.read(course(solution_cell("blur", SOLUTION)) / "notebooks/04_deblurring.ipynb", 4))
+    assert "colab" not in json.dumps(copy)

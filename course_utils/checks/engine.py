@@ -64,6 +64,7 @@ CAUSES = {
     "sign": "wrong sign",
     "signature": "wrong parameters",
     "square-root": "square or square root forgotten",
+    "start": "wrong first iterate",
     "step-size": "wrong step",
     "too-slow": "too slow, or endless",
     "transpose": "transpose forgotten",
@@ -551,7 +552,7 @@ def _changed(before: Any, after: Any) -> bool:
         return len(before) != len(after) or any(_changed(a, b) for a, b in zip(before, after, strict=True))
     if isinstance(before, dict):
         return before.keys() != after.keys() or any(_changed(before[key], after[key]) for key in before)
-    return False
+    return isinstance(before, (bool, int, float, str)) and before != after
 
 
 def _students_line(function: Callable[..., Any], trace: TracebackType | None) -> str:

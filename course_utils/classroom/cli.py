@@ -31,12 +31,17 @@ def build(names: Names = None) -> None:
 
 @app.command()
 def student(
-    names: Names = None, out: Annotated[Path, typer.Option(help="folder where the student works")] = Path("lab")
+    names: Names = None,
+    out: Annotated[Path, typer.Option(help="folder where the student works")] = Path("lab"),
+    colab: Annotated[str, typer.Option(help="GitHub address of the copies: adds a badge and an install cell")] = "",
+    binder: Annotated[str, typer.Option(help="GitHub address of the copies: adds a badge")] = "",
 ) -> None:
     """Make student copies; a file that exists is never overwritten."""
-    from course_utils.classroom.student import hand_out
+    from course_utils.classroom.student import Repository, hand_out
 
-    for message in hand_out(names or (), out, ROOT):
+    on_colab = Repository.parse(colab, "--colab") if colab else None
+    on_binder = Repository.parse(binder, "--binder") if binder else None
+    for message in hand_out(names or (), out, ROOT, None, on_colab, on_binder):
         typer.echo(message)
 
 
@@ -61,6 +66,19 @@ def report(
     for path, reason in skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
     typer.echo(f"{table}\n{page}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this machine is ready for the lab, and what to do where it is not."""
+    from course_utils.classroom.doctor import examine_machine
+
+    problems = 0
+    for finding in examine_machine():
+        typer.echo(finding)
+        problems += finding.status == "problem"
+    typer.echo(f"{problems} problems: follow the arrows." if problems else "This machine is ready.")
+    raise typer.Exit(code=int(problems > 0))
 
 
 @data.command()

@@ -6,11 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils._validation import require_choice
 
@@ -23,11 +26,84 @@ def notebook_files(root: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
 
 
-def student_copy(notebook: NotebookNode) -> NotebookNode:
+@dataclass(frozen=True)
+class Repository:
+    """A public GitHub repository that Colab and Binder open the notebooks from."""
+
+    owner: str
+    name: str
+    branch: str
+    folder: str
+
+    @classmethod
+    def parse(cls, address: str, option: str) -> Repository:
+        """Return the repository of ``https://github.com/OWNER/NAME[/tree/BRANCH[/FOLDER]]``.
+
+        Raises
+        ------
+        ValueError
+            If ``address`` has another form; the message names the ``option`` that it came from.
+        """
+        found = _REPOSITORY.fullmatch(address)
+        if not found:
+            form = "https://github.com/OWNER/NAME or https://github.com/OWNER/NAME/tree/BRANCH/FOLDER"
+            raise ValueError(f"{option} must have the form {form}, got {address!r}")
+        return cls(found["owner"], found["name"], found["branch"] or "main", found["folder"] or "lab")
+
+    def on_colab(self, file: str) -> str:
+        """Return the address that opens ``file`` of the folder in Colab."""
+        return (
+            f"https://colab.research.google.com/github/{self.owner}/{self.name}/blob/{self.branch}/{self.folder}/{file}"
+        )
+
+    def on_binder(self, file: str) -> str:
+        """Return the address that opens ``file`` of the folder in Binder's JupyterLab."""
+        path = quote(f"lab/tree/{self.folder}/{file}", safe="")
+        return f"https://mybinder.org/v2/gh/{self.owner}/{self.name}/{quote(self.branch, safe='')}?urlpath={path}"
+
+
+_REPOSITORY = re.compile(
+    r"https://github\.com/(?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)(?:\.git)?"
+    r"(?:/tree/(?P<branch>[\w.-]+)(?:/(?P<folder>[\w./-]+?))?)?/?"
+)
+
+
+def add_launchers(copy: NotebookNode, file: str, colab: Repository | None, binder: Repository | None) -> None:
+    """Put badges that open ``file`` elsewhere on top of a student copy; for Colab, a cell that installs the course."""
+    badges = []
+    if colab:
+        image = "https://colab.research.google.com/assets/colab-badge.svg"
+        badges.append(f"[![Open in Colab]({image})]({colab.on_colab(file)})")
+    if binder:
+        badges.append(f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder.on_binder(file)})")
+    if badges:
+        copy.cells.insert(0, new_markdown_cell(" ".join(badges), id="launchers"))
+    if colab:
+        source = _INSTALL.strip().format(address=f"git+https://github.com/{colab.owner}/{colab.name}@{colab.branch}")
+        copy.cells.insert(1, new_code_cell(source, id="install"))
+
+
+_INSTALL = """# Needed on Colab only: installs the course where it is missing.
+import importlib.util
+
+if importlib.util.find_spec("course_utils") is None:
+    %pip install --quiet {address}
+"""
+
+
+def student_copy(
+    notebook: NotebookNode, file: str = "", colab: Repository | None = None, binder: Repository | None = None
+) -> NotebookNode:
     """Return the student's version of an executed notebook.
 
     Solutions are replaced by a stub and check cells locked with nbgrader's own preprocessors. Of the outputs only
     figures and their captions stay, so that a student sees what to aim at.
+
+    Parameters
+    ----------
+    notebook : the executed notebook.
+    file : name of the copy's file, for the badges.
+    colab, binder : repository that the copy can be opened from, which adds badges on top.
     """
     from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChecksums, LockCells
 
@@ -39,11 +115,19 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             cell.execution_count = None
             cell.outputs = [] if "nbgrader" in cell.metadata else _pictures(cell.outputs)
+    add_launchers(copy, file, colab, binder)
     copy.metadata[RELEASE] = hashlib.sha256(nbformat.writes(copy).encode()).hexdigest()[:12]
     return copy
 
 
-def hand_out(names: Sequence[str], folder: Path, root: Path, today: date | None = None) -> list[str]:
+def hand_out(
+    names: Sequence[str],
+    folder: Path,
+    root: Path,
+    today: date | None = None,
+    colab: Repository | None = None,
+    binder: Repository | None = None,
+) -> list[str]:
     """Put student copies into ``folder`` and say what was done, one line a notebook.
 
     Parameters
@@ -52,6 +136,7 @@ def hand_out(names: Sequence[str], folder: Path, root: Path, today: date | None 
     folder : where students work. A file that exists is never touched: a newer release goes beside it, dated.
     root : the checkout.
     today : the date in the name of a newer release.
+    colab, binder : repository that the copies can be opened from.
 
     Raises
     ------
@@ -62,7 +147,7 @@ def hand_out(names: Sequence[str], folder: Path, root: Path, today: date | None 
     folder.mkdir(parents=True, exist_ok=True)
     messages = []
     for name in [require_choice(name, "notebook", known) for name in names] or list(known):
-        copy = student_copy(nbformat.read(known[name], as_version=4))
+        copy = student_copy(nbformat.read(known[name], as_version=4), f"{name}.ipynb", colab, binder)
         copies = [path for path in sorted(folder.glob(f"{name}*.ipynb")) if _is_copy_of(path, name)]
         if any(_release(path) == copy.metadata[RELEASE] for path in copies):
             messages.append(f"{name}: up to date")
