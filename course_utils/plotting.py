@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -29,9 +32,14 @@ LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (
 SPECTRUM_MAP = "cividis"
 SIGNED_MAP = "RdBu_r"
 
-# A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there.
-SMALLEST_FONT = 1.6  # points per inch of the figure's width
+# A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
+# it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points.
+SMALLEST_FONT = {"slides": 1.6, "print": 7.0 / 7.16, "dark": 1.6}  # points per inch of the figure's width
+SCALE = {"slides": 1.0, "print": 0.716, "dark": 1.0}  # size of a figure over the size that the notebook asks for
 TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
+PNG_DPI = 200  # least resolution of a figure's PNG: 2000 pixels across a slide
+FINEST_DPI = 400  # most
+PREVIEW_DPI = 144  # in the gallery
 
 _COMMON = {
     "font.family": "DejaVu Sans",
@@ -55,7 +63,7 @@ _LIGHT_ON_DARK = {
 }
 STYLES: dict[str, dict[str, Any]] = {
     "slides": {},
-    "print": {"lines.linewidth": 1.6, "pdf.fonttype": 42},
+    "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4},
     "dark": _LIGHT_ON_DARK,
 }
 
@@ -74,19 +82,30 @@ class SlideFigure:
 @cache
 def manifest() -> dict[str, SlideFigure]:
     """Return the figures of the lecture by name, in the lecture's order, as ``figures.toml`` lists them."""
-    entries = tomllib.loads(Path(__file__).with_name("figures.toml").read_text(encoding="utf-8"))
+    return read_manifest(Path(__file__).with_name("figures.toml"))
+
+
+def read_manifest(path: Path) -> dict[str, SlideFigure]:
+    """Return the figures that a file like ``figures.toml`` lists, in its order."""
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return {name: SlideFigure(name, **entry) for name, entry in entries.items()}
 
 
+def style_name() -> str:
+    """Return the current style, named by the environment variable ``COURSE_STYLE``."""
+    return require_choice(os.environ.get("COURSE_STYLE", "slides"), "COURSE_STYLE", STYLES)
+
+
 def style() -> Any:
-    """Return matplotlib's settings for the current style, named by the environment variable ``COURSE_STYLE``."""
-    return _COMMON | STYLES[require_choice(os.environ.get("COURSE_STYLE", "slides"), "COURSE_STYLE", STYLES)]
+    """Return matplotlib's settings for the current style."""
+    return _COMMON | STYLES[style_name()]
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 10.0, height: float = 3.4) -> tuple[Figure, np.ndarray]:
     """Return a figure in the course's style and its ``(rows, columns)`` array of axes; sizes in inches."""
+    size = (width * SCALE[style_name()], height * SCALE[style_name()])
     with plt.rc_context(style()):
-        figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+        figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     return figure, axes
 
 
@@ -214,6 +233,20 @@ def plot_curves(
     return figure
 
 
+def move_legend(axis: Axes, place: str, anchor: tuple[float, float] | None = None, columns: int = 1) -> None:
+    """Put the legend of ``axis`` elsewhere, in the course's style.
+
+    Parameters
+    ----------
+    axis : axes whose curves have labels.
+    place : matplotlib's name of the place, such as "upper center".
+    anchor : point of the axes, in units of their size, that the place refers to; (0.5, -0.2) is below.
+    columns : number of columns.
+    """
+    with plt.rc_context(style()):
+        axis.legend(frameon=False, loc=place, bbox_to_anchor=anchor, ncols=columns)
+
+
 def show(figure: Figure, alt: str) -> None:
     """Display ``figure`` once, with ``alt`` as its alternative text, and close it."""
     display(figure, metadata={"image/png": {"alt": alt}})
@@ -222,6 +255,9 @@ def show(figure: Figure, alt: str) -> None:
 
 def slide_figure(figure: Figure, name: str) -> None:
     """Display a figure of the lecture with its caption, under the name that the manifest gives it.
+
+    When the environment variable ``COURSE_FIGURES`` names a folder, the figure is written there too, in the formats of
+    ``COURSE_FORMATS``: so ``course figures`` gets from the notebook the very picture that the notebook shows.
 
     Parameters
     ----------
@@ -236,6 +272,8 @@ def slide_figure(figure: Figure, name: str) -> None:
     """
     entry = manifest()[require_choice(name, "name", manifest())]
     _require_legible(figure, name)
+    if folder := os.environ.get("COURSE_FIGURES"):
+        _export(figure, entry, Path(folder), os.environ.get("COURSE_FORMATS", "pdf,png,svg").split(","))
     show(figure, entry.alt)
     display(Markdown(f"*Figure `{name}`. {entry.caption}*"))
 
@@ -243,13 +281,74 @@ def slide_figure(figure: Figure, name: str) -> None:
 def _require_legible(figure: Figure, name: str) -> None:
     """Raise unless a beamer slide can show ``figure`` at full width with every text at 8 points or more."""
     width, height = figure.get_size_inches()
+    least = SMALLEST_FONT[style_name()] * width
     if height > TALLEST_SLIDE * width:
         raise ValueError(
             f"{name} is {width:g} x {height:.3g} inches: a slide has room for {TALLEST_SLIDE * width:.3g} in height"
         )
     for text in figure.findobj(Text):
-        if text.get_text().strip() and text.get_visible() and text.get_fontsize() < SMALLEST_FONT * width:
-            size, least = text.get_fontsize(), SMALLEST_FONT * width
+        if text.get_text().strip() and text.get_visible() and text.get_fontsize() < least - 1e-6:
             raise ValueError(
-                f"{name}: {text.get_text()!r} is set in {size:g} points, a slide needs {least:g} at this width"
+                f"{name}: {text.get_text()!r} is set in {text.get_fontsize():g} points, "
+                f"style {style_name()!r} needs {least:g} at this width"
             )
+
+
+def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[str]) -> None:
+    """Write the figure into ``folder``: a preview, one file per format, and what is to be read in it as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(style() | {"image.composite_image": False}):
+        figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
+        resolution = _show_native_pixels(figure)
+        for kind in formats:
+            path = folder / f"{entry.name}.{kind}"
+            figure.savefig(path, dpi=resolution, metadata=_metadata(entry, kind))
+    if "svg" in formats:
+        _describe_svg(folder / f"{entry.name}.svg", entry.alt)
+    width, height = figure.get_size_inches()
+    facts = {"size": [round(width, 3), round(height, 3)], "texts": _texts(figure), "maps": _color_maps(figure)}
+    (folder / f"{entry.name}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _show_native_pixels(figure: Figure) -> float:
+    """Turn interpolation off, and return a resolution in dots per inch at which no image loses a pixel."""
+    images = [image for axis in figure.axes for image in axis.images]
+    inches = [image.get_window_extent().width / figure.dpi for image in images]
+    finest = max((image.get_size()[1] / size for image, size in zip(images, inches, strict=True)), default=PNG_DPI)
+    if finest > FINEST_DPI:  # images too large for their panels: PNG keeps its antialiasing
+        return FINEST_DPI
+    for image in images:
+        image.set_interpolation("none")
+    return float(finest * math.ceil(PNG_DPI / finest))  # a pixel of the finest image is a square of whole dots
+
+
+def _metadata(entry: SlideFigure, kind: str) -> dict[str, str | None]:
+    """Return the metadata of a file: the alternative text, and neither dates nor versions."""
+    if kind == "pdf":
+        described = {"Title": entry.slide, "Subject": entry.alt, "Keywords": entry.name}
+        return described | {"Creator": None, "Producer": None, "CreationDate": None, "ModDate": None}
+    if kind == "svg":
+        return {"Title": entry.slide, "Creator": None, "Date": None}
+    return {"Title": entry.slide, "Description": entry.alt, "Software": None}
+
+
+def _describe_svg(path: Path, alt: str) -> None:
+    """Make an SVG file one picture with an alternative text for those who listen to it."""
+    drawing = path.read_text(encoding="utf-8").replace("<svg ", '<svg role="img" ', 1)
+    described = f"</title>\n <desc>{html.escape(alt, quote=False)}</desc>"
+    path.write_text(drawing.replace("</title>", described, 1), encoding="utf-8")
+
+
+def _texts(figure: Figure) -> list[str]:
+    """Return what is written in the figure: titles, labels, legends and annotations, not the numbers of the axes."""
+    rulers = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    ticks = {label for axis in rulers for label in axis.get_ticklabels(which="both")}
+    texts = [text for text in figure.findobj(Text) if text not in ticks and text.get_visible()]
+    return [text.get_text().strip() for text in texts if text.get_text().strip()]
+
+
+def _color_maps(figure: Figure) -> list[str]:
+    images = [image for axis in figure.axes for image in axis.images]
+    return sorted(
+        {image.get_cmap().name for image in images if (data := image.get_array()) is not None and data.ndim == 2}
+    )

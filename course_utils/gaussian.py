@@ -1,0 +1,474 @@
+"""Gaussian models of images: faces in a principal subspace, and stationary textures.
+
+Faces are flattened: a set of faces is a tensor ``(N, d)``, one face a row, d = H W, and ``face.reshape(H, W)`` is the
+image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from course_utils._validation import (
+    require_count,
+    require_image,
+    require_number,
+    require_same_device,
+    require_tensor,
+)
+
+FaceModel = tuple[Tensor, Tensor, Tensor]  # mean (d,), eigenvectors (d, r), eigenvalues (r,)
+
+
+# --- Gaussian model of a set of images -------------------------------------------------------------------------------
+
+
+def fit_gaussian(
+    faces: Float[Tensor, "N d"],
+) -> tuple[Float[Tensor, " d"], Float[Tensor, "d r"], Float[Tensor, " r"]]:
+    """Fit a Gaussian to N images: their mean, and the eigenvectors and eigenvalues of their covariance.
+
+    μ = (1/N) Σ x_i and Σ = (1/N) Σ (x_i - μ)(x_i - μ)ᵀ = E Λ Eᵀ. The d × d matrix Σ is never formed: with the rows
+    x_i - μ in X, the N × N Gram matrix (1/N) X Xᵀ has the same nonzero eigenvalues, and X Xᵀ w = Nλ w makes Xᵀw an
+    eigenvector of Σ.
+
+    Parameters
+    ----------
+    faces : Tensor
+        ``(N, d)``, one flattened image a row, N >= 2.
+
+    Returns
+    -------
+    mean : Tensor
+        ``(d,)``.
+    eigenvectors : Tensor
+        ``(d, r)``, orthonormal columns, r <= N - 1, each with its largest entry in absolute value positive.
+    eigenvalues : Tensor
+        ``(r,)``, descending, > 0: variances of the coefficients. Those that are zero in float64 are left out.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``faces`` is not a finite floating-point matrix of at least two rows, or if all its rows are equal.
+
+    Notes
+    -----
+    Slide "Image generation: Gaussian model". The computation is in float64 (a float32 Gram matrix errs by 1e-4), the
+    result in the dtype of ``faces``.
+    """
+    _require_floating_matrix(faces, "faces")
+    n, d = faces.shape
+    if n < 2:
+        raise ValueError(f"faces must hold at least 2 images, one a row, got shape {tuple(faces.shape)}")
+    mean = faces.double().mean(dim=0)
+    if not torch.isfinite(mean).all():  # a pass over the mean costs less than one over the faces
+        require_tensor(faces, "faces")
+    X = faces.double() - mean
+    few = n <= d  # otherwise the d × d covariance is the smaller of the two matrices
+    eigenvalues, w = torch.linalg.eigh(_lower_gram(X if few else X.T) / n)
+    kept = _nonzero(eigenvalues, min(n - 1, d), n, mean)
+    E = (w[:, kept].T @ X).T if few else w[:, kept]
+    E *= _signs(E) / torch.linalg.vector_norm(E, dim=0)
+    return mean.to(faces.dtype), E.to(faces.dtype), eigenvalues[kept].to(faces.dtype)
+
+
+def fix_signs(eigenvectors: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:
+    """Return the same axes, each with its largest entry in absolute value positive.
+
+    e and -e are the same axis of variation, and linear algebra libraries return either: this makes pictures repeatable.
+
+    Parameters
+    ----------
+    eigenvectors : Tensor
+        ``(d, r)``, one vector a column.
+
+    Returns
+    -------
+    Tensor
+        ``(d, r)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``eigenvectors`` is not a finite floating-point matrix.
+    """
+    _require_matrix(eigenvectors, "eigenvectors")
+    return eigenvectors * _signs(eigenvectors)
+
+
+def sample_gaussian(
+    mean: Float[Tensor, " d"],
+    eigenvectors: Float[Tensor, "d r"],
+    eigenvalues: Float[Tensor, " r"],
+    n: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "n d"]:
+    """Draw n images from N(μ, Σ): x = μ + E Λ^(1/2) z with z ~ N(0, I_r).
+
+    Parameters
+    ----------
+    mean, eigenvectors, eigenvalues : Tensor
+        The model, as `fit_gaussian` returns it.
+    n : int
+        Number of samples, >= 1.
+    generator : torch.Generator
+        Source of z, drawn on the generator's device.
+
+    Returns
+    -------
+    Tensor
+        ``(n, d)``, one sample a row, not clipped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the model's shapes do not fit together, or ``n`` or ``generator`` is not of its kind.
+
+    Notes
+    -----
+    Slide "Image generation: Gaussian model" (sampling).
+    """
+    _require_model(mean, eigenvectors, eigenvalues)
+    n = require_count(n, "n")
+    _require_generator(generator)
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype, device=generator.device).to(mean.device)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def project(
+    face: Float[Tensor, "*batch d"], mean: Float[Tensor, " d"], eigenvectors: Float[Tensor, "d r"], rank: int
+) -> Float[Tensor, "*batch d"]:
+    """Return the point nearest to a face in the affine space μ + span(e_1, ..., e_rank).
+
+    p(x) = μ + E_r E_rᵀ (x - μ), where E_r holds the first ``rank`` eigenvectors.
+
+    Parameters
+    ----------
+    face : Tensor
+        Flattened image ``(d,)``, or several, ``(..., d)``.
+    mean, eigenvectors : Tensor
+        Of the model, as `fit_gaussian` returns them.
+    rank : int
+        Number of eigenvectors, between 0 (which gives μ) and r.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of ``face``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit together or ``rank`` is out of range.
+
+    Notes
+    -----
+    Slide "Image generation: Gaussian model" (main variation axes).
+    """
+    _require_model(mean, eigenvectors)
+    _require_faces(face, mean, "face")
+    E = eigenvectors[:, : _require_rank(rank, eigenvectors)]
+    return mean + ((face - mean) @ E) @ E.T
+
+
+def log_likelihood(
+    faces: Float[Tensor, "*batch d"], model: FaceModel, rank: int, noise_std: float
+) -> Float[Tensor, "*batch"]:
+    """Return log N(x; μ, C) of each image for the covariance C = E_r Λ_r E_rᵀ + σ² I: face subspace plus white noise.
+
+    With c = E_rᵀ(x - μ), C is diagonal in an orthonormal basis that begins with E_r:
+    -2 log N = d log 2π + Σ_i log(λ_i + σ²) + (d - r) log σ² + Σ_i c_i² / (λ_i + σ²) + (‖x - μ‖² - ‖c‖²) / σ².
+
+    Parameters
+    ----------
+    faces : Tensor
+        Flattened images ``(..., d)``.
+    model : tuple of Tensor
+        ``(mean, eigenvectors, eigenvalues)``, as `fit_gaussian` returns it.
+    rank : int
+        Number r of eigenvectors in the model, between 0 and all.
+    noise_std : float
+        σ, > 0, in the unit of the images: without noise the density is zero outside the face subspace.
+
+    Returns
+    -------
+    Tensor
+        ``(...)``: natural logarithm of the density of each image.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit together, ``rank`` is out of range or ``noise_std`` is not positive.
+
+    Notes
+    -----
+    Slide "Image generation: Gaussian model"; the slide's density lacks the factor ½ in its exponent. This differs from
+    probabilistic PCA (M. Tipping, C. Bishop 1999) in that Λ is not diminished by σ².
+    """
+    mean, eigenvectors, eigenvalues = model
+    _require_model(mean, eigenvectors, eigenvalues)
+    _require_faces(faces, mean, "faces")
+    rank = _require_rank(rank, eigenvectors)
+    sigma2 = require_number(noise_std, "noise_std", minimum=0, strict=True) ** 2
+    E, variances = eigenvectors[:, :rank], eigenvalues[:rank] + sigma2
+    centred = faces - mean
+    c = centred @ E
+    outside = centred - c @ E.T  # its norm, not ‖x - μ‖² - ‖c‖², which cancels to a negative number inside the subspace
+    log_det = variances.log().sum() + (len(mean) - rank) * math.log(sigma2)
+    distance = (c.square() / variances).sum(dim=-1) + outside.square().sum(dim=-1) / sigma2
+    return -0.5 * (len(mean) * math.log(2 * math.pi) + log_det + distance)
+
+
+def condition(
+    face: Float[Tensor, " d"], mask: Bool[Tensor, " d"], model: FaceModel, noise_std: float
+) -> tuple[Float[Tensor, " d"], Float[Tensor, "d r"]]:
+    """Return the posterior N(m, F Fᵀ) of a face of which only some pixels were seen, with white noise.
+
+    The model is x = μ + B z, B = E Λ^(1/2), z ~ N(0, I_r), and the seen pixels ω are v_ω = x_ω + σ n. Then z given v_ω
+    is Gaussian, of precision S = I + B_ωᵀB_ω / σ² and mean S⁻¹ B_ωᵀ(v_ω - μ_ω) / σ².
+
+    Parameters
+    ----------
+    face : Tensor
+        Flattened image v ``(d,)``; its values outside ω are not looked at, but must be finite.
+    mask : Tensor
+        Boolean ``(d,)``, true on the set ω of known pixels.
+    model : tuple of Tensor
+        ``(mean, eigenvectors, eigenvalues)``, as `fit_gaussian` returns it. Truncate it for another rank.
+    noise_std : float
+        σ, > 0: how far seen pixels may be from the face subspace.
+
+    Returns
+    -------
+    mean : Tensor
+        m ``(d,)``, the posterior mean, which is the conditional expectation of the face without its noise.
+    factor : Tensor
+        F ``(d, r)``: m + F n with n ~ N(0, I_r) is a sample, and the norm of a row of F the pixel's standard deviation.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit together, ``mask`` is not boolean or ``noise_std`` is not positive.
+
+    Notes
+    -----
+    Slide "Image generation: Gaussian model"; inpainting as inference.
+    """
+    mean, eigenvectors, eigenvalues = model
+    _require_model(mean, eigenvectors, eigenvalues)
+    _require_faces(face, mean, "face")
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != mean.shape:
+        raise ValueError(f"mask must be a boolean tensor of shape {tuple(mean.shape)}, true on the known pixels")
+    require_same_device(mask, mean, ("mask", "the model"))
+    sigma = require_number(noise_std, "noise_std", minimum=0, strict=True)
+    B = eigenvectors * eigenvalues.sqrt()
+    seen = B[mask] / sigma
+    precision = torch.eye(B.shape[1], dtype=B.dtype, device=B.device) + seen.T @ seen
+    L = torch.linalg.cholesky(precision)
+    z = torch.cholesky_solve((seen.T @ (face - mean)[mask] / sigma)[:, None], L)[:, 0]
+    factor = torch.linalg.solve_triangular(L, B.T, upper=False).T  # B L⁻ᵀ, because S⁻¹ = L⁻ᵀ L⁻¹
+    return mean + B @ z, factor
+
+
+def _lower_gram(X: Tensor, block: int = 100) -> Tensor:
+    """Return the lower triangle of X Xᵀ, in blocks of rows: about half of the work of the whole product."""
+    gram = X.new_zeros(len(X), len(X))
+    for i in range(0, len(X), block):
+        gram[i : i + block, : i + block] = X[i : i + block] @ X[: i + block].T
+    return gram
+
+
+def _nonzero(eigenvalues: Tensor, largest_rank: int, n: int, mean: Tensor) -> Tensor:
+    """Return the indices, largest first, of the eigenvalues of a covariance that rounding does not explain."""
+    d, eps = len(mean), torch.finfo(torch.float64).eps
+    rounding_of_mean = d * (n * eps * mean.abs().max()) ** 2
+    floor = torch.maximum(max(n, d) * eps * eigenvalues.max(), rounding_of_mean)
+    kept = eigenvalues.argsort(descending=True)[:largest_rank]
+    kept = kept[eigenvalues[kept] > floor]
+    if len(kept) == 0:
+        raise ValueError("faces must not all be equal: their covariance is zero")
+    return kept
+
+
+def _signs(E: Tensor) -> Tensor:
+    """Return for each column of ``E`` the sign of its largest entry in absolute value."""
+    low, high = torch.aminmax(E, dim=0)
+    return torch.where(high >= -low, 1.0, -1.0).to(E.dtype)
+
+
+def _require_floating_matrix(value: Tensor, name: str) -> None:
+    require_tensor(value[:0] if isinstance(value, Tensor) and value.ndim else value, name)
+    if value.ndim != 2 or 0 in value.shape:
+        raise ValueError(f"{name} must be a matrix, one flattened image a row or column, got {tuple(value.shape)}")
+
+
+def _require_matrix(value: Tensor, name: str) -> None:
+    _require_floating_matrix(value, name)
+    require_tensor(value, name)
+
+
+def _require_model(mean: Tensor, eigenvectors: Tensor, eigenvalues: Tensor | None = None) -> None:
+    """Raise unless mean (d,), eigenvectors (d, r) and eigenvalues (r,) belong together."""
+    require_tensor(mean, "mean")
+    _require_matrix(eigenvectors, "eigenvectors")
+    if mean.shape != eigenvectors.shape[:1]:
+        raise ValueError(
+            "mean and eigenvectors must have shapes (d,) and (d, r), "
+            f"got {tuple(mean.shape)} and {tuple(eigenvectors.shape)}"
+        )
+    require_same_device(mean, eigenvectors, ("mean", "eigenvectors"))
+    if eigenvalues is None:
+        return
+    require_tensor(eigenvalues, "eigenvalues")
+    if eigenvalues.shape != eigenvectors.shape[1:]:
+        raise ValueError(
+            f"eigenvalues must have one entry per eigenvector, {eigenvectors.shape[1]}, got {tuple(eigenvalues.shape)}"
+        )
+    require_same_device(eigenvalues, eigenvectors, ("eigenvalues", "eigenvectors"))
+    if (eigenvalues < 0).any():
+        raise ValueError(f"eigenvalues must be >= 0, they are variances, got {eigenvalues.min().item():g}")
+
+
+def _require_faces(faces: Tensor, mean: Tensor, name: str) -> None:
+    require_tensor(faces, name)
+    if faces.ndim == 0 or faces.shape[-1:] != mean.shape:
+        raise ValueError(f"{name} must be flattened, shape (..., {len(mean)}), got {tuple(faces.shape)}")
+    if faces.dtype != mean.dtype:
+        raise TypeError(f"{name} and the model must have one dtype, got {faces.dtype} and {mean.dtype}: convert one")
+    require_same_device(faces, mean, (name, "mean"))
+
+
+def _require_rank(rank: int, eigenvectors: Tensor) -> int:
+    rank = require_count(rank, "rank", 0)
+    if rank > eigenvectors.shape[1]:
+        raise ValueError(f"rank must be at most the number of eigenvectors, {eigenvectors.shape[1]}, got {rank}")
+    return rank
+
+
+# --- stationary Gaussian textures ------------------------------------------------------------------------------------
+
+
+def gaussian_texture(
+    exemplar: Float[Tensor, "*channels H W"], generator: torch.Generator, size: tuple[int, int] | None = None
+) -> Float[Tensor, "*channels height width"]:
+    """Draw a sample of the stationary Gaussian texture with the mean and the covariance of an exemplar.
+
+    x = m + t * z with z a white noise and t = (h - m) / √(H W) the texton: a random convolution. All the channels are
+    convolved with one noise, which keeps the correlations between colours.
+
+    Parameters
+    ----------
+    exemplar : Tensor
+        Texture h, ``(H, W)`` or ``(C, H, W)``.
+    generator : torch.Generator
+        Source of the noise, drawn in float64 on the generator's device.
+    size : (int, int)
+        Height and width of the sample, any positive sizes; the exemplar's by default.
+
+    Returns
+    -------
+    Tensor
+        The sample, in the dtype and on the device of the exemplar, not clipped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``exemplar`` or ``generator`` is not of its kind, or ``size`` is not a pair of positive integers.
+
+    Notes
+    -----
+    Slide "Generative models: Examples"; B. Galerne, Y. Gousseau, J.-M. Morel (2011). The texton is made from the
+    periodic component of the exemplar. Along a direction where the sample is larger than the exemplar it is multiplied
+    by a smooth window and surrounded by zeros; along one where it is smaller the sample is cropped.
+    """
+    _require_exemplar(exemplar)
+    _require_generator(generator)
+    height, width = exemplar.shape[-2:] if size is None else _require_size(size)
+    canvas = (max(height, exemplar.shape[-2]), max(width, exemplar.shape[-1]))
+    t = _texton_on(canvas, exemplar)
+    z = torch.randn(canvas, generator=generator, dtype=torch.float64, device=generator.device).to(exemplar)
+    x = torch.fft.irfft2(torch.fft.rfft2(t) * torch.fft.rfft2(z), s=canvas)
+    return exemplar.mean(dim=(-2, -1), keepdim=True) + x[..., :height, :width]
+
+
+def periodic_component(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+    """Return the periodic component p of an image u = p + s, which has no jump across the image's frame.
+
+    The smooth component s has mean zero and solves Δs = v, where v holds the jumps of u between opposite borders.
+
+    Parameters
+    ----------
+    u : Tensor
+        Image ``(..., H, W)``.
+
+    Returns
+    -------
+    Tensor
+        p, of the same shape, with the mean of ``u``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``u`` is not a finite floating-point image.
+
+    Notes
+    -----
+    L. Moisan, "Periodic plus smooth image decomposition" (2011). All the discrete operators are periodic.
+    """
+    require_image(u, "u")
+    height, width = u.shape[-2:]
+    jump = torch.zeros_like(u)
+    rows, columns = u[..., -1, :] - u[..., 0, :], u[..., :, -1] - u[..., :, 0]
+    jump[..., 0, :] += rows
+    jump[..., -1, :] -= rows
+    jump[..., :, 0] += columns
+    jump[..., :, -1] -= columns
+    xi = 2 * math.pi * torch.arange(height, dtype=torch.float64, device=u.device) / height
+    zeta = 2 * math.pi * torch.arange(width // 2 + 1, dtype=torch.float64, device=u.device) / width
+    laplacian = 2 * torch.cos(xi)[:, None] + 2 * torch.cos(zeta) - 4
+    laplacian[0, 0] = 1.0  # jump has mean zero: any value gives s of mean zero
+    return u - torch.fft.irfft2(torch.fft.rfft2(jump) / laplacian.to(u.dtype), s=(height, width))
+
+
+def _texton_on(canvas: tuple[int, ...], exemplar: Tensor) -> Tensor:
+    """Return the texton on a canvas at least as large as the exemplar, of sum zero in each channel."""
+    p = periodic_component(exemplar)
+    window = torch.outer(
+        *(
+            _window(have, smooth=wanted > have).to(exemplar)
+            for wanted, have in zip(canvas, exemplar.shape[-2:], strict=True)
+        )
+    )
+    m = (window * p).sum(dim=(-2, -1), keepdim=True) / window.sum()
+    t = exemplar.new_zeros(*exemplar.shape[:-2], *canvas)
+    t[..., : exemplar.shape[-2], : exemplar.shape[-1]] = window * (p - m) / window.norm()
+    return t
+
+
+def _window(n: int, smooth: bool) -> Tensor:
+    """Return ones, or ones that go down to zero over a tenth of ``n`` at both ends."""
+    if not smooth:
+        return torch.ones(n, dtype=torch.float64)
+    x = torch.arange(n, dtype=torch.float64) + 0.5
+    distance = torch.minimum(x, n - x) / max(0.1 * n, 1.0)
+    return torch.sin(0.5 * math.pi * distance.clamp(max=1.0)) ** 2
+
+
+def _require_exemplar(exemplar: Tensor) -> None:
+    require_image(exemplar, "exemplar")
+    if exemplar.ndim > 3:
+        raise ValueError(f"exemplar must have shape (H, W) or (C, H, W), got shape {tuple(exemplar.shape)}")
+
+
+def _require_generator(generator: torch.Generator) -> None:
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+
+
+def _require_size(size: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise ValueError(f"size must be a pair (height, width), got {size!r}")
+    return require_count(size[0], "size[0]"), require_count(size[1], "size[1]")

@@ -1,0 +1,394 @@
+"""Gradient methods of the lecture. Each returns the last iterate and a history.
+
+The step: give ``lipschitz``, the Lipschitz constant L of the gradient, and a step beyond the method's bound is an
+error. Without ``lipschitz`` the step is the caller's own responsibility: this is how notebooks diverge on purpose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_utils._validation import require_count, require_number, require_tensor
+
+ROUNDING = 1e-9  # L comes from a computation: a step equal to the bound up to rounding is accepted
+
+Map = Callable[[Tensor], Tensor]
+Callback = Callable[[int, Tensor], object]
+
+
+@dataclass
+class History:
+    """What happened along the iterations.
+
+    Attributes
+    ----------
+    objective : list of float
+        f(x_0), ..., f(x_n) when the objective was given, else empty.
+    gradient_norm : list of float
+        Norm of the gradient wherever it was evaluated, one per iteration.
+    step : list of float
+        Step of each iteration.
+    """
+
+    objective: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    step: list[float] = field(default_factory=list)
+
+
+def gradient_descent(
+    gradient: Map,
+    x0: Float[Tensor, "*shape"],
+    tau: float,
+    n: int,
+    *,
+    objective: Map | None = None,
+    lipschitz: float | None = None,
+    callback: Callback | None = None,
+) -> tuple[Float[Tensor, "*shape"], History]:
+    """Minimize f by gradient descent with a fixed step: x_{k+1} = x_k - τ ∇f(x_k).
+
+    Parameters
+    ----------
+    gradient : callable
+        ∇f.
+    x0 : Tensor
+        First iterate; it is not changed.
+    tau : float
+        Step, > 0. The objective never increases for τ <= 2/L, the iterates converge for τ < 2/L when f is convex.
+    n : int
+        Number of iterations, >= 0.
+    objective : callable
+        f; its values are recorded in the history when it is given.
+    lipschitz : float
+        Lipschitz constant L of ∇f. When given, τ > 2/L is an error; without it no step is refused.
+    callback : callable
+        Called as ``callback(k, x_k)`` for k = 0, ..., n.
+
+    Returns
+    -------
+    Tensor
+        x_n.
+    History
+        Objective (n + 1 values), norm of the gradient and step (n values).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of its kind, or τ > 2/L with ``lipschitz`` given.
+
+    Notes
+    -----
+    Slides "Descent lemma" and "Gradient descent".
+    """
+    return projected_gradient(
+        gradient, _identity, x0, tau, n, objective=objective, lipschitz=lipschitz, callback=callback
+    )
+
+
+def projected_gradient(
+    gradient: Map,
+    projection: Map,
+    x0: Float[Tensor, "*shape"],
+    tau: float,
+    n: int,
+    *,
+    objective: Map | None = None,
+    lipschitz: float | None = None,
+    callback: Callback | None = None,
+) -> tuple[Float[Tensor, "*shape"], History]:
+    """Minimize f over a convex closed set C: x_{k+1} = p_C(x_k - τ ∇f(x_k)).
+
+    Parameters
+    ----------
+    gradient : callable
+        ∇f.
+    projection : callable
+        p_C, the orthogonal projection on C.
+    x0 : Tensor
+        First iterate; it is not changed.
+    tau : float
+        Step, > 0; the iterates converge for τ < 2/L when f is convex.
+    n : int
+        Number of iterations, >= 0.
+    objective : callable
+        f; its values are recorded in the history when it is given.
+    lipschitz : float
+        Lipschitz constant L of ∇f. When given, τ > 2/L is an error; without it no step is refused.
+    callback : callable
+        Called as ``callback(k, x_k)`` for k = 0, ..., n.
+
+    Returns
+    -------
+    Tensor
+        x_n.
+    History
+        Objective (n + 1 values), norm of the gradient and step (n values).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of its kind, or τ > 2/L with ``lipschitz`` given.
+
+    Notes
+    -----
+    Slide "Projected gradient descent".
+    """
+    tau, n = _require_step(tau, lipschitz, 2), require_count(n, "n", 0)
+    x, history = require_tensor(x0, "x0").clone(), History()
+    _record(0, x, history, objective, callback)
+    for k in range(1, n + 1):
+        g = gradient(x)
+        x = projection(torch.add(x, g, alpha=-tau))
+        _record_step(g, tau, history)
+        _record(k, x, history, objective, callback)
+    return x, history
+
+
+def accelerated_gradient(
+    gradient: Map,
+    x0: Float[Tensor, "*shape"],
+    tau: float,
+    n: int,
+    *,
+    objective: Map | None = None,
+    lipschitz: float | None = None,
+    tol: float = 0.0,
+    callback: Callback | None = None,
+) -> tuple[Float[Tensor, "*shape"], History]:
+    """Minimize a convex f by Nesterov's accelerated gradient, restarted when the momentum points uphill.
+
+    x_{k+1} = y_k - τ ∇f(y_k), y_{k+1} = x_{k+1} + (t_k - 1) / t_{k+1} (x_{k+1} - x_k), with t_0 = 1 and
+    t_{k+1} = (1 + √(1 + 4 t_k²)) / 2.
+
+    Parameters
+    ----------
+    gradient : callable
+        ∇f.
+    x0 : Tensor
+        First iterate; it is not changed.
+    tau : float
+        Step, > 0; the method needs τ <= 1/L, half of what plain gradient descent allows.
+    n : int
+        Largest number of iterations, >= 0.
+    objective : callable
+        f; its values are recorded in the history when it is given.
+    lipschitz : float
+        Lipschitz constant L of ∇f. When given, τ > 1/L is an error; without it no step is refused.
+    tol : float
+        Stop as soon as the root mean square of ∇f(y_k) (of each image of a batch) is <= tol, and return y_k. When f is
+        α-strongly convex, ‖y_k - x*‖ <= ‖∇f(y_k)‖ / α: y_k is then at tol / α of the minimizer.
+    callback : callable
+        Called as ``callback(k, x_k)`` for k = 0, 1, ...
+
+    Returns
+    -------
+    Tensor
+        The last iterate.
+    History
+        Objective at x_0, x_1, ..., norm of the gradient at y_0, y_1, ... and step.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of its kind, or τ > 1/L with ``lipschitz`` given.
+
+    Notes
+    -----
+    Y. Nesterov (1983); the restart is the gradient scheme of B. O'Donoghue and E. Candès (2015), a departure from the
+    original method which makes it linear on strongly convex functions without knowing α.
+    """
+    tau, n = _require_step(tau, lipschitz, 1), require_count(n, "n", 0)
+    tol = require_number(tol, "tol", minimum=0.0)
+    x, history = require_tensor(x0, "x0").clone(), History()
+    y, t = x, 1.0
+    _record(0, x, history, objective, callback)
+    for k in range(1, n + 1):
+        g = gradient(y)
+        _record_step(g, tau, history)
+        if tol > 0 and _rms(g) <= tol:
+            return y, history
+        x_next = torch.add(y, g, alpha=-tau)
+        move = x_next - x
+        t = 1.0 if torch.vdot(g.flatten(), move.flatten()) > 0 else t
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = move.mul_((t - 1) / t_next).add_(x_next)
+        x, t = x_next, t_next
+        _record(k, x, history, objective, callback)
+    return x, history
+
+
+def optimal_step(
+    gradient: Map,
+    x0: Float[Tensor, "*shape"],
+    n: int,
+    *,
+    objective: Map | None = None,
+    callback: Callback | None = None,
+) -> tuple[Float[Tensor, "*shape"], History]:
+    """Minimize a convex f by gradient descent with optimal step: τ_k in argmin_t f(x_k - t ∇f(x_k)).
+
+    The step is the zero of t -> <∇f(x_k - t g), g>, g = ∇f(x_k), found by the secant method inside a bracket; for a
+    quadratic f this is exact after one secant, τ_k = ‖g‖² / <g, H g>.
+
+    Parameters
+    ----------
+    gradient : callable
+        ∇f.
+    x0 : Tensor
+        First iterate; it is not changed.
+    n : int
+        Number of iterations, >= 0; it stops before when the gradient vanishes.
+    objective : callable
+        f; its values are recorded in the history when it is given.
+    callback : callable
+        Called as ``callback(k, x_k)`` for k = 0, 1, ...
+
+    Returns
+    -------
+    Tensor
+        The last iterate.
+    History
+        Objective, norm of the gradient and optimal steps.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of its kind, or f decreases for ever along a half-line (it has no minimum there).
+
+    Notes
+    -----
+    Slide "Gradient descent".
+    """
+    n = require_count(n, "n", 0)
+    x, history = require_tensor(x0, "x0").clone(), History()
+    _record(0, x, history, objective, callback)
+    for k in range(1, n + 1):
+        g = gradient(x)
+        if not g.any():
+            break
+        tau = _exact_line_search(gradient, x, g, history.step[-1] if history.step else 1.0)
+        x = x - tau * g
+        _record_step(g, tau, history)
+        _record(k, x, history, objective, callback)
+    return x, history
+
+
+def power_iteration(
+    operator: Map,
+    shape: Sequence[int],
+    n: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, list[float]]:
+    """Estimate the largest eigenvalue of a symmetric nonnegative operator B: x <- B x / ‖B x‖.
+
+    With B = AᵀA this is L = ‖A‖², with the Hessian of f it is the Lipschitz constant of ∇f.
+
+    Parameters
+    ----------
+    operator : callable
+        B, linear, symmetric and nonnegative.
+    shape : sequence of int
+        Shape of its input.
+    n : int
+        Number of iterations, >= 1.
+    generator : torch.Generator
+        CPU generator of the first guess, Gaussian white noise.
+    dtype, device
+        Of the iterates.
+
+    Returns
+    -------
+    Tensor
+        The last x, of norm 1: an approximate eigenvector.
+    list of float
+        The estimates <x, B x>, which increase towards the largest eigenvalue: the last one is the best.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not of its kind.
+
+    Notes
+    -----
+    Slide "Optimization for inverse problems": L = ‖AᵀA + λBᵀB‖.
+    """
+    n = require_count(n, "n")
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    x = torch.randn(tuple(shape), generator=generator, dtype=dtype).to(device)
+    x = x / x.norm()
+    estimates = []
+    for _ in range(n):
+        y = operator(x)
+        estimates.append((x * y).sum().item())
+        if not y.any():  # x is in the kernel: the estimate 0 is all this start can tell
+            break
+        x = y / y.norm()
+    return x, estimates
+
+
+def _identity(x: Tensor) -> Tensor:
+    return x
+
+
+def _require_step(tau: float, lipschitz: float | None, factor: int) -> float:
+    """Return ``tau`` when it is positive and, if L is known, at most factor / L."""
+    tau = require_number(tau, "tau", minimum=0.0, strict=True)
+    if lipschitz is None:
+        return tau
+    bound = factor / require_number(lipschitz, "lipschitz", minimum=0.0, strict=True)
+    if tau > bound * (1 + ROUNDING):
+        raise ValueError(f"tau must be at most {factor}/L = {bound:g} or the iterations may diverge, got {tau:g}")
+    return tau
+
+
+def _record(k: int, x: Tensor, history: History, objective: Map | None, callback: Callback | None) -> None:
+    if objective is not None:
+        history.objective.append(float(objective(x)))
+    if callback is not None:
+        callback(k, x)
+
+
+def _record_step(g: Tensor, tau: float, history: History) -> None:
+    history.gradient_norm.append(torch.linalg.vector_norm(g).item())
+    history.step.append(tau)
+
+
+def _rms(g: Tensor) -> float:
+    """Return the root mean square of ``g``, the largest over the images of a batch."""
+    dims = (-2, -1) if g.ndim > 1 else (-1,)
+    return torch.linalg.vector_norm(g, dim=dims).max().item() / math.sqrt(math.prod(g.shape[d] for d in dims))
+
+
+def _exact_line_search(gradient: Map, x: Tensor, g: Tensor, guess: float) -> float:
+    """Return the zero of the nonincreasing slope(t) = <∇f(x - t g), g>: a bracket, then the Illinois secant method."""
+
+    def slope(t: float) -> float:
+        return (gradient(x - t * g) * g).sum().item()
+
+    start = g.square().sum().item()
+    low, slope_low, high = 0.0, start, guess
+    while (slope_high := slope(high)) > 0:
+        if high > 1e15 * guess:
+            raise ValueError("gradient is that of a function that decreases for ever along a line: no optimal step")
+        low, slope_low, high = high, slope_high, 10 * high
+    side = 0  # which end of the bracket moved last
+    for _ in range(60):
+        tau = high - slope_high * (high - low) / (slope_high - slope_low)
+        slope_tau = slope(tau)
+        if abs(slope_tau) <= 1e3 * torch.finfo(x.dtype).eps * start:
+            break
+        if slope_tau > 0:
+            low, slope_low, slope_high = tau, slope_tau, slope_high / (2 if side > 0 else 1)
+        else:
+            high, slope_high, slope_low = tau, slope_tau, slope_low / (2 if side < 0 else 1)
+        side = 1 if slope_tau > 0 else -1
+    return tau

@@ -1,0 +1,192 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from course_utils.optim import accelerated_gradient, gradient_descent, optimal_step, power_iteration, projected_gradient
+from tests.numerics import generator, raises_naming, random_image
+
+
+class Quadratic:
+    """f(x) = ½ <x, H x> - <b, x> on vectors, with eigenvalues from alpha to L."""
+
+    def __init__(self, d=12, alpha=0.05, L=4.0):
+        q, _ = torch.linalg.qr(torch.randn(d, d, generator=generator(), dtype=torch.float64))
+        self.H = q @ torch.diag(torch.linspace(alpha, L, d, dtype=torch.float64)) @ q.T
+        self.b = torch.randn(d, generator=generator(1), dtype=torch.float64)
+        self.alpha, self.L = alpha, L
+        self.solution = torch.linalg.solve(self.H, self.b)
+        self.x0 = torch.randn(d, generator=generator(2), dtype=torch.float64)
+
+    def __call__(self, x):
+        return 0.5 * x @ self.H @ x - self.b @ x
+
+    def gradient(self, x):
+        return self.H @ x - self.b
+
+
+F = Quadratic()
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 1.9])
+def test_gradient_descent_converges_and_never_goes_up(factor):
+    n = round(3000 / factor)
+    x, history = gradient_descent(F.gradient, F.x0, factor / F.L, n, objective=F, lipschitz=F.L)
+    torch.testing.assert_close(x, F.solution)
+    assert all(b <= a + 1e-12 for a, b in pairwise(history.objective))
+    assert len(history.objective) == n + 1
+    assert len(history.gradient_norm) == len(history.step) == n
+    assert history.objective[0] == F(F.x0)
+    assert history.gradient_norm[0] == pytest.approx(F.gradient(F.x0).norm().item())
+
+
+def test_gradient_descent_keeps_the_lecture_s_rate():
+    tau, distances = 0.9 / F.L, []
+    gradient_descent(F.gradient, F.x0, tau, 200, callback=lambda k, x: distances.append((x - F.solution).norm() ** 2))
+    rate = 1 - tau * F.alpha
+    assert all(d <= rate**k * distances[0] * (1 + 1e-12) for k, d in enumerate(distances))
+
+
+def test_a_step_beyond_the_bound_must_be_meant():
+    with pytest.raises(ValueError, match=r"^tau must be at most 2/L = 0\.5"):
+        gradient_descent(F.gradient, F.x0, 2.01 / F.L, 3, lipschitz=F.L)
+    with pytest.raises(ValueError, match=r"^tau must be at most 1/L = 0\.25"):
+        accelerated_gradient(F.gradient, F.x0, 1.01 / F.L, 3, lipschitz=F.L)
+    with pytest.raises(ValueError, match=r"^tau must be at most 2/L"):
+        projected_gradient(F.gradient, lambda x: x, F.x0, 2.01 / F.L, 3, lipschitz=F.L)
+    gradient_descent(F.gradient, F.x0, 2 / F.L, 3, lipschitz=F.L)
+    _, history = gradient_descent(F.gradient, F.x0, 2.2 / F.L, 200, objective=F)
+    assert history.objective[-1] > 1e6 * abs(history.objective[0])
+
+
+def test_accelerated_gradient_is_faster_and_stops_by_itself():
+    f, tol = Quadratic(d=40, alpha=1e-3, L=4.0), 1e-6
+    x, history = accelerated_gradient(f.gradient, f.x0, 1 / f.L, 20000, objective=f, lipschitz=f.L, tol=tol)
+    rms = f.gradient(x).norm().item() / math.sqrt(40)
+    assert rms <= tol
+    assert (x - f.solution).norm().item() <= math.sqrt(40) * tol / f.alpha
+    needed = len(history.gradient_norm)
+    _, slow = gradient_descent(f.gradient, f.x0, 1.9 / f.L, 5 * needed, lipschitz=f.L)
+    assert needed < 1500
+    assert slow.gradient_norm[-1] > math.sqrt(40) * tol  # five times as many plain iterations are not enough
+    assert len(history.objective) == needed  # the stopping evaluation makes no new iterate
+
+
+def test_accelerated_gradient_starts_as_written():
+    def step(y):
+        return y - F.gradient(y) / F.L
+
+    x1 = step(F.x0)
+    x2 = step(x1)  # no momentum yet: t_0 = 1
+    t1 = (1 + math.sqrt(5)) / 2
+    t2 = (1 + math.sqrt(1 + 4 * t1**2)) / 2
+    x3 = step(x2 + (t1 - 1) / t2 * (x2 - x1))
+    torch.testing.assert_close(accelerated_gradient(F.gradient, F.x0, 1 / F.L, 3)[0], x3)
+
+
+def test_accelerated_gradient_looks_at_every_image_of_a_batch():
+    target = torch.stack([torch.zeros(3, 4), torch.ones(3, 4)]).double()
+    curvature = torch.tensor([1.0, 0.01], dtype=torch.float64)[:, None, None]
+    x, _ = accelerated_gradient(lambda x: curvature * (x - target), torch.zeros(2, 3, 4).double(), 1.0, 5000, tol=1e-8)
+    assert (curvature * (x - target)).square().mean((-2, -1)).sqrt().max() <= 1e-8
+
+
+def test_projected_gradient_finds_the_constrained_minimum():
+    h = torch.linspace(0.1, 3, 12, dtype=torch.float64)
+    x, history = projected_gradient(
+        lambda x: h * x - F.b, lambda x: x.clamp(0, 0.5), F.x0, 1.5 / 3, 2000, objective=F, lipschitz=3.0
+    )
+    torch.testing.assert_close(x, (F.b / h).clamp(0, 0.5))  # separable: clamping the free minimum is right here
+    assert len(history.objective) == 2001
+
+
+def test_optimal_step_is_the_quotient_of_a_quadratic():
+    iterates = []
+    x, history = optimal_step(F.gradient, F.x0, 60, objective=F, callback=lambda k, x: iterates.append(x))
+    for k, tau in enumerate(history.step):
+        g = F.gradient(iterates[k])
+        assert tau == pytest.approx((g @ g / (g @ F.H @ g)).item(), rel=1e-6)
+    g0, g1 = F.gradient(iterates[0]), F.gradient(iterates[1])
+    assert abs(g0 @ g1) < 1e-10 * g0.norm() * g1.norm()
+    kantorovich = ((F.L - F.alpha) / (F.L + F.alpha)) ** 2
+    gaps = [value - F(F.solution).item() for value in history.objective]
+    assert all(b <= kantorovich * a + 1e-12 for a, b in pairwise(gaps))
+    assert x is iterates[-1]
+
+
+def test_optimal_step_of_a_convex_function_that_is_not_quadratic():
+    f, iterates = lambda x: (x**4).sum() + x.exp().sum(), []
+
+    def gradient(x):
+        return 4 * x**3 + x.exp()
+
+    optimal_step(gradient, F.x0, 8, objective=f, callback=lambda k, x: iterates.append(x))
+    for a, b in pairwise(iterates):
+        assert abs(gradient(a) @ gradient(b)) < 1e-8 * gradient(a).norm() ** 2
+
+
+def test_optimal_step_stops_at_the_minimum_and_refuses_a_function_without():
+    x, history = optimal_step(lambda x: x, torch.zeros(3, dtype=torch.float64), 5)
+    assert torch.equal(x, torch.zeros(3, dtype=torch.float64))
+    assert history.step == []
+    with pytest.raises(ValueError, match=r"^gradient\b"):
+        optimal_step(torch.ones_like, F.x0, 5)
+
+
+def test_power_iteration_finds_the_largest_eigenvalue():
+    x, estimates = power_iteration(lambda x: F.H @ x, (12,), 300, generator())
+    assert estimates[-1] == pytest.approx(F.L, rel=1e-6)
+    assert all(b >= a - 1e-12 for a, b in pairwise(estimates))
+    assert x.norm().item() == pytest.approx(1)
+    assert (F.H @ x - F.L * x).norm() < 1e-2
+    assert power_iteration(lambda x: F.H @ x, (12,), 5, generator())[1] == estimates[:5]
+    assert power_iteration(lambda x: 0 * x, (3, 4), 5, generator())[1] == [0]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda x: gradient_descent(lambda x: x, x, 0.5, 4),
+        lambda x: accelerated_gradient(lambda x: x, x, 0.5, 4),
+        lambda x: projected_gradient(lambda x: x, lambda x: x.clamp(min=0), x, 0.5, 4),
+        lambda x: optimal_step(lambda x: x, x, 4),
+    ],
+)
+def test_dtype_is_kept_input_untouched_and_zero_iterations_allowed(method):
+    x0 = random_image((5, 6), dtype=torch.float32)
+    before = x0.clone()
+    x, _ = method(x0)
+    assert x.dtype == torch.float32
+    assert torch.equal(x0, before)
+    x, history = gradient_descent(lambda x: x, x0, 0.5, 0)
+    assert torch.equal(x, x0)
+    assert x.data_ptr() != x0.data_ptr()
+    assert history.step == []
+
+
+def identity(x):
+    return x
+
+
+X = torch.ones(3)
+BAD = [
+    (ValueError, "tau", lambda: gradient_descent(identity, X, 0.0, 3)),
+    (ValueError, "tau", lambda: gradient_descent(identity, X, math.nan, 3)),
+    (TypeError, "tau", lambda: gradient_descent(identity, X, None, 3)),
+    (ValueError, "n", lambda: gradient_descent(identity, X, 0.5, -1)),
+    (TypeError, "n", lambda: gradient_descent(identity, X, 0.5, 2.0)),
+    (TypeError, "x0", lambda: gradient_descent(identity, [1.0], 0.5, 2)),
+    (ValueError, "x0", lambda: gradient_descent(identity, X * math.inf, 0.5, 2)),
+    (ValueError, "lipschitz", lambda: gradient_descent(identity, X, 0.5, 2, lipschitz=0.0)),
+    (ValueError, "tol", lambda: accelerated_gradient(identity, X, 0.5, 2, tol=-1.0)),
+    (ValueError, "tau", lambda: projected_gradient(identity, identity, X, -0.5, 2)),
+    (TypeError, "n", lambda: optimal_step(identity, X, "3")),
+    (ValueError, "n", lambda: power_iteration(identity, (3,), 0, generator())),
+    (TypeError, "generator", lambda: power_iteration(identity, (3,), 2, 0)),
+]
+
+
+@pytest.mark.parametrize(("error", "argument", "call"), BAD)
+def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
+    raises_naming(pytest, error, argument, call)
