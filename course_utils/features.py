@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +22,7 @@ _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a poolin
 
 
 def _channel_table(blocks: tuple[tuple[int, ...], ...]) -> dict[str, int]:
-    table = {}
+    table: dict[str, int] = {}
     for b, block in enumerate(blocks, start=1):
         table |= {f"conv{b}_{i}": channels for i, channels in enumerate(block, start=1)}
         table[f"pool{b}"] = block[-1]
@@ -28,7 +30,7 @@ def _channel_table(blocks: tuple[tuple[int, ...], ...]) -> dict[str, int]:
 
 
 ARCHITECTURES: dict[str, dict[str, int]] = {name: _channel_table(blocks) for name, blocks in _CONVOLUTIONS.items()}
-"""Number of channels of each layer of VGG-16 and VGG-19, in the order of the network (`relu1_1` has those of `conv1_1`)."""
+"""Channels of each layer of VGG-16 and VGG-19, in the order of the network; `relu1_1` has those of `conv1_1`."""
 
 TEXTURE_LAYERS = ("conv1_1", "pool1", "pool2", "pool3", "pool4")
 """The five layers whose Gram matrices describe a texture in Gatys et al. (2015)."""
@@ -95,6 +97,7 @@ class VGGFeatures(nn.Module):
         self.pooling = require_choice(pooling, "pooling", ("average", "max"))
         self.stack = _build_stack(self.architecture, self.layers, self.pooling)
         _load_weights(self.stack, weights_path(self.architecture))
+        self.smallest_side = 2 ** sum(name.startswith("pool") for name, _ in self.stack.named_children())
         self.requires_grad_(False).eval().to(device=device)
 
     def forward(self, image: Float[Tensor, "*batch_channels H W"]) -> dict[str, Float[Tensor, "*batch n h w"]]:
@@ -147,11 +150,13 @@ class VGGFeatures(nn.Module):
         u = require_image(image, "image")
         if u.ndim > 4 or (u.ndim > 2 and u.shape[-3] not in (1, 3)):
             raise ValueError(
-                f"image must have shape (H, W), (1, H, W), (3, H, W) or be a batch of the last two, got {tuple(u.shape)}"
+                f"image must have shape (H, W), (1, H, W), (3, H, W) or (B, 1 or 3, H, W), got {tuple(u.shape)}"
             )
-        smallest = 2 ** sum(name.startswith("pool") for name, _ in self.stack.named_children())
-        if min(u.shape[-2:]) < smallest:
-            raise ValueError(f"image must be at least {smallest} pixels wide and high, got shape {tuple(u.shape)}")
+        if min(u.shape[-2:]) < self.smallest_side:
+            raise ValueError(
+                f"image must be at least {self.smallest_side} pixels wide and high for {self.layers[-1]}, "
+                f"got shape {tuple(u.shape)}"
+            )
         require_same_device(u, self._parameter(), ("image", "the network"))
         u = u.reshape(-1, u.shape[-3] if u.ndim > 2 else 1, *u.shape[-2:])
         return u.expand(-1, 3, -1, -1)
@@ -255,8 +260,8 @@ def weights_path(architecture: str) -> Path:
         return data.fetch("vgg16_features")
     if not vgg19_path().is_file():
         raise FileNotFoundError(
-            f"the VGG-19 weights are not in {vgg19_path()}: fetch them once with `course data fetch vgg19` (about 550 MB), "
-            "or use weights='vgg16', which comes with the course"
+            f"the VGG-19 weights are not in {vgg19_path()}: fetch them once with `course data fetch vgg19` "
+            "(about 550 MB), or use weights='vgg16', which comes with the course"
         )
     return vgg19_path()
 
@@ -273,7 +278,7 @@ def vgg19_path() -> Path:
 
 
 def rescaling_images() -> list[Float[Tensor, "3 _ _"]]:
-    """Return the course's photographs and textures, over which the mean activations are taken, in colour and float32."""
+    """Return the photographs and textures over which mean activations are taken, in colour and float32."""
     from course_utils.data import names_of_kind
     from course_utils.images import load_image
 
@@ -282,9 +287,7 @@ def rescaling_images() -> list[Float[Tensor, "3 _ _"]]:
 
 
 @torch.no_grad()
-def mean_activations(
-    state: Mapping[str, Tensor], architecture: str, image: Float[Tensor, "3 H W"]
-) -> dict[str, float]:
+def mean_activations(state: Mapping[str, Tensor], architecture: str, image: Float[Tensor, "3 H W"]) -> dict[str, float]:
     """Return the mean after the ReLU of every convolution that ``state`` holds, with average pooling.
 
     Parameters
@@ -320,7 +323,7 @@ def rescale_weights(
     """Rescale a network so that the mean activation of every layer is 1, as its function allows.
 
     A ReLU is positively homogeneous, so dividing the weights and the bias of layer l by its mean activation s_l, and
-    multiplying the weights of the next one by s_l, changes each layer's features by the factor 1 / s_l and nothing else.
+    multiplying the weights of the next one by s_l, changes each layer's features by the factor 1 / s_l and no more.
     Gatys et al. (2015) do so for every filter, here it is one factor a layer.
 
     Parameters
@@ -376,3 +379,87 @@ def save_weights(state: Mapping[str, Tensor], path: Path, origin: Mapping[str, s
     temporary = path.with_name(path.name + ".part")
     temporary.write_bytes(content)
     temporary.replace(path)
+
+
+def fetch_vgg19(url: str | None = None, progress: bool = True) -> Path:
+    """Download torchvision's VGG-19 once, verify it, and keep its convolutions, rescaled, in the user's cache.
+
+    The download goes on where an interrupted one stopped. The file's SHA-256 must begin with the digits that its name
+    carries (``vgg19-dcbb9e9d.pth``), as torchvision publishes them; it is read with ``weights_only=True``, rescaled
+    like the course's VGG-16 (:func:`rescale_weights`), and written as safetensors.
+
+    Parameters
+    ----------
+    url : str, optional
+        Where to take it from, for an institution's own copy; torchvision's address by default.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Path
+        The converted file; nothing is downloaded when it is there already.
+
+    Raises
+    ------
+    ConnectionError
+        When it cannot be downloaded.
+    ValueError
+        When what came is not the published file.
+    """
+    target = vgg19_path()
+    if target.is_file():
+        return target
+    if url is None:
+        from torchvision.models import VGG19_Weights  # slow, and needed here only
+
+        url = VGG19_Weights.IMAGENET1K_V1.url
+    partial = target.with_name(url.rsplit("/", 1)[-1] + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _download(url, partial, progress)
+    state = _vgg19_state(torch.load(partial, map_location="cpu", weights_only=True))
+    save_weights(rescale_weights(state, "vgg19", rescaling_images()), target, {"url": url})
+    partial.unlink()
+    return target
+
+
+def _download(url: str, partial: Path, progress: bool) -> None:
+    """Complete ``partial`` and verify it against the hash in the name of the file."""
+    from pooch import HTTPDownloader
+
+    digits = re.search(r"-([0-9a-f]{8,64})\.pth$", url)
+    if digits is None:
+        raise ValueError(f"url must end with -HASH.pth, eight digits of the file's SHA-256 or more, got {url}")
+    if not _has_digest(partial, digits[1]):
+        done = partial.stat().st_size if partial.is_file() else 0
+        download = HTTPDownloader(progressbar=progress, headers={"Range": f"bytes={done}-"} if done else {})
+        try:
+            with partial.open("ab") as stream:
+                download(url, stream, None)
+        except OSError as error:  # requests' errors are OSErrors
+            raise ConnectionError(
+                f"VGG-19 could not be downloaded from {url} ({type(error).__name__}). Connect to the network and try "
+                "again: it goes on where it stopped. Without it, weights='vgg16' comes with the course"
+            ) from error
+    if not _has_digest(partial, digits[1]):
+        partial.unlink()
+        raise ValueError(f"what came from {url} is not the published file: wrong SHA-256. It was deleted; try again")
+
+
+def _has_digest(path: Path, digits: str) -> bool:
+    """Tell whether there is a file whose SHA-256 begins with ``digits``."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest().startswith(digits)
+
+
+def _vgg19_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return torchvision's convolutions by their names: features.0 is conv1_1, features.2 conv1_2."""
+    numbers = sorted({int(name.split(".")[1]) for name in state if name.startswith("features.")})
+    convolutions = [name for name in ARCHITECTURES["vgg19"] if name.startswith("conv")]
+    return {
+        f"{name}.{part}": state[f"features.{number}.{part}"].float()
+        for name, number in zip(convolutions, numbers, strict=True)
+        for part in ("weight", "bias")
+    }

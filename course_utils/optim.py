@@ -158,13 +158,15 @@ def accelerated_gradient(
     *,
     objective: Map | None = None,
     lipschitz: float | None = None,
+    strong_convexity: float = 0.0,
     tol: float = 0.0,
     callback: Callback | None = None,
 ) -> tuple[Float[Tensor, "*shape"], History]:
-    """Minimize a convex f by Nesterov's accelerated gradient, restarted when the momentum points uphill.
+    """Minimize a convex f by Nesterov's accelerated gradient: a gradient step, then a step along the last move.
 
-    x_{k+1} = y_k - τ ∇f(y_k), y_{k+1} = x_{k+1} + (t_k - 1) / t_{k+1} (x_{k+1} - x_k), with t_0 = 1 and
-    t_{k+1} = (1 + √(1 + 4 t_k²)) / 2.
+    x_{k+1} = y_k - τ ∇f(y_k), y_{k+1} = x_{k+1} + β_k (x_{k+1} - x_k). When f is known to be α-strongly convex,
+    β = (1 - √(τα)) / (1 + √(τα)). Else β_k = (t_k - 1) / t_{k+1} with t_0 = 1 and t_{k+1} = (1 + √(1 + 4 t_k²)) / 2,
+    and t starts again from 1 whenever the move points uphill.
 
     Parameters
     ----------
@@ -180,6 +182,8 @@ def accelerated_gradient(
         f; its values are recorded in the history when it is given.
     lipschitz : float
         Lipschitz constant L of ∇f. When given, τ > 1/L is an error; without it no step is refused.
+    strong_convexity : float
+        α, 0 <= α <= 1/τ; 0 when it is not known.
     tol : float
         Stop as soon as the root mean square of ∇f(y_k) (of each image of a batch) is <= tol, and return y_k. When f is
         α-strongly convex, ‖y_k - x*‖ <= ‖∇f(y_k)‖ / α: y_k is then at tol / α of the minimizer.
@@ -196,15 +200,18 @@ def accelerated_gradient(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not of its kind, or τ > 1/L with ``lipschitz`` given.
+        If an argument is not of its kind, τ > 1/L with ``lipschitz`` given, or α > 1/τ.
 
     Notes
     -----
-    Y. Nesterov (1983); the restart is the gradient scheme of B. O'Donoghue and E. Candès (2015), a departure from the
-    original method which makes it linear on strongly convex functions without knowing α.
+    Y. Nesterov (1983, and 2004 for the strongly convex case); the restart is the gradient scheme of B. O'Donoghue and
+    E. Candès (2015), a departure from the original method which spares knowing α.
     """
     tau, n = _require_step(tau, lipschitz, 1), require_count(n, "n", 0)
     tol = require_number(tol, "tol", minimum=0.0)
+    q = math.sqrt(tau * require_number(strong_convexity, "strong_convexity", minimum=0.0))
+    if q > 1:
+        raise ValueError(f"strong_convexity must be at most 1/tau = {1 / tau:g}, got {strong_convexity:g}")
     x, history = require_tensor(x0, "x0").clone(), History()
     y, t = x, 1.0
     _record(0, x, history, objective, callback)
@@ -214,11 +221,12 @@ def accelerated_gradient(
         if tol > 0 and _rms(g) <= tol:
             return y, history
         x_next = torch.add(y, g, alpha=-tau)
-        move = x_next - x
-        t = 1.0 if torch.vdot(g.flatten(), move.flatten()) > 0 else t
-        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
-        y = move.mul_((t - 1) / t_next).add_(x_next)
-        x, t = x_next, t_next
+        beta = (1 - q) / (1 + q)
+        if q == 0:
+            t_before = 1.0 if torch.dot(g.flatten(), (x_next - x).flatten()) > 0 else t
+            t = (1 + math.sqrt(1 + 4 * t_before**2)) / 2
+            beta = (t_before - 1) / t
+        y, x = torch.lerp(x, x_next, 1 + beta), x_next
         _record(k, x, history, objective, callback)
     return x, history
 

@@ -150,7 +150,13 @@ def show_images(
     return figure
 
 
-def draw_image(axis: Axes, u: Tensor, value_range: tuple[float, float] = (0.0, 1.0), color_map: str = "gray") -> None:
+def draw_image(
+    axis: Axes,
+    u: Tensor,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    color_map: str = "gray",
+    title: str | None = None,
+) -> None:
     """Draw one image into ``axis``; values outside ``value_range`` are saturated in the picture only."""
     low, high = value_range
     pixels = to_numpy(require_image(u, "u").detach())
@@ -158,6 +164,8 @@ def draw_image(axis: Axes, u: Tensor, value_range: tuple[float, float] = (0.0, 1
         pixels = np.clip((pixels - low) / (high - low), 0.0, 1.0)  # matplotlib ignores the range of a colour image
     axis.imshow(pixels, cmap=color_map, vmin=low, vmax=high)
     axis.set_axis_off()
+    if title is not None:
+        axis.set_title(title, fontsize=style()["axes.titlesize"])
 
 
 def show_spectrum(
@@ -221,13 +229,14 @@ def plot_curves(
         axis = new_figure(1, 1, width, 0.5 * width)[1][0, 0]
     with plt.rc_context(style()):
         for index, (label, (x, y)) in enumerate(curves.items()):
-            colour, line = PALETTE[index % len(PALETTE)], LINE_STYLES[index % len(LINE_STYLES)]
-            marker = "o" if len(x) == 1 else None
+            point = len(x) == 1
+            colour, line = PALETTE[index % len(PALETTE)], "none" if point else LINE_STYLES[index % len(LINE_STYLES)]
+            marker = "o" if point else None
             axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
         axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
         axis.grid(alpha=0.3)
         if len(curves) > 1:
-            axis.legend(frameon=False)
+            axis.legend(framealpha=0.8, edgecolor="none")
     figure = axis.figure
     assert isinstance(figure, Figure)
     return figure
@@ -244,7 +253,8 @@ def move_legend(axis: Axes, place: str, anchor: tuple[float, float] | None = Non
     columns : number of columns.
     """
     with plt.rc_context(style()):
-        axis.legend(frameon=False, loc=place, bbox_to_anchor=anchor, ncols=columns)
+        legend: Any = axis.legend  # its overloads know the places one by one, not as str
+        legend(framealpha=0.8, edgecolor="none", loc=place, bbox_to_anchor=anchor, ncols=columns)
 
 
 def show(figure: Figure, alt: str) -> None:

@@ -360,10 +360,12 @@ def accelerated_tv_denoise(
 
     Notes
     -----
-    Slide "Smoothed total variation" for F. The method and its restart: `optim.accelerated_gradient`.
+    Slide "Smoothed total variation" for F. The method: `optim.accelerated_gradient` with α = 1.
     """
     gradient, L = _tv_problem(v, lam, eps)
-    return accelerated_gradient(gradient, v.detach(), 1 / L, n, lipschitz=L, tol=tol, callback=callback)[0]
+    return accelerated_gradient(
+        gradient, v.detach(), 1 / L, n, lipschitz=L, strong_convexity=1.0, tol=tol, callback=callback
+    )[0]
 
 
 def tv_deblur(
@@ -430,7 +432,7 @@ def dual_tv_denoise(
     lam: float,
     n: int = 1000,
     *,
-    tol: float = 1 / 255,
+    tol: float = 0.005,
     callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
     """Minimize F(u) = ½‖u - v‖² + λ TV(u), without smoothing, by accelerated projected gradient on the dual problem.
@@ -448,8 +450,8 @@ def dual_tv_denoise(
     n : int
         Largest number of iterations, >= 0.
     tol : float
-        Bound on the RMSE to the minimizer, >= 0, in the unit of the image, by default one gray level (the distance
-        itself is then about a tenth of it); 0 runs all n iterations.
+        Bound on the RMSE to the minimizer, >= 0, in the unit of the image (the distance itself is about a tenth of
+        it); 0 runs all n iterations.
     callback : callable
         Called as ``callback(k, u_k)`` each time the gap is evaluated, k = 0, 10, 20, ... and the last one.
 
@@ -474,7 +476,7 @@ def dual_tv_denoise(
     q, p_next = p.clone(), torch.empty_like(p)
     step = 1 / (8 * lam) if lam > 0 else 0.0  # the gradient of the dual is -λ∇u, its Lipschitz constant 8λ²
     for k in range(n + 1):
-        if _dual_stop(k, n, tol, lam, v, p, callback):
+        if _dual_stop(k, n, tol, lam, v, p, (u, p_next), callback):
             break
         _gradient_into(_add_adjoint(u.copy_(v), q, -lam), p_next)
         torch.add(q, p_next, alpha=step, out=p_next)
@@ -490,7 +492,7 @@ def chambolle_pock_tv_denoise(
     lam: float,
     n: int = 1000,
     *,
-    tol: float = 1 / 255,
+    tol: float = 0.005,
     callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
     """Minimize F(u) = ½‖u - v‖² + λ TV(u), without smoothing, by the accelerated primal-dual method.
@@ -507,8 +509,7 @@ def chambolle_pock_tv_denoise(
     n : int
         Largest number of iterations, >= 0.
     tol : float
-        Bound on the RMSE to the minimizer, >= 0, in the unit of the image, by default one gray level; 0 runs all n
-        iterations.
+        Bound on the RMSE to the minimizer, >= 0, in the unit of the image; 0 runs all n iterations.
     callback : callable
         Called as ``callback(k, u_k)`` each time the gap is evaluated, k = 0, 10, 20, ... and the last one.
 
@@ -531,7 +532,7 @@ def chambolle_pock_tv_denoise(
     p = v.new_zeros((2, *v.shape))
     tau, sigma = 1.0, 1 / 8  # τσ‖∇‖² <= 1
     for k in range(n + 1):
-        if _dual_stop(k, n, tol, lam, v, p, callback):
+        if _dual_stop(k, n, tol, lam, v, p, (torch.empty_like(v), torch.empty_like(p)), callback):
             break
         p = p + (sigma / lam if lam > 0 else 0) * _gradient(u_bar)  # p is kept divided by λ
         _project_on_disks(p, scratch=torch.empty_like(v))
@@ -632,18 +633,29 @@ def _check_dual(v: Tensor, lam: float, n: int, tol: float) -> tuple[float, int, 
     return lam, n, require_number(tol, "tol", minimum=0.0)
 
 
-def _dual_stop(k: int, n: int, tol: float, lam: float, v: Tensor, p: Tensor, callback: Callback | None) -> bool:
+def _dual_stop(
+    k: int,
+    n: int,
+    tol: float,
+    lam: float,
+    v: Tensor,
+    p: Tensor,
+    scratch: tuple[Tensor, Tensor],
+    callback: Callback | None,
+) -> bool:
     """Say whether to stop at iteration ``k``, with the dual field λp; look every 10 iterations only."""
     if k < n and k % CHECK_EVERY:
         return False
-    u = v - lam * _gradient_adjoint(p)
+    u, g = scratch
+    _add_adjoint(u.copy_(v), p, -lam)
     if callback is not None:
-        callback(k, u)
-    if k == n or tol == 0:
+        callback(k, u.clone())
+    if k in (0, n) or tol == 0:
         return k == n
-    g = _gradient(u)
-    gap = lam * ((g[0].square() + g[1].square()).sqrt() - g[0] * p[0] - g[1] * p[1])  # each term is >= 0
-    return gap.mean((-2, -1)).max().item() <= tol**2
+    _gradient_into(u, g)
+    gap = torch.mul(g[0], g[0], out=u).addcmul_(g[1], g[1]).sqrt_()
+    gap.addcmul_(g[0], p[0], value=-1).addcmul_(g[1], p[1], value=-1)  # ‖∇u‖ - <∇u, p>, nonnegative
+    return lam * gap.mean((-2, -1)).max().item() <= tol**2
 
 
 def _project_on_disks(p: Tensor, scratch: Tensor) -> None:

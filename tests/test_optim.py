@@ -85,6 +85,26 @@ def test_accelerated_gradient_starts_as_written():
     torch.testing.assert_close(accelerated_gradient(F.gradient, F.x0, 1 / F.L, 3)[0], x3)
 
 
+def test_accelerated_gradient_keeps_nesterov_s_rate_when_alpha_is_known():
+    f, values = Quadratic(d=40, alpha=1e-3, L=4.0), []
+    accelerated_gradient(
+        f.gradient,
+        f.x0,
+        1 / f.L,
+        900,
+        strong_convexity=f.alpha,
+        callback=lambda k, x: values.append(f(x) - f(f.solution)),
+    )
+    bound = f(f.x0) - f(f.solution) + f.alpha / 2 * (f.x0 - f.solution).norm() ** 2
+    rate = 1 - math.sqrt(f.alpha / f.L)
+    assert all(gap <= bound * rate**k + 1e-12 for k, gap in enumerate(values))
+    x1 = f.x0 - f.gradient(f.x0) / f.L
+    beta = (1 - math.sqrt(f.alpha / f.L)) / (1 + math.sqrt(f.alpha / f.L))
+    y1 = x1 + beta * (x1 - f.x0)
+    x2, _ = accelerated_gradient(f.gradient, f.x0, 1 / f.L, 2, strong_convexity=f.alpha)
+    torch.testing.assert_close(x2, y1 - f.gradient(y1) / f.L)
+
+
 def test_accelerated_gradient_looks_at_every_image_of_a_batch():
     target = torch.stack([torch.zeros(3, 4), torch.ones(3, 4)]).double()
     curvature = torch.tensor([1.0, 0.01], dtype=torch.float64)[:, None, None]
@@ -180,6 +200,8 @@ BAD = [
     (ValueError, "x0", lambda: gradient_descent(identity, X * math.inf, 0.5, 2)),
     (ValueError, "lipschitz", lambda: gradient_descent(identity, X, 0.5, 2, lipschitz=0.0)),
     (ValueError, "tol", lambda: accelerated_gradient(identity, X, 0.5, 2, tol=-1.0)),
+    (ValueError, "strong_convexity", lambda: accelerated_gradient(identity, X, 0.5, 2, strong_convexity=2.1)),
+    (ValueError, "strong_convexity", lambda: accelerated_gradient(identity, X, 0.5, 2, strong_convexity=-1.0)),
     (ValueError, "tau", lambda: projected_gradient(identity, identity, X, -0.5, 2)),
     (TypeError, "n", lambda: optimal_step(identity, X, "3")),
     (ValueError, "n", lambda: power_iteration(identity, (3,), 0, generator())),

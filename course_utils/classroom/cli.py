@@ -81,6 +81,39 @@ def doctor() -> None:
     raise typer.Exit(code=int(problems > 0))
 
 
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(help="figures or notebooks, as with --only")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="figures or notebooks; all figures by default")] = None,
+    formats: Annotated[str, typer.Option("--format", help="formats, with commas")] = "pdf,png,svg",
+    style: Annotated[str, typer.Option(help="slides, print or dark")] = "slides",
+    out: Annotated[Path, typer.Option(help="folder to write to")] = Path("figures"),
+    force: Annotated[bool, typer.Option("--force", help="make again what is up to date")] = False,
+    jobs: Annotated[int, typer.Option(help="notebooks that run at the same time")] = 2,
+    listed: Annotated[bool, typer.Option("--list", help="print the manifest, make nothing")] = False,
+    checked: Annotated[Path | None, typer.Option("--check", metavar="DIR", help="say what is stale in DIR")] = None,
+) -> None:
+    """Make the lecture's figures from the notebooks: files, provenance, gallery and LaTeX macros."""
+    from course_utils.classroom import figures as maker
+
+    chosen = [*(names or ()), *(only or ())]
+    if listed:
+        maker.print_listing(maker.listing(out, ROOT, chosen))
+    elif checked:
+        stale = maker.stale_figures(checked, ROOT, chosen)
+        for name, reasons in stale.items():
+            typer.echo(f"{name}: {', '.join(reasons)}")
+        typer.echo(f"{len(stale)} figures are not up to date." if stale else "All figures are up to date.")
+        raise typer.Exit(code=int(bool(stale)))
+    else:
+        with maker.progress_bar() as advance:
+            outcome = maker.make_figures(out, ROOT, chosen, formats.split(","), style, force, jobs, advance)
+        for failure in outcome.failures:
+            typer.echo(failure, err=True)
+        typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")
+        raise typer.Exit(code=int(bool(outcome.failures)))
+
+
 @data.command()
 def fetch(name: Annotated[str, typer.Argument(help="vgg19, the network of the lecture")]) -> None:
     """Download what the course does not carry; checked by its hash, resumable."""

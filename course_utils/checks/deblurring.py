@@ -1,0 +1,457 @@
+"""Checks of notebook 04: periodic blur, its adjoint, the inverse filter, ridge, Tychonov, gradient descent."""
+
+# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.fft import fft2, ifft2
+
+from course_utils import restoration
+from course_utils.checks.engine import (
+    Mistake,
+    Student,
+    exercise,
+    expect,
+    expect_close,
+    inner,
+    is_close,
+    random_image,
+    recognise,
+    relative_error,
+    tolerance,
+)
+from course_utils.derivatives import laplacian
+from course_utils.fourier import kernel_to_transfer, laplacian_transfer
+from course_utils.operators import blur as blur_reference
+from course_utils.operators import blur_adjoint as adjoint_reference
+
+# (image, kernel): non-square, odd and even, a kernel with even sides, one as large as the image.
+SIZES = (((6, 5), (4, 3)), ((7, 8), (3, 6)), ((9, 9), (5, 4)), ((6, 5), (6, 5)))
+WEIGHTS = (0.3, 0.02, 1.5)
+DESCENTS = (((6, 5), (4, 3), 0.4), ((9, 8), (3, 4), 0.05))
+ITERATIONS = 300
+
+Known = tuple[str, Tensor, str]
+
+_CORNER = (
+    "The kernel's centre, pixel (h//2, w//2), must go to the origin: roll the padded kernel by (−(h//2), −(w//2))."
+)
+_FLIP = (
+    "The kernel is flipped: k̂ and its conjugate are exchanged. (What torch.nn calls a convolution is a correlation.)"
+)
+
+
+def _kernel(shape: tuple[int, int], centre: float = 0.0, seed: int = 1) -> Tensor:
+    """Return an asymmetric kernel of sum 1; ``centre`` is the least weight of its centre, which keeps k_hat off 0."""
+    k = 0.1 + torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    k = (1 - centre) * k / k.sum()
+    k[shape[0] // 2, shape[1] // 2] += centre
+    return k
+
+
+def _filter(v: Tensor, transfer: Tensor) -> Tensor:
+    return ifft2(transfer * fft2(v)).real
+
+
+def _corner_transfer(v: Tensor, kernel: Tensor) -> Tensor:
+    """Return the transfer function of a kernel left in the corner of the image."""
+    return fft2(kernel, s=v.shape)
+
+
+def _recognise_common(student: Student, answer: Tensor, expected: Tensor, image: Tensor, *others: object) -> None:
+    """Raise the mistake that could happen in any exercise on filters: scaled, moved, cut, not depending on the image."""
+    if is_close(answer, image):
+        raise Mistake("identity", f"{student.name} returns its input unchanged.")
+    another = student.tensor(image.flip(0) + 1, *others, shape=image.shape)
+    if is_close(another, answer):
+        raise Mistake("constant", f"{student.name} returns the same image whatever its input is.")
+    recognise(
+        answer,
+        ("sign", -expected, "The sign is wrong: you return the opposite of the right image."),
+        ("complex", expected.abs(), "You took the modulus after the inverse FFT. Take the real part: abs() makes negative values positive."),
+        ("clipping", expected.clamp(0, 1), "You clipped the result to [0, 1]. Values outside are part of the result: clip only to show or to save an image."),
+    )  # fmt: skip
+    factor = inner(answer, expected) / inner(expected, expected)
+    if is_close(answer, factor * expected):
+        text = "The result is right up to a factor. fft2 followed by ifft2 needs no other normalisation, and the kernel none."
+        raise Mistake("normalisation", text, {"your result / the right one": factor})
+    for shift in torch.cartesian_prod(*(torch.arange(n) for n in image.shape)).tolist():
+        if is_close(answer, expected.roll(shift, (0, 1))):
+            rows, columns = ((s + n // 2) % n - n // 2 for s, n in zip(shift, image.shape, strict=True))
+            raise Mistake(
+                "centering",
+                f"The result is right but moved. {_CORNER}",
+                {"moved by (rows, columns)": [rows, columns]},
+            )
+
+
+# --- the blur and its adjoint ----------------------------------------------------------------------------------------
+
+
+def _convolve(u: Tensor, kernel: Tensor) -> Tensor:
+    """Return k * u by its definition, the sum of k(y) u(x − y)."""
+    h, w = kernel.shape
+    return sum(
+        (kernel[i, j] * u.roll((i - h // 2, j - w // 2), (0, 1)) for i in range(h) for j in range(w)),
+        torch.zeros_like(u),
+    )
+
+
+def _extended_blur(u: Tensor, kernel: Tensor, mode: str) -> Tensor:
+    """Return the blur of an image that goes on beyond its boundary in a way that is not periodic."""
+    h, w = kernel.shape
+    margins = (w - 1 - w // 2, w // 2, h - 1 - h // 2, h // 2)  # how far the kernel reaches: left, right, up, down
+    extended = torch.nn.functional.pad(u[None, None], margins, mode=mode)
+    return torch.nn.functional.conv2d(extended, kernel.flip(0, 1)[None, None])[0, 0]
+
+
+def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
+    k_hat = kernel_to_transfer(kernel, u.shape)
+    on_the_grid = ifft2(k_hat).real
+    one_dimension = torch.fft.ifft(torch.fft.fft(on_the_grid) * torch.fft.fft(u)).real
+    return [
+        ("conjugate", _filter(u, k_hat.conj()), _FLIP),
+        ("conjugate", _filter(u, _corner_transfer(u, kernel).conj()), f"{_FLIP} And it is not centred. {_CORNER}"),
+        ("centering", _filter(u, fft2(torch.fft.ifftshift(kernel), s=u.shape)), f"You shifted the small kernel before padding it, which tears it apart. Pad first, then roll. {_CORNER}"),
+        ("boundary", _extended_blur(u, kernel, "constant"), "Pixels outside the image count as 0. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("boundary", _mirrored(u, kernel), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("axis", one_dimension, "You used fft, which transforms the last axis only. An image needs fft2 and ifft2."),
+        ("value", on_the_grid * u, "You multiplied the pixels. It is in the Fourier domain that a convolution becomes a product."),
+    ]  # fmt: skip
+
+
+def _mirrored(u: Tensor, kernel: Tensor) -> Tensor:
+    """Return the blur of an image mirrored at its boundary, or the image when the kernel is too large for it."""
+    return _extended_blur(u, kernel, "reflect") if max(kernel.shape) // 2 < min(u.shape) else u
+
+
+def _wrong_axes(u: Tensor, kernel: Tensor) -> list[Known]:
+    """Return what exchanged axes give, where the exchanged kernel fits into the image."""
+    if kernel.shape[0] > u.shape[1] or kernel.shape[1] > u.shape[0]:
+        return []
+    return [
+        ("axis", _convolve(u, kernel.T), "The two axes of the kernel are exchanged: you blurred with its transpose.")
+    ]
+
+
+@exercise(
+    blur_reference,
+    hints=(
+        "A periodic convolution is a product in the Fourier domain, if the kernel is an image of the same size whose "
+        "centre is at pixel (0, 0).",
+        "k * u = F⁻¹(k̂ û): put the kernel in the corner of an image of zeros, roll it by (−(h//2), −(w//2)), transform "
+        "both, multiply, transform back, take the real part.",
+        "k = torch.zeros_like(u); k[:h, :w] = kernel; k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))",
+    ),
+)
+def blur(student: Student) -> str:
+    """Examine the periodic blur by the definition of the convolution."""
+    for shape, size in SIZES:
+        u, k = random_image(shape), _kernel(size)
+        expected = _convolve(u, k)
+        answer = student.tensor(u, k, shape=shape)
+        if is_close(answer, expected):
+            continue
+        _recognise_common(student, answer, expected, u, k)
+        recognise(answer, *_wrong_blurs(u, k), *_wrong_axes(u, k))
+        expect_close(answer, expected, "value", "The result is not Σ k(y) u(x − y), with u continued periodically.")
+    return "k * u = Σ k(y) u(x − y), periodic, for kernels of odd and even sizes up to the image's"
+
+
+@exercise(
+    adjoint_reference,
+    hints=(
+        "The adjoint of a convolution is a convolution too, with the kernel seen in a mirror: k(−x).",
+        "In the Fourier domain a mirror is a conjugation: Aᵀv = F⁻¹(conj(k̂) v̂).",
+        "k_hat = kernel_to_transfer(kernel, v.shape)",
+    ),
+)
+def blur_adjoint(student: Student) -> str:
+    """Examine the adjoint by ⟨k * u, v⟩ = ⟨u, Aᵀv⟩."""
+    for seed, (shape, size) in enumerate(SIZES):
+        u, v, k = random_image(shape, 10 + seed), random_image(shape, 20 + seed), _kernel(size)
+        answer = student.tensor(v, k, shape=shape)
+        left, right = inner(blur_reference(u, k), v), inner(u, answer)
+        if abs(left - right) <= tolerance(answer) * u.norm().item() * v.norm().item():
+            continue
+        _recognise_common(student, answer, adjoint_reference(v, k), v, k)
+        recognise(answer, *_wrong_adjoints(v, k))
+        expect(
+            False, "adjoint", "⟨k * u, v⟩ and ⟨u, Aᵀv⟩ differ: this is not the adjoint of u ↦ k * u.", **{
+                "⟨k * u, v⟩": left, "⟨u, Aᵀv⟩": right
+            }
+        )  # fmt: skip
+    return "⟨k * u, v⟩ = ⟨u, Aᵀv⟩ for kernels of odd and even sizes, none of them symmetric"
+
+
+def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    known = [
+        ("conjugate", _filter(v, k_hat), "This is the blur itself: ⟨k * u, v⟩ = ⟨u, Aᵀv⟩ holds for it only when k is symmetric. Conjugate k̂."),
+        ("conjugate", ifft2((k_hat * fft2(v)).conj()).real, "You conjugated the product k̂ v̂. Only k̂ is conjugated: conj(k̂) v̂."),
+        ("conjugate", ifft2(k_hat * fft2(v).conj()).real, "You conjugated v̂. It is k̂ that is conjugated: conj(k̂) v̂."),
+        ("centering", _filter(v, _corner_transfer(v, kernel).conj()), _CORNER),
+        ("adjoint", _filter(v, 1 / k_hat), "This is the inverse, v̂ / k̂. The adjoint multiplies by conj(k̂)."),
+        ("conjugate", _convolve(v, kernel.flip(0)), "You flipped one axis. k(−x) flips both."),
+        ("conjugate", _convolve(v, kernel.flip(1)), "You flipped one axis. k(−x) flips both."),
+    ]  # fmt: skip
+    text = "Aᵀ is the transpose of the large matrix A, not of the kernel: it is the convolution with k(−x)."
+    return known + [("transpose", value, text) for _, value, _ in _wrong_axes(v, kernel)]
+
+
+# --- inversion, plain and regularized --------------------------------------------------------------------------------
+
+
+@exercise(
+    restoration.inverse_filter,
+    hints=(
+        "In the Fourier domain the blur is a product: what undoes it?",
+        "u = F⁻¹(v̂ / k̂), a division of complex numbers, frequency by frequency.",
+        "k_hat = kernel_to_transfer(kernel, v.shape)",
+    ),
+)
+def inverse_filter(student: Student) -> str:
+    """Examine the inverse filter: it undoes the blur when there is no noise."""
+    for seed, (shape, size) in enumerate(SIZES):
+        u, k = random_image(shape, seed), _kernel(size, 0.6)
+        v = blur_reference(u, k)
+        answer = student.tensor(v, k, shape=shape)
+        if is_close(answer, u):
+            continue
+        _recognise_common(student, answer, u, v, k)
+        recognise(answer, *_wrong_inverses(v, k))
+        _recognise_changed_denominator(answer, v, k)
+        expect_close(answer, u, "value", "The inverse filter of k * u is not u.")
+    return "the inverse filter of k * u is u, for kernels whose transfer function has no zero"
+
+
+def _wrong_inverses(v: Tensor, kernel: Tensor) -> list[Known]:
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), fft2(v)
+    return [
+        ("value", _filter(v, k_hat), "You multiplied by k̂: the image is blurred once more. Divide by k̂."),
+        ("value", _filter(v, k_hat.conj()), "This is the adjoint, conj(k̂) v̂. The inverse divides by k̂."),
+        ("value", ifft2(k_hat / v_hat).real, "The fraction is upside down: it must be v̂ / k̂."),
+        ("conjugate", _filter(v, 1 / k_hat.abs()), "You divided by the modulus |k̂|. k̂ is complex: its phase must be undone too."),
+        ("conjugate", _filter(v, 1 / k_hat.conj()), "You divided by the conjugate of k̂. Divide by k̂ itself (or use conj(k̂) / |k̂|²)."),
+        ("complex", _filter(v, 1 / k_hat.real), "You divided by the real part of k̂. k̂ is complex: keep it, and take the real part after the inverse FFT."),
+        ("square-root", _filter(v, 1 / k_hat.abs() ** 2), "You divided by |k̂|²: then the numerator needs conj(k̂)."),
+        ("centering", _filter(v, 1 / _corner_transfer(v, kernel)), _CORNER),
+    ]  # fmt: skip
+
+
+def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) -> None:
+    """Raise when some frequencies were set to 0, or when something was added to k_hat."""
+    k_hat, ratio = kernel_to_transfer(kernel, v.shape), fft2(answer.double()) / fft2(v)
+    dropped = ratio.abs() < 1e-6
+    if dropped.any() and is_close(_filter(v, torch.where(dropped, 0, 1 / k_hat)), answer):
+        text = "You set frequencies to 0 where |k̂| is small. That is a regularization; the inverse filter divides by k̂ everywhere."
+        raise Mistake("truncation", text)
+    added = (1 / ratio - k_hat) if not dropped.any() else torch.zeros(())
+    if added.abs().max() > 0 and (added - added.mean()).abs().max() < 1e-3 * added.abs().max():
+        text = "You added a constant to k̂ before dividing. The plain inverse filter divides by k̂: that it explodes is what you will see."
+        raise Mistake("epsilon", text, {"constant added": added.mean().real.item()})
+
+
+def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> list[Known]:
+    """Return what wrong uses of λ, of k_hat and of its conjugate give in conj(k_hat) v_hat / (|k_hat|² + λ penalty)."""
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    power = k_hat.abs() ** 2
+    corner = _corner_transfer(v, kernel)
+
+    def weighted(weight: Tensor | float) -> Tensor:
+        return _filter(v, k_hat.conj() / (power + weight * penalty))
+
+    return [
+        ("conjugate", _filter(v, k_hat / (power + lam * penalty)), "Aᵀv is conj(k̂) v̂ in the Fourier domain: you forgot to conjugate k̂ in the numerator."),
+        ("conjugate", _filter(v, k_hat.conj() / (k_hat**2 + lam * penalty)), "k̂² is not |k̂|²: AᵀA multiplies by conj(k̂) k̂ = |k̂|²."),
+        ("square-root", _filter(v, k_hat.conj() / (k_hat.abs() + lam * penalty)), "The denominator has |k̂| where |k̂|² belongs."),
+        ("adjoint", _filter(v, 1 / (power + lam * penalty)), "The numerator lacks Aᵀ: it is conj(k̂) v̂, not v̂."),
+        ("adjoint", _filter(v, 1 / (k_hat + lam * penalty)), "You added the regularization to k̂. The optimality condition has AᵀA: conj(k̂) v̂ / (|k̂|² + …)."),
+        ("weight", weighted(lam / 2), "You used λ/2. The ½ of the regularization disappears when the square is differentiated: the weight is λ."),
+        ("weight", weighted(2 * lam), "You used 2λ. F has ½ in front of both squares, so the weight in ∇F = 0 is λ."),
+        ("weight", weighted(lam**2), "You used λ²: λ is counted twice, as when R(u) = (λ/2)‖u‖² is put inside λR(u). The weight is λ."),
+        ("weight", weighted(1.0), "λ is missing: the result does not depend on it."),
+        ("weight", weighted(0.0), "The regularization is missing: this is the inverse filter v̂ / k̂."),
+        ("weight", weighted(lam * v.numel()), "λ is multiplied by the number of pixels. The formula holds frequency by frequency, with λ as it is."),
+        ("weight", weighted(lam / v.numel()), "λ is divided by the number of pixels. The formula holds frequency by frequency, with λ as it is."),
+        ("weight", weighted(4 * lam), "The weight of the regularization is four times too large."),
+        ("sign", weighted(-lam), "The regularization has the wrong sign: −Δ = ∇ᵀ∇ is the nonnegative one, |k̂|² + λ(…) must not fall below |k̂|²."),
+        ("centering", _filter(v, corner.conj() / (corner.abs() ** 2 + lam * penalty)), _CORNER),
+    ]  # fmt: skip
+
+
+@exercise(
+    restoration.ridge_deblur,
+    hints=(
+        "F is quadratic: its minimizer is where ∇F(u) = Aᵀ(Au − v) + λu = 0. Read this frequency by frequency.",
+        "û = conj(k̂) v̂ / (|k̂|² + λ).",
+        "k_hat = kernel_to_transfer(kernel, v.shape)",
+    ),
+)
+def ridge_deblur(student: Student) -> str:
+    """Examine ridge by its optimality condition."""
+    for (shape, size), lam in zip(SIZES, (*WEIGHTS, 0.1), strict=True):
+        v, k = random_image(shape), _kernel(size, 0.6)
+        answer = student.tensor(v, k, lam, shape=shape)
+        u = answer.double()
+        residual = adjoint_reference(blur_reference(u, k) - v, k) + lam * u
+        if residual.norm() <= tolerance(answer) * v.norm():
+            continue
+        _recognise_common(student, answer, restoration.ridge_deblur(v, k, lam), v, k, lam)
+        recognise(
+            answer,
+            ("value", restoration.tychonov_deblur(v, k, lam), "This is Tychonov's formula. Ridge penalizes ‖u‖²: λ alone, without L̂."),
+            ("value", v / (1 + lam), "This solves the denoising problem, A = Id. Here Au = k * u."),
+            ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam).real, "λ is added to the quotient: put parentheses around the denominator |k̂|² + λ."),
+            *_wrong_weights(v, k, lam, torch.ones(())),
+        )  # fmt: skip
+        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λu is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+    return "Aᵀ(Au − v) + λu = 0, for three values of λ and more, on odd and even sizes"
+
+
+@exercise(
+    restoration.tychonov_deblur,
+    hints=(
+        "Set ∇F(u) = Aᵀ(Au − v) + λ∇ᵀ∇u to 0. Aᵀ A and ∇ᵀ∇ are both periodic convolutions: what are their transfer "
+        "functions?",
+        "û = conj(k̂) v̂ / (|k̂|² + λL̂), L̂(ξ, ζ) = 4 (sin²(πξ/M) + sin²(πζ/N)).",
+        "k_hat, L_hat = kernel_to_transfer(kernel, v.shape), laplacian_transfer(v.shape)",
+    ),
+)
+def tychonov_deblur(student: Student) -> str:
+    """Examine Tychonov's closed form by its optimality condition."""
+    for (shape, size), lam in zip(SIZES, (*WEIGHTS, 0.1), strict=True):
+        v, k = random_image(shape), _kernel(size, 0.6)
+        answer = student.tensor(v, k, lam, shape=shape)
+        u = answer.double()
+        residual = adjoint_reference(blur_reference(u, k) - v, k) - lam * laplacian(u)
+        if residual.norm() <= tolerance(answer) * v.norm():
+            continue
+        expected, L_hat = restoration.tychonov_deblur(v, k, lam), laplacian_transfer(shape)
+        _recognise_common(student, answer, expected, v, k, lam)
+        recognise(
+            answer,
+            ("value", restoration.ridge_deblur(v, k, lam), "This is the ridge formula. Tychonov penalizes ‖∇u‖²: λL̂ in the denominator, not λ."),
+            ("value", _filter(v, 1 / (1 + lam * L_hat)), "This solves the denoising problem, A = Id. Here Au = k * u."),
+            *_wrong_weights(v, k, lam, L_hat),
+            *_wrong_laplacians(v, k, lam, L_hat),
+        )  # fmt: skip
+        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λ∇ᵀ∇u is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+    return "Aᵀ(Au − v) + λ∇ᵀ∇u = 0, for three values of λ and more, on odd and even sizes"
+
+
+def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> list[Known]:
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    rows, columns = (torch.arange(n, dtype=torch.float64) for n in v.shape)
+    x, y = torch.pi * rows[:, None] / v.shape[0], torch.pi * columns[None, :] / v.shape[1]
+    x_other, y_other = torch.pi * rows[:, None] / v.shape[1], torch.pi * columns[None, :] / v.shape[0]
+    square = "L̂ has squares: 4 (sin²(πξ/M) + sin²(πζ/N))."
+    known = [
+        ("weight", L_hat / 4, "The factor 4 of L̂ is missing: L̂ = 4 (sin²(πξ/M) + sin²(πζ/N))."),
+        ("square-root", 4 * (x.sin() + y.sin()), square),
+        ("square-root", L_hat.sqrt(), "You used the root of L̂, the modulus of ∇. ∇ᵀ∇ has the square: L̂ itself."),
+        ("square-root", L_hat**2, "You used L̂², which penalizes ‖Δu‖². Tychonov penalizes ‖∇u‖²: L̂."),
+        ("value", 4 * ((2 * x).sin() ** 2 + (2 * y).sin() ** 2), "The sines of L̂ have πξ/M, not 2πξ/M: |e^{2iπξ/M} − 1|² = 4 sin²(πξ/M)."),
+        ("value", (2 * x).sin() ** 2 + (2 * y).sin() ** 2, "This L̂ belongs to central differences. The lecture's differences are forward: 4 (sin²(πξ/M) + sin²(πζ/N))."),
+        ("centering", L_hat * torch.exp(-2j * (x + y)), "Your kernel of the Laplacian is not centred: its middle must go to pixel (0, 0)."),
+        ("axis", 4 * x.sin() ** 2 + 0 * y, "L̂ has one direction only. ‖∇u‖² has both derivatives: |d̂₁|² + |d̂₂|²."),
+        ("axis", 4 * y.sin() ** 2 + 0 * x, "L̂ has one direction only. ‖∇u‖² has both derivatives: |d̂₁|² + |d̂₂|²."),
+        ("axis", 4 * (x_other.sin() ** 2 + y_other.sin() ** 2), "Height and width are exchanged in L̂: ξ goes with the M rows, ζ with the N columns."),
+        ("order", torch.fft.fftshift(L_hat), "L̂ is shifted: fft2 puts frequency 0 first, so must L̂. Remove the fftshift."),
+    ]  # fmt: skip
+    return [
+        (cause, _filter(v, k_hat.conj() / (k_hat.abs() ** 2 + lam * wrong)), text)
+        for cause, wrong, text in known
+        if (k_hat.abs() ** 2 + lam * wrong).abs().min() > 1e-6
+    ]
+
+
+# --- gradient descent ------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    restoration.gradient_descent_deblur,
+    hints=(
+        "Start from u = v and walk against the gradient of F; the step must be smaller than 2/L.",
+        "u ← u − τ (Aᵀ(Au − v) + λ∇ᵀ∇u), with τ < 2/L and L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ.",
+        "u, tau = v, 1.9 / (1 + 8 * lam)",
+    ),
+)
+def gradient_descent_deblur(student: Student) -> str:
+    """Examine the descent by its limit, and by its steps when the limit is wrong."""
+    for shape, size, lam in DESCENTS:
+        v, k = random_image(shape), _kernel(size, 0.75)
+        first, second = (student.tensor(v, k, lam, n, shape=shape) for n in (1, 2))
+        last = _many_iterations(student, first, second, v, k, lam)
+        limit = restoration.tychonov_deblur(v, k, lam)
+        if is_close(first, limit, 1e-3):
+            text = "The result is the closed form whatever n is. Iterate: one gradient step, n times."
+            raise Mistake("value", text)
+        if torch.isfinite(last).all() and is_close(last, limit, max(1e-4, tolerance(first))):
+            continue
+        _diagnose_descent(first, second, last, v, k, lam)
+    return f"the iterates converge to the closed form of Tychonov's deblurring, for λ = {DESCENTS[0][2]:g} and {DESCENTS[1][2]:g}"
+
+
+def _many_iterations(student: Student, first: Tensor, second: Tensor, v: Tensor, k: Tensor, lam: float) -> Tensor:
+    """Return the last iterate; a blur that refuses infinite values must not hide why there are some."""
+    try:
+        return student(v, k, lam, ITERATIONS)
+    except Mistake as mistake:
+        if mistake.cause == "exception":
+            _diagnose_descent(first, second, torch.full_like(v, torch.inf), v, k, lam)
+        raise
+
+
+def _diagnose_descent(first: Tensor, second: Tensor, last: Tensor, v: Tensor, k: Tensor, lam: float) -> None:
+    """Raise the mistake that the step from the first iterate to the second, and the last iterate, give away."""
+    if is_close(first, v) and is_close(last, v):
+        raise Mistake("identity", "The result is v: nothing moves. Subtract τ∇F(u) from u, n times.")
+    if is_close(first, last):
+        raise Mistake("not-converged", f"The result is the same for n = 1 and n = {ITERATIONS}: the update must be inside the loop, n times.")  # fmt: skip
+    if last.min() >= 0 and last.max() <= 1:
+        raise Mistake(
+            "clipping", "You clip the iterates to [0, 1]. Then the limit is not the minimizer of F over all images."
+        )
+    u, move = first.double(), (first - second).double()
+    for cause, g, text in _directions(u, v, k, lam):
+        tau = inner(move, g) / inner(g, g)
+        if not is_close(move, tau * g, tolerance(first)):
+            continue
+        if cause == "right":
+            _diagnose_step(tau, relative_error(last, restoration.tychonov_deblur(v, k, lam)), k, v, lam)
+        raise Mistake(cause, text)
+    details = {"distance to the closed form after all iterations": relative_error(last, restoration.tychonov_deblur(v, k, lam))}  # fmt: skip
+    raise Mistake("value", "The iterates do not converge to the minimizer of F, and the step from u₁ to u₂ is not along ∇F(u₁) = Aᵀ(Au₁ − v) + λ∇ᵀ∇u₁.", details)  # fmt: skip
+
+
+def _directions(u: Tensor, v: Tensor, k: Tensor, lam: float) -> list[Known]:
+    """Return the right gradient at ``u`` and typical wrong ones."""
+    residual, smooth = blur_reference(u, k) - v, -laplacian(u)
+    data = adjoint_reference(residual, k)
+    return [
+        ("right", data + lam * smooth, ""),
+        ("weight", data, "The regularization is missing: you descend on ½‖k * u − v‖² alone. Add λ∇ᵀ∇u."),
+        ("weight", data + smooth, "λ is missing in front of ∇ᵀ∇u."),
+        ("weight", data + 2 * lam * smooth, "The weight of ∇ᵀ∇u is 2λ: the gradient of (λ/2)‖∇u‖² is λ∇ᵀ∇u."),
+        ("weight", data + lam / 2 * smooth, "The weight of ∇ᵀ∇u is half of what it should be: ∇F(u) = Aᵀ(Au − v) + λ∇ᵀ∇u, without ½ and without 2."),
+        ("weight", data + lam**2 * smooth, "The weight of ∇ᵀ∇u is λ²: λ is counted twice."),
+        ("sign", data - lam * smooth, "The regularization has the wrong sign: ∇ᵀ∇u = −Δu is added."),
+        ("adjoint", residual + lam * smooth, "Aᵀ is missing: the gradient of ½‖Au − v‖² is Aᵀ(Au − v)."),
+        ("adjoint", blur_reference(residual, k) + lam * smooth, "You blurred the residual instead of applying the adjoint: Aᵀ is not A for a kernel that is not symmetric."),
+        ("value", data + lam * u, "This is the descent for ridge: Tychonov has λ∇ᵀ∇u, not λu."),
+        ("value", u - v + lam * smooth, "This is the descent for denoising, A = Id. Here Au = k * u."),
+        ("value", data + adjoint_reference(v, k) + lam * smooth, "The observation v is missing: the data term is Aᵀ(Au − v)."),
+    ]  # fmt: skip
+
+
+def _diagnose_step(tau: float, error: float, k: Tensor, v: Tensor, lam: float) -> None:
+    """Raise what is wrong with a descent along the right gradient."""
+    hessian = kernel_to_transfer(k, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)
+    bound = 2 / hessian.max().item()
+    details = {"your step": tau, "2/L": bound, "λ": lam}
+    expect(tau > 0, "sign", "You walk uphill: subtract τ∇F(u).", **details)
+    expect(tau <= bound, "step-size", "The step is beyond 2/L with L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the iterations diverge.", **details)  # fmt: skip
+    details |= {"relative distance to the closed form": error}
+    expect(False, "not-converged", f"The gradient is right, but after {ITERATIONS} iterations you are still far from the minimizer: take a step close to 2/L.", **details)  # fmt: skip

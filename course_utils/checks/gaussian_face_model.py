@@ -1,0 +1,488 @@
+"""Checks of notebook 01: the Gaussian model of faces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from course_utils import gaussian
+from course_utils.checks.engine import (
+    Mistake,
+    Student,
+    exercise,
+    expect,
+    expect_close,
+    is_close,
+    random_image,
+    recognise,
+    relative_error,
+    tolerance,
+)
+
+SAMPLES = 4000  # standard error of a mean of so many unit normals: 0.016, of a variance: 0.022
+
+
+class _NoLargeMatrix(TorchFunctionMode):
+    """While active, a torch operation whose result has ``limit`` entries or more is a mistake."""
+
+    def __init__(self, limit: int, advice: str) -> None:
+        super().__init__()
+        self.limit, self.advice = limit, advice
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for part in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(part, Tensor) and part.numel() >= self.limit:
+                raise Mistake("too-slow", f"You form a d × d matrix: for a face d = 10304. {self.advice}")
+        return result
+
+
+def _toy_model(d: int, r: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a mean, orthonormal eigenvectors and eigenvalues unlike their squares and roots."""
+    eigenvectors = torch.linalg.qr(random_image((d, r), seed)).Q
+    eigenvalues = torch.tensor([2.5 / 2.2**i for i in range(r)], dtype=torch.float64)
+    return 0.5 + 0.3 * random_image((d,), seed + 1), eigenvectors, eigenvalues
+
+
+# --- fit_gaussian ----------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    gaussian.fit_gaussian,
+    hints=(
+        "The covariance of N centred faces is XᵀX / N, where the rows of X are x_i - μ. The thin singular value "
+        "decomposition of X (N rows) contains everything: no d × d matrix is needed.",
+        "X = U S Vᵀ gives XᵀX / N = V (S² / N) Vᵀ: the eigenvectors are the columns of V, the eigenvalues S² / N. "
+        "Centring costs one dimension: keep the first N - 1.",
+        "mean = faces.mean(dim=0); U, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)",
+    ),
+)
+def fit_gaussian(student: Student) -> str:
+    """Examine the eigenvectors by Σ e = λ e: their signs are free."""
+    for n, d, seed in ((5, 30, 0), (8, 21, 1)):
+        faces = 0.5 + 0.4 * random_image((n, d), seed) * torch.linspace(1.5, 0.3, d, dtype=torch.float64)
+        mean, E, lam = _unpack_model(student, student(faces), n, d)
+        _examine_mean(mean, faces)
+        _examine_eigenvectors(E, lam, faces)
+        _examine_eigenvalues(E, lam, faces)
+    n, d = 6, 3000
+    advice = "Use the thin SVD, full_matrices=False: X has only N rows."
+    with _NoLargeMatrix(d * d, advice):
+        result = student(random_image((n, d), 2))
+    _unpack_model(student, result, n, d)
+    return "μ, Σe = λe with Σ = (1/N) Σ (x - μ)(x - μ)ᵀ, orthonormal columns, λ descending, r = N - 1, no d × d matrix"
+
+
+def _unpack_model(student: Student, result: Any, n: int, d: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean, eigenvectors and eigenvalues once their shapes are right."""
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
+        raise Mistake("type", "Return three tensors: mean, eigenvectors, eigenvalues.")
+    shapes = [tuple(part.shape) if isinstance(part, Tensor) else None for part in result]
+    r = n - 1
+    if shapes[1] == (r,) and shapes[2] == (d, r):
+        raise Mistake("order", "You return the eigenvalues before the eigenvectors: (mean, eigenvectors, eigenvalues).")
+    if shapes[0] in ((), (n,), (n, 1)):
+        raise Mistake(
+            "mean",
+            "μ is the mean image: average over the faces (dim=0), not over the pixels.",
+            {"shape of your mean": shapes[0], "expected shape": (d,)},
+        )
+    mean = student.as_tensor(result[0], (d,), "the mean")
+    _examine_shape(shapes[1], n, d)
+    E = student.as_tensor(result[1], (d, r), "eigenvectors")
+    return mean, E, student.as_tensor(result[2], (r,), "eigenvalues")
+
+
+def _examine_shape(shape: tuple[int, ...] | None, n: int, d: int) -> None:
+    """Say what the shape of the eigenvectors tells."""
+    if shape is None or len(shape) != 2 or shape == (d, n - 1):
+        return
+    details = {"your shape": shape, "expected shape": (d, n - 1)}
+    if shape[1] == d and shape[0] in (n - 1, n):
+        raise Mistake("transpose", "The eigenvectors are the columns of V; the SVD returns Vᵀ. Transpose it.", details)
+    if shape[0] == n:
+        message = "An eigenvector has d entries, it is an image. You return the other side of the SVD: U instead of V."
+        raise Mistake("transpose", message, details)
+    if shape[0] == d and shape[1] >= n:
+        message = "N centred faces sum to zero and span only N - 1 dimensions: the last eigenvalue is 0, leave it out."
+        raise Mistake("rank", message, details)
+    if shape[0] == d:
+        raise Mistake("rank", "Keep all the N - 1 eigenvectors: later cells choose how many they use.", details)
+
+
+def _examine_mean(mean: Tensor, faces: Tensor) -> None:
+    message = "The first result must be the mean image μ = (1/N) Σ x_i."
+    recognise(mean, ("mean", faces.sum(dim=0), "Your mean is the sum Σ x_i: the factor 1/N is missing."))
+    expect_close(mean, faces.mean(dim=0), "mean", message)
+
+
+def _examine_eigenvectors(E: Tensor, lam: Tensor, faces: Tensor) -> None:
+    """Examine order, orthonormality and Σ e = ρ e, where ρ = eᵀ Σ e."""
+    X = faces - faces.mean(dim=0)
+    if lam[0] < lam[-1]:
+        message = "The eigenvalues come in ascending order (eigh does that): the main variation axis must come first."
+        raise Mistake("order", message, {"your first and last eigenvalue": [lam[0].item(), lam[-1].item()]})
+    E, gram = E.double(), E.double().T @ E.double()
+    eye = torch.eye(len(gram), dtype=torch.float64)
+    if relative_error(gram, eye) > 10 * tolerance(lam):
+        diagonal = is_close(gram, gram.diag().diag(), 1e-3)
+        cause, message = (
+            ("normalisation", "The eigenvectors are orthogonal but not of norm 1: divide each column by its norm.")
+            if diagonal
+            else ("value", "The columns of the eigenvectors are not orthonormal.")
+        )
+        raise Mistake(cause, message, {"norms of your columns": gram.diag().sqrt()}, {"your EᵀE": gram})
+    sigma_e = X.T @ (X @ E) / len(X)
+    rho = (E * sigma_e).sum(dim=0)
+    if relative_error(E * rho, sigma_e) > 10 * tolerance(lam):
+        _explain_other_axes(E, faces)
+        raise Mistake("value", "The columns are not eigenvectors of Σ: Σe is not a multiple of e.")
+    message = (
+        "The eigenvectors are right but not in the order of the eigenvalues: the j-th column belongs to the j-th λ."
+    )
+    expect(bool((rho.diff() < 1e-6 * rho.max()).all()), "order", message, variance_along_your_columns=rho)
+
+
+def _explain_other_axes(E: Tensor, faces: Tensor) -> None:
+    """Recognise the principal axes of something else than the centred faces."""
+    X = faces - faces.mean(dim=0)
+    known = (
+        ("mean", faces, "The mean was not subtracted before the SVD: the first axis points to the mean face."),
+        ("mean", faces - faces.mean(), "You subtracted one number from all pixels: subtract the mean image, dim=0."),
+        ("mean", faces - faces.mean(dim=1, keepdim=True), "You subtracted from each face its own gray level, not μ."),
+        ("normalisation", X / X.std(dim=0), "You divided each pixel by its standard deviation: Σ is a covariance."),
+    )
+    for cause, other, message in known:
+        axis = torch.linalg.svd(other, full_matrices=False).Vh[0]
+        if abs((axis @ E[:, 0]).item()) > 1 - 1e-5:
+            raise Mistake(cause, message)
+
+
+def _examine_eigenvalues(E: Tensor, lam: Tensor, faces: Tensor) -> None:
+    """Compare λ with the variances along the axes, first up to a factor that tells the mistake."""
+    n, d = faces.shape
+    E = E.double()
+    true = ((faces - faces.mean(dim=0)) @ E).square().mean(dim=0)
+    root = "You return singular values or standard deviations: an eigenvalue of Σ is a variance, S² / N."
+    recognise(
+        lam,
+        ("normalisation", true * n / (n - 1), "You divide by N - 1: the lecture's covariance has the factor 1/N."),
+        ("normalisation", true * n, "The factor 1/N is missing: S² are the eigenvalues of XᵀX, not of XᵀX / N."),
+        ("normalisation", true * n / d, "You divide by the number of pixels d instead of the number of faces N."),
+        *(("square-root", c * true.sqrt(), root) for c in (1, math.sqrt(n), 1 / math.sqrt(n), math.sqrt(n / (n - 1)))),
+    )
+    expect_close(lam, true, "value", "λ_j must be the variance along e_j: the mean of (e_jᵀ(x_i - μ))².", yours=lam)
+
+
+# --- sample_gaussian -------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    gaussian.sample_gaussian,
+    hints=(
+        "Draw independent normal coefficients, stretch each to the standard deviation of its axis, and walk from the "
+        "mean along the axes.",
+        "x = μ + E Λ^(1/2) z with z ~ N(0, I_r). With one sample a row, z has shape (n, r) and x = μ + (z √λ) Eᵀ.",
+        "z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)",
+    ),
+)
+def sample_gaussian(student: Student) -> str:
+    """Examine the coefficients of the samples on the axes: they must be independent N(0, 1)."""
+    mean, E, lam = model = _toy_model(12, 3, seed=0)
+    x = _draw(student, model, SAMPLES, seed=0)
+    _examine_generator(student, model, x)
+    c = _coefficients(x, mean, E, lam)
+    _examine_variances(c, lam)
+    _examine_independence(c)
+    return f"mean μ, covariance EΛEᵀ and normal coefficients over {SAMPLES} samples, in μ + span(E), repeatable"
+
+
+def _draw(student: Student, model: tuple[Tensor, Tensor, Tensor], n: int, seed: int) -> Tensor:
+    d = len(model[0])
+    result = student(*model, n, torch.Generator().manual_seed(seed))
+    if isinstance(result, Tensor) and tuple(result.shape) == (d, n) and n != d:
+        details = {"your shape": (d, n), "expected shape": (n, d)}
+        raise Mistake("transpose", "The samples stand in columns, one sample a row is expected.", details)
+    return student.as_tensor(result, (n, d), "the sample")
+
+
+def _examine_generator(student: Student, model: tuple[Tensor, Tensor, Tensor], x: Tensor) -> None:
+    """Examine that the samples depend on the generator, on nothing else, and differ."""
+    mean = model[0]
+    expect(not is_close(x, mean.expand_as(x)), "constant", "Every sample is the mean: where is z?")
+    message = "All the samples are the same: draw a new z for each of them."
+    expect(not is_close(x, x[:1].expand_as(x)), "randomness", message)
+    first, again, other = (_draw(student, model, 5, seed) for seed in (1, 1, 2))
+    message = "Two generators with the same seed give different samples: draw z with generator=generator."
+    expect(torch.equal(first, again), "randomness", message)
+    message = (
+        "Generators with different seeds give the same samples: use the generator as it comes, do not seed it again."
+    )
+    expect(not is_close(first, other), "randomness", message)
+
+
+def _coefficients(x: Tensor, mean: Tensor, E: Tensor, lam: Tensor) -> Tensor:
+    """Return z = Λ^(-1/2) Eᵀ(x - μ), once x is known to lie in μ + span(E)."""
+    centred = x.double() - mean
+    c = centred @ E
+    outside = centred - c @ E.T
+    if torch.linalg.vector_norm(outside) > 10 * tolerance(x) * torch.linalg.vector_norm(centred):
+        clipped = bool(((x >= 0) & (x <= 1)).all())
+        expect(not clipped, "clipping", "You clip the samples to [0, 1]: then they are not Gaussian any more.")
+        constant = outside.std(dim=0).max() < 1e-3 * outside.abs().max()
+        message = "The samples do not surround the mean face μ: add it, once, with a plus sign."
+        expect(not constant, "mean", message)
+        message = (
+            "The samples leave the space μ + span(E): the randomness must enter through the r coefficients z only."
+        )
+        raise Mistake(
+            "rank", message, {"part outside": torch.linalg.vector_norm(outside) / torch.linalg.vector_norm(c)}
+        )
+    return c / lam.sqrt()
+
+
+def _examine_variances(c: Tensor, lam: Tensor) -> None:
+    """Examine mean and variance of each coefficient, which tell what was done with Λ and with z."""
+    expect(bool((c.var(dim=0) > 1e-6).all()), "rank", "Some axes have no variation: all r eigenvectors must take part.")
+    message = "z must have mean 0: use torch.randn (normal), neither torch.rand (uniform) nor absolute values."
+    z_mean = (c.mean(dim=0) / c.std(dim=0)).abs().max()
+    expect(z_mean < 0.1, "randomness", message, mean_of_z=z_mean)
+    variance = c.var(dim=0)
+    known = (
+        (
+            "square-root",
+            lam,
+            "You multiply z by the eigenvalues: they are variances, z must be multiplied by their roots.",
+        ),
+        ("square-root", 1 / lam, "You use z without Λ^(1/2): each coefficient must have the standard deviation √λ."),
+        ("square-root", 1 / lam**2, "You divide z by √λ: that whitens. To colour z, multiply it by √λ."),
+        ("square-root", 1 / lam.sqrt(), "You take the fourth root of Λ: z must be multiplied by √λ."),
+    )
+    for cause, ratio, message in known:
+        if ((variance / ratio - 1).abs() < 0.15).all():
+            raise Mistake(cause, message, {"variance along e_1, over λ_1": variance[0]})
+    message = "The variance of the samples along e_j must be λ_j."
+    expect(bool(((variance - 1).abs() < 0.15).all()), "value", message, variance_over_eigenvalue=variance)
+
+
+def _examine_independence(c: Tensor) -> None:
+    """Examine that the coefficients are normal, and independent among each other and from sample to sample."""
+    z = (c - c.mean(dim=0)) / c.std(dim=0)
+    correlation = (z.T @ z / len(z) - torch.eye(z.shape[1], dtype=z.dtype)).abs().max()
+    message = "The coefficients of a sample depend on each other: draw r independent ones a sample, z of shape (n, r)."
+    expect(correlation < 0.1, "randomness", message, largest_correlation=correlation)
+    lagged = (z[1:] * z[:-1]).mean(dim=0).abs().max()
+    expect(lagged < 0.1, "randomness", "Successive samples depend on each other.", correlation=lagged)
+    kurtosis = z.pow(4).mean(dim=0)
+    message = "z has the right variance but is not normal (its fourth moment should be 3): use torch.randn."
+    expect(bool(((kurtosis - 3).abs() < 0.6).all()), "randomness", message, fourth_moment=kurtosis)
+
+
+# --- project ---------------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    gaussian.project,
+    hints=(
+        "Subtract the mean, take the inner products with the first eigenvectors, rebuild, add the mean back.",
+        "p(x) = μ + Σ_{i ≤ rank} ⟨e_i, x - μ⟩ e_i = μ + E_r E_rᵀ (x - μ), E_r the first rank columns of E.",
+        "E = eigenvectors[:, :rank]",
+    ),
+)
+def project(student: Student) -> str:
+    """Examine p by its characterisation: p - μ in the span, x - p orthogonal to it."""
+    for rank, seed in ((2, 0), (4, 1), (1, 2), (5, 3)):
+        mean, eigenvectors, _ = _toy_model(15, 5, seed)
+        face = 0.5 + random_image((15,), seed + 10)
+        p = student.tensor(face, mean, eigenvectors, rank, shape=(15,))
+        _recognise_projection(p, face, mean, eigenvectors, rank)
+        E, centred = eigenvectors[:, :rank], p.double() - mean
+        message = "p(x) - μ must be a combination of the first rank eigenvectors."
+        expect_close(E @ (E.T @ centred), centred, "value", message)
+        message = "x - p(x) must be orthogonal to the first rank eigenvectors: the coefficients are ⟨e_i, x - μ⟩."
+        expect_close(E.T @ centred, E.T @ (face - mean), "value", message)
+    return "p(x) - μ in span(e_1, …, e_rank), x - p(x) orthogonal to it"
+
+
+def _recognise_projection(p: Tensor, face: Tensor, mean: Tensor, eigenvectors: Tensor, rank: int) -> None:
+    E = eigenvectors[:, :rank]
+    right = gaussian.project(face, mean, eigenvectors, rank)
+    if is_close(p, right):
+        return
+
+    def other(columns: Tensor) -> Tensor:
+        return mean + columns @ (columns.T @ (face - mean))
+
+    truncation = "The projection is on the first rank eigenvectors e_1, …, e_rank: eigenvectors[:, :rank]."
+    recognise(
+        p,
+        ("identity", face, "You return the face itself."),
+        ("constant", mean, "You return the mean face, whatever the face is."),
+        ("mean", E @ (E.T @ face), "The mean is forgotten: project x - μ, then add μ."),
+        ("mean", mean + E @ (E.T @ face), "Subtract the mean before taking the inner products: ⟨e_i, x - μ⟩."),
+        ("mean", right - mean, "Add the mean back: the space μ + span(E) goes through μ, not through 0."),
+        ("sign", 2 * mean - right, "The sign is wrong: the coefficients are ⟨e_i, x - μ⟩, not ⟨e_i, μ - x⟩."),
+        ("truncation", other(eigenvectors), f"You use all the eigenvectors. {truncation}"),
+        ("truncation", other(eigenvectors[:, : rank + 1]), f"You use one eigenvector too many. {truncation}"),
+        ("truncation", other(eigenvectors[:, : rank - 1]), f"You use one eigenvector too few. {truncation}"),
+        ("truncation", other(eigenvectors[:, rank - 1 : rank]), f"You use only e_rank. {truncation}"),
+        ("truncation", other(eigenvectors[:, rank : rank + 1]), f"You use only one eigenvector. {truncation}"),
+        ("order", other(eigenvectors[:, -rank:]), f"You use the last eigenvectors. {truncation}"),
+        ("value", face - right, "You return x - p(x), the part of the face that the projection removes."),
+        ("value", face - right + mean, "You return what is orthogonal to the eigenvectors; keep the other part."),
+        ("clipping", right.clamp(0, 1), "You clip the result to [0, 1]: a projection does not."),
+    )
+
+
+# --- log_likelihood --------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    gaussian.log_likelihood,
+    hints=(
+        "In an orthonormal basis that begins with e_1, …, e_r the covariance is diagonal: variance λ_i + σ² along e_i, "
+        "σ² along the d - r other axes. A diagonal Gaussian is a product of one-dimensional ones.",
+        "-2 log p = d log 2π + Σ log(λ_i + σ²) + (d - r) log σ² + Σ c_i² / (λ_i + σ²) + (‖x - μ‖² - ‖c‖²) / σ², "
+        "with c = E_rᵀ(x - μ).",
+        "mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]; c = (faces - mean) @ E",
+    ),
+)
+def log_likelihood(student: Student) -> str:
+    """Examine the value, then its constant and its curvature in each direction."""
+    for rank, noise_std, seed in ((2, 0.4, 0), (4, 0.1, 1), (1, 0.7, 2)):
+        model = _toy_model(12, 5, seed)
+        faces = 0.5 + 0.6 * random_image((7, 12), seed + 10)
+        values = student.tensor(faces, model, rank, noise_std, shape=(7,))
+        if not is_close(values, gaussian.log_likelihood(faces, model, rank, noise_std)):
+            _recognise_likelihood(values, faces, model, rank, noise_std)
+            _examine_by_parts(student, model, rank, noise_std)
+            raise Mistake("value", "This is not log N(x; μ, E_r Λ_r E_rᵀ + σ² I).", {"yours": values[0]})
+    _examine_large(student)
+    return "log N(x; μ, E_r Λ_r E_rᵀ + σ² I) for several ranks and σ, without a d × d matrix"
+
+
+def _recognise_likelihood(
+    values: Tensor, faces: Tensor, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float
+) -> None:
+    """Recognise the values that one term gone wrong would give."""
+    mean, E, lam = model
+    d, s2 = len(mean), noise_std**2
+    c = (faces - mean) @ E[:, :rank]
+    variance = lam[:rank] + s2
+    constant, log_det = d * math.log(2 * math.pi), (variance.log().sum() + (d - rank) * math.log(s2)).item()
+    inside, total = (c.square() / variance).sum(dim=1), (faces - mean).square().sum(dim=1)
+    q = inside + (total - c.square().sum(dim=1)) / s2
+    right = -0.5 * (constant + log_det + q)
+
+    def with_model(*changed: Tensor, std: float = noise_std, rank: int = rank) -> Tensor:
+        return gaussian.log_likelihood(faces, (changed[0], changed[1], changed[2]), rank, std)
+
+    expect(values.std() > 0, "constant", "Every face gets the same value.")
+    noise = "(d - r) log σ², for the d - r axes outside the subspace"
+    prior = -0.5 * (rank * math.log(2 * math.pi) + variance.log().sum() + inside)
+    bare = -0.5 * (constant + ((variance - s2).log().sum() + (d - rank) * math.log(s2)))
+    recognise(
+        values,
+        (
+            "weight",
+            right - 0.5 * q,
+            "The ½ in the exponent is missing (the slide's formula lacks it): exp(-½ (x-μ)ᵀΣ⁻¹(x-μ)).",
+        ),
+        ("weight", 2 * right, "All is twice too large: the factor -½ in front is missing."),
+        ("sign", -right, "The sign is wrong: this is the negative log-likelihood."),
+        ("sign", right + q, "The exponent has the wrong sign: a face far from μ must be less likely."),
+        ("sign", right + log_det, "The log-determinant has the wrong sign: log 1/√|Σ| = -½ log|Σ|."),
+        ("normalisation", right + 0.5 * constant, "The constant -½ d log 2π is missing."),
+        ("normalisation", right + 0.5 * log_det, "The determinant is missing: -½ log|Σ|."),
+        ("normalisation", -0.5 * q, "Only the exponent is there: the density is also divided by √((2π)^d |Σ|)."),
+        ("normalisation", right + 0.5 * (d - rank) * math.log(s2), f"The log-determinant lacks {noise}."),
+        ("normalisation", right - 0.5 * rank * math.log(s2), f"The log-determinant must have {noise}, not d log σ²."),
+        ("normalisation", right + 0.5 * (d - 1) * math.log(2 * math.pi), "The constant is -½ d log 2π, with d pixels."),
+        ("normalisation", right / d, "You divide by the number of pixels d."),
+        ("normalisation", right / math.log(2), "You use logarithms to the base 2; the natural logarithm is expected."),
+        (
+            "value",
+            right.exp(),
+            "This is the density, not its logarithm: for a face it is 0 or infinite in floating point.",
+        ),
+        (
+            "square-root",
+            with_model(mean, E, lam, std=math.sqrt(noise_std)),
+            "The noise enters by its variance σ²: square noise_std.",
+        ),
+        ("square-root", with_model(mean, E, lam, std=s2), "noise_std is squared once too often."),
+        (
+            "square-root",
+            with_model(mean, E, lam.sqrt()),
+            "You use √λ as variances: the eigenvalues are variances already.",
+        ),
+        ("square-root", with_model(mean, E, lam**2), "You square the eigenvalues: they are variances already."),
+        ("mean", with_model(torch.zeros_like(mean), E, lam), "The mean was not subtracted from the faces."),
+        (
+            "truncation",
+            with_model(mean, E, lam, rank=len(lam)),
+            "You use all the eigenvectors instead of the first rank.",
+        ),
+        ("truncation", with_model(mean, E, lam, rank=rank + 1), "You use one eigenvector too many."),
+        ("truncation", with_model(mean, E, lam, rank=rank - 1), "You use one eigenvector too few."),
+        (
+            "truncation",
+            right + 0.5 * (q - inside),
+            "What is outside the face subspace is missing: (‖x - μ‖² - ‖c‖²) / σ².",
+        ),
+        (
+            "truncation",
+            prior,
+            "This is the density of the r coefficients: the d - r axes outside the subspace are missing.",
+        ),
+        (
+            "weight",
+            right - 0.5 * c.square().sum(dim=1) / s2,
+            "‖x - μ‖² / σ² counts the subspace again: take ‖x - μ‖² - ‖c‖².",
+        ),
+        (
+            "weight",
+            bare - 0.5 * (q - inside + (c.square() / (variance - s2)).sum(dim=1)),
+            "The noise is everywhere: along e_i the variance is λ_i + σ², not λ_i.",
+        ),
+    )
+
+
+def _examine_by_parts(student: Student, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float) -> None:
+    """Say which part of the density is wrong: its value at μ, or its curvature along an axis."""
+    mean, E, _ = model
+    points = torch.stack([mean, mean + E[:, 0], mean + E[:, rank]])
+    values = student.tensor(points, model, rank, noise_std, shape=(3,)).double()
+    right = gaussian.log_likelihood(points, model, rank, noise_std)
+    curvature, expected = 2 * (values[0] - values[1:]), 2 * (right[0] - right[1:])
+    message = "Along e_1 the exponent is wrong: it must grow as c_1² / (λ_1 + σ²), with a factor ½."
+    expect_close(curvature[0].item(), expected[0].item(), "value", message, 1e-3)
+    message = (
+        "Along an axis outside the subspace the exponent is wrong: it must grow as the square over σ², with a factor ½."
+    )
+    expect_close(curvature[1].item(), expected[1].item(), "value", message, 1e-3)
+    message = "The value at x = μ is wrong: it must be -½ (d log 2π + Σ log(λ_i + σ²) + (d - r) log σ²)."
+    expect_close(values[0].item(), right[0].item(), "normalisation", message, 1e-3)
+
+
+def _examine_large(student: Student) -> None:
+    """Examine a model with many pixels, where a d × d matrix or a determinant does not work."""
+    d, rank = 3000, 3
+    model, faces = _toy_model(d, 5, 3), 0.5 + 0.3 * random_image((4, d), 4)
+    with _NoLargeMatrix(d * d, "Use that Σ is diagonal in a basis that begins with E_r."):
+        values = student(faces, model, rank, 0.2)
+    if isinstance(values, Tensor) and values.is_floating_point():
+        message = (
+            "With d = 3000 your result is not finite: |Σ| underflows. Sum logarithms, do not take the log of a product."
+        )
+        expect(torch.isfinite(values).all(), "not-finite", message)
+    values = student.as_tensor(values, (4,))
+    right = gaussian.log_likelihood(faces, model, rank, 0.2)
+    expect_close(values, right, "value", "The values are wrong when there are many pixels (d = 3000).")

@@ -1,0 +1,640 @@
+"""Checks of notebook 07: discrete gradient and adjoint, Tychonov, smoothed total variation, its three algorithms."""
+
+# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.fft import fft2, fftshift, ifft2
+
+from course_utils import derivatives, operators, optim, priors, restoration
+from course_utils.checks.engine import (
+    SHAPES,
+    Mistake,
+    Student,
+    exercise,
+    expect,
+    expect_close,
+    inner,
+    is_close,
+    random_image,
+    recognise,
+    relative_error,
+    tolerance,
+)
+
+Known = tuple[str, Tensor, str]
+Direction = Callable[[Tensor], Tensor]
+
+_PERIODIC = "The boundary is periodic: after the last row comes the first one, after the last column the first one."
+
+
+def _recognise_common(student: Student, answer: Tensor, expected: Tensor, another: Tensor) -> None:
+    """Raise the mistake that could happen in any exercise: a constant answer, a sign, a factor, a clipped image."""
+    if is_close(answer, another):
+        raise Mistake("constant", f"{student.name} returns the same result whatever its input is.")
+    factor = inner(answer, expected) / inner(expected, expected)
+    if is_close(answer, factor * expected) and factor > 0:
+        text = "The result is right up to a factor."
+        raise Mistake("normalisation", text, {"your result / the right one": factor})
+    recognise(answer, ("clipping", expected.clamp(0, 1), "You clipped the result to [0, 1]: its values have no reason to stay there."))  # fmt: skip
+
+
+def _expect_right_inside(answer: Tensor, expected: Tensor) -> None:
+    """Raise the mistake of an answer that is wrong in the first or last rows and columns only."""
+    inside = (..., slice(1, -1), slice(1, -1))
+    if is_close(answer[inside], expected[inside]) and not is_close(answer, expected):
+        wrong = (answer - expected).abs().flatten(0, -3).sum(0) if answer.ndim > 2 else (answer - expected).abs()
+        text = f"The values are right inside the image, wrong at its border. {_PERIODIC}"
+        raise Mistake("boundary", text, {}, {"where it is wrong": wrong})
+
+
+# --- the gradient and its adjoint ------------------------------------------------------------------------------------
+
+
+@exercise(
+    derivatives.gradient,
+    hints=(
+        "Each component is the neighbour minus the pixel. torch.roll brings all neighbours in place at once, and is "
+        "periodic by itself.",
+        "∂₁u(x, y) = u(x+1, y) − u(x, y) along dim 0, ∂₂u(x, y) = u(x, y+1) − u(x, y) along dim 1; stack them in front.",
+        "d1 = torch.roll(u, -1, dims=0) - u",
+    ),
+)
+def gradient(student: Student) -> str:
+    """Compare with the definition, on odd and even, non-square images."""
+    for seed, shape in enumerate(SHAPES):
+        u = random_image(shape, seed)
+        expected = derivatives.gradient(u)
+        answer = student.tensor(u, shape=(2, *shape))
+        if is_close(answer, expected):
+            continue
+        recognise(answer, *_wrong_gradients(u))
+        _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, shape=(2, *shape)))
+        _expect_right_inside(answer, expected)
+        for axis, symbol in enumerate(("∂₁u", "∂₂u")):
+            text = f"{symbol} is not the neighbour minus the pixel along dim {axis}."
+            expect_close(answer[axis], expected[axis], "value", text)
+    return "∂₁ and ∂₂ are forward differences along rows and columns, periodic, on odd and even, non-square images"
+
+
+def _wrong_gradients(u: Tensor) -> list[Known]:
+    d = derivatives.gradient(u)
+    backward = torch.stack([u - u.roll(1, axis) for axis in (0, 1)])
+    centred = torch.stack([(u.roll(-1, axis) - u.roll(1, axis)) / 2 for axis in (0, 1)])
+    one_sided = torch.stack([u.diff(dim=axis, prepend=u.narrow(axis, 0, 1)) for axis in (0, 1)])
+    turned = "torch.roll(u, 1) brings u(x−1) to x. The neighbour u(x+1) comes with a shift of −1."
+    return [
+        ("sign", -d, "The sign is wrong: a forward difference is the neighbour minus the pixel, u(x+1) − u(x)."),
+        ("axis", d.flip(0), "The axes are exchanged: ∂₁ goes along dim 0, from row to row, ∂₂ along dim 1."),
+        ("axis", d[[0, 0]], "Both components are ∂₁: the second one goes along dim 1, from column to column."),
+        ("axis", d[[1, 1]], "Both components are ∂₂: the first one goes along dim 0, from row to row."),
+        ("value", backward, "These are backward differences, u(x) − u(x−1). The lecture's are forward: u(x+1) − u(x)."),
+        ("value", -backward, f"This is u(x−1) − u(x). {turned}"),
+        ("value", backward.flip(0), "These are backward differences along exchanged axes."),
+        ("value", centred, "These are centred differences, (u(x+1) − u(x−1))/2. They do not see a checkerboard at all."),
+        ("value", torch.stack(torch.gradient(u)), "torch.gradient takes centred differences. The lecture's are u(x+1) − u(x)."),
+        ("value", one_sided, "These are backward differences, u(x) − u(x−1). The lecture's are forward: u(x+1) − u(x)."),
+        ("sign", d.abs(), "You took absolute values: a derivative has a sign."),
+    ]  # fmt: skip
+
+
+@exercise(
+    derivatives.gradient_adjoint,
+    hints=(
+        "Write ⟨∇u, p⟩ as a sum over the pixels, and collect what multiplies each u(x, y). A pixel appears twice for "
+        "each direction: as itself, and as the neighbour of the one before.",
+        "∇ᵀp(x, y) = p₁(x−1, y) − p₁(x, y) + p₂(x, y−1) − p₂(x, y), periodic.",
+        "q1 = torch.roll(p[0], 1, dims=0) - p[0]",
+    ),
+)
+def gradient_adjoint(student: Student) -> str:
+    """Test the adjoint: <∇u, p> = <u, ∇ᵀp>."""
+    for seed, shape in enumerate(SHAPES):
+        u, p = random_image(shape, seed), random_image((2, *shape), 10 + seed)
+        answer = student.tensor(p, shape=shape)
+        left, right = inner(derivatives.gradient(u), p), inner(u, answer)
+        expected = derivatives.gradient_adjoint(p)
+        if is_close(answer, expected) and abs(left - right) <= tolerance(answer) * u.norm().item() * p.norm().item():
+            continue
+        recognise(answer, *_wrong_adjoints(p))
+        _recognise_common(student, answer, expected, student.tensor(p.flip(1) * 2, shape=shape))
+        _expect_right_inside(answer, expected)
+        text = "⟨∇u, p⟩ and ⟨u, ∇ᵀp⟩ differ: this is not the adjoint of the gradient."
+        raise Mistake("adjoint", text, {"⟨∇u, p⟩": left, "⟨u, ∇ᵀp⟩": right})
+    return "⟨∇u, p⟩ = ⟨u, ∇ᵀp⟩ on odd and even, non-square images"
+
+
+def _wrong_adjoints(p: Tensor) -> list[Known]:
+    adjoint = derivatives.gradient_adjoint
+    forward = (p[0].roll(-1, 0) - p[0]) + (p[1].roll(-1, 1) - p[1])
+    first, second = p[0].roll(1, 0) - p[0], p[1].roll(1, 1) - p[1]
+    forward_text = (
+        "The adjoint of a forward difference is the opposite of a backward one: p(x−1) − p(x), not p(x+1) − p(x)."
+    )
+    return [
+        ("sign", -adjoint(p), "⟨∇u, p⟩ and ⟨u, ∇ᵀp⟩ differ by their sign: this is the divergence, and ∇ᵀ = −div."),
+        ("adjoint", forward, f"You differentiated forward once more. {forward_text}"),
+        ("adjoint", -forward, f"These are forward differences. {forward_text}"),
+        ("axis", adjoint(p.flip(0)), "The components are exchanged: p₁ is differentiated along dim 0, p₂ along dim 1."),
+        ("axis", (p[0].roll(1, 1) - p[0]) + (p[1].roll(1, 0) - p[1]), "The axes are exchanged: p₁ is differentiated along dim 0, p₂ along dim 1."),
+        ("sign", first - second, "The two directions are subtracted. Their contributions add up."),
+        ("sign", second - first, "The two directions are subtracted. Their contributions add up."),
+        ("value", first, "Only p₁ contributes: the part of p₂ is missing."),
+        ("value", second, "Only p₂ contributes: the part of p₁ is missing."),
+    ]  # fmt: skip
+
+
+# --- Tychonov --------------------------------------------------------------------------------------------------------
+
+
+def _laplacian_transfer(shape: tuple[int, ...], angle: float = math.pi, power: int = 2) -> Tensor:
+    rows, columns = (torch.sin(angle * torch.arange(n, dtype=torch.float64) / n) ** power for n in shape)
+    return 4 * (rows[:, None] + columns)
+
+
+@exercise(
+    restoration.tychonov_denoise,
+    hints=(
+        "∇ᵀ∇ is a convolution, so (I + λ∇ᵀ∇)⁻¹ divides each Fourier coefficient of v by a number.",
+        "û = v̂ / (1 + λL̂), L̂(ξ, ζ) = 4 (sin²(πξ/M) + sin²(πζ/N)), ξ = 0 … M−1 down the rows, ζ = 0 … N−1 along the "
+        "columns.",
+        "xi = torch.arange(v.shape[0], dtype=v.dtype)[:, None]",
+    ),
+)
+def tychonov_denoise(student: Student) -> str:
+    """Test the optimality: ∇F(u) = 0."""
+    for seed, (shape, lam) in enumerate(zip(SHAPES, (0.7, 3.0, 0.2), strict=True)):
+        v = random_image(shape, seed)
+        answer = student.tensor(v, lam, shape=shape)
+        residual = answer - v - lam * derivatives.laplacian(answer.to(v.dtype))
+        if residual.norm() <= tolerance(answer) * (1 + 8 * lam) * v.norm():
+            continue
+        if is_close(answer, v):
+            raise Mistake("identity", "tychonov_denoise returns the noisy image unchanged.")
+        recognise(answer, *_wrong_tychonov(v, lam))
+        expected = restoration.tychonov_denoise(v, lam)
+        _recognise_common(student, answer, expected, student.tensor(v.flip(0) + 1, lam, shape=shape))
+        text = "∇F(u) = u − v + λ∇ᵀ∇u is not 0 at your result: it does not minimize F."
+        expect_close(answer, expected, "value", text, norm_of_the_gradient=residual.norm().item())
+    return "∇F(u) = u − v + λ∇ᵀ∇u = 0, on odd and even, non-square images, for three values of λ"
+
+
+def _wrong_tychonov(v: Tensor, lam: float) -> list[Known]:
+    M, N = v.shape
+    L, one = _laplacian_transfer(v.shape), torch.ones(v.shape, dtype=torch.float64)
+    xi, zeta = torch.arange(M, dtype=torch.float64)[:, None], torch.arange(N, dtype=torch.float64)
+    exchanged = 4 * (torch.sin(math.pi * xi / N) ** 2 + torch.sin(math.pi * zeta / M) ** 2)
+    half = "F has ½ before both squares, so that ∇F(u) = u − v + λ∇ᵀ∇u."
+    right = 1 / (1 + lam * L)
+    known = [
+        ("weight", 1 / (1 + lam / 2 * L), f"λ/2 stands where λ belongs. {half}"),
+        ("weight", 1 / (1 + 2 * lam * L), f"2λ stands where λ belongs. {half}"),
+        ("weight", 1 / (1 + lam**2 * L), "λ² stands where λ belongs."),
+        ("weight", 1 / (1 + L), "The weight λ is missing before L̂."),
+        ("weight", 1 / (1 + lam * L / 4), "The factor 4 of L̂ = 4 (sin² + sin²) is missing."),
+        ("value", 1 / (1 + lam * _laplacian_transfer(v.shape, 2 * math.pi)), "The angle is πξ/M, not 2πξ/M: |e^{2iπξ/M} − 1|² = 4 sin²(πξ/M)."),
+        ("centering", 1 / (1 + lam * fftshift(L)), "The zero frequency of fft2 is at pixel (0, 0). L̂ must not be shifted to the middle."),
+        ("square-root", 1 / (1 + lam * _laplacian_transfer(v.shape, power=1)), "The sines are not squared: L̂ = |d̂₁|² + |d̂₂|²."),
+        ("square-root", 1 / (1 + lam * L**2), "L̂ is squared once too much: it is already |d̂₁|² + |d̂₂|²."),
+        ("sign", 1 / (1 - lam * L), "The sign of L̂ is wrong: L̂ ≥ 0 belongs to ∇ᵀ∇ = −Δ."),
+        ("value", one / (1 + lam), "Every pixel is divided by 1 + λ: this is ridge, (λ/2)‖u‖², not (λ/2)‖∇u‖²."),
+        ("axis", 1 / (1 + lam * exchanged), "M and N are exchanged: ξ goes with the M rows, ζ with the N columns."),
+        ("value", 1 + lam * L, "You multiplied by 1 + λL̂, which sharpens. The solution divides: u = (I + λ∇ᵀ∇)⁻¹v."),
+        ("not-converged", 1 - lam * L, "This is one step of gradient descent, v − λ∇ᵀ∇v, not the minimizer."),
+        ("value", (L == 0).double(), "The result is the mean of v: the data term is lost."),
+    ]  # fmt: skip
+    filtered = [(cause, ifft2(h * fft2(v)).real, text) for cause, h, text in known]
+    modulus = "You took the modulus after the inverse FFT. Take the real part: abs() makes negative values positive."
+    return [*filtered, ("complex", ifft2(right * fft2(v)).abs(), modulus)]
+
+
+# --- smoothed total variation ----------------------------------------------------------------------------------------
+
+EPSILONS = (0.3, 0.05, 1.2)
+
+
+@exercise(
+    priors.smoothed_tv,
+    hints=(
+        "At each pixel: square the two derivatives, add them and ε², take the root. Then sum over the pixels.",
+        "TV_ε(u) = Σ √(ε² + ∂₁u² + ∂₂u²): ε² is inside the root, and the root inside the sum.",
+        "p = gradient(u)",
+    ),
+)
+def smoothed_tv(student: Student) -> str:
+    """Compare with the definition, and with the closed form on a constant image."""
+    for seed, (shape, eps) in enumerate(zip(SHAPES, EPSILONS, strict=True)):
+        u = random_image(shape, seed)
+        expected = priors.smoothed_tv(u, eps).item()
+        answer = student.number(u, eps)
+        if is_close(answer, expected, 1e-5):
+            continue
+        recognise(answer, *_wrong_tv(u, eps), rtol=1e-5)
+        same = is_close(answer, student.number(2 * u + u.flip(0), eps), 1e-9)
+        expect(not same, "constant", "smoothed_tv returns the same number whatever its input is.")
+        ratio = answer / expected
+        known = {1 / u.numel(): "of the pixels", 0.5: "½", 1 / u[0].numel(): "of a row", 2.0: "2"}
+        for factor, name in known.items():
+            text = f"The result is wrong by a factor ({name}): TV_ε is a plain sum over the pixels, not a mean."
+            expect(not is_close(ratio, factor, 1e-5), "normalisation", text, yours=answer, expected=expected)
+        expect_close(answer, expected, "value", "This is not Σ √(ε² + ∂₁u² + ∂₂u²).", 1e-5)
+    flat = student.number(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25)
+    expect_close(flat, 0.25 * 30, "epsilon", "On a constant image TV_ε is ε times the number of pixels.", 1e-5)
+    return "the sum over all pixels of √(ε² + ∂₁u² + ∂₂u²); ε times the number of pixels on a constant image"
+
+
+def _wrong_tv(u: Tensor, eps: float) -> list[tuple[str, float, str]]:
+    p = derivatives.gradient(u)
+    squares = p.square().sum(0)
+    backward = torch.stack([u - u.roll(1, axis) for axis in (0, 1)]).square().sum(0)
+    stopped = p.clone()
+    stopped[0, -1] = stopped[1, :, -1] = 0
+    isotropic = "the two derivatives share one root, √(∂₁u² + ∂₂u²)."
+    known = [
+        ("epsilon", (eps + squares.sqrt()).sum(), "ε is outside the root: √(ε² + ∂₁u² + ∂₂u²) is not ε + ‖∇u‖."),
+        ("epsilon", (eps + squares).sqrt().sum(), "ε is not squared: under the root stands ε²."),
+        ("epsilon", squares.sqrt().sum(), "ε is not used: this is TV itself, which is not differentiable where ∇u = 0."),
+        ("epsilon", squares.sqrt().sum() + eps, "ε is added to the sum. ε² belongs under the root, at every pixel."),
+        ("epsilon", squares.sqrt().sum() + eps**2, "ε² is added to the sum. It belongs under the root, at every pixel."),
+        ("value", (eps**2 + p.square()).sqrt().sum(), f"Each derivative has a root of its own: {isotropic}"),
+        ("value", p.abs().sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
+        ("value", (eps + p.abs()).sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
+        ("order", (eps**2 + squares.sum()).sqrt(), "The root is taken of the whole sum. Each pixel has its own root: Σ √(…), not √(Σ …)."),
+        ("square-root", (eps**2 + squares).sum(), "The root is missing: without it this is Tychonov's regularization."),
+        ("square-root", 0.5 * squares.sum(), "This is Tychonov's regularization ½‖∇u‖². Total variation has a root at every pixel."),
+        ("square-root", squares.sum(), "This is Tychonov's regularization ‖∇u‖². Total variation has a root at every pixel."),
+        ("boundary", (eps**2 + stopped.square().sum(0)).sqrt().sum(), f"The derivatives are 0 at the border. {_PERIODIC}"),
+        ("boundary", (eps**2 + squares[:-1, :-1]).sqrt().sum(), f"The last row and column are left out. {_PERIODIC}"),
+        ("value", (eps**2 + backward).sqrt().sum(), "These are backward differences; the lecture's are forward. Use gradient(u)."),
+    ]  # fmt: skip
+    return [(cause, value.item(), text) for cause, value, text in known]
+
+
+@exercise(
+    priors.smoothed_tv_gradient,
+    hints=(
+        "TV_ε is a sum of the function √(ε² + |p|²) of p = ∇u. Differentiate that function with respect to p, then "
+        "apply the chain rule: the derivative of u ↦ ∇u acts through ∇ᵀ.",
+        "∇TV_ε(u) = ∇ᵀ(∇u / √(ε² + ‖∇u‖²)): at each pixel ‖∇u‖² = ∂₁u² + ∂₂u².",
+        "p = gradient(u)",
+    ),
+)
+def smoothed_tv_gradient(student: Student) -> str:
+    """Compare with the finite differences of TV_ε."""
+    for seed, (shape, eps) in enumerate(zip(SHAPES, EPSILONS, strict=True)):
+        u = random_image(shape, seed)
+        expected = priors.smoothed_tv_gradient(u, eps)
+        answer = student.tensor(u, eps, shape=shape)
+        direction = random_image(shape, 50 + seed)
+        slope, right = inner(answer, direction), _slope(u, direction, eps)
+        if abs(slope - right) <= max(tolerance(answer), 1e-5) * expected.norm().item() * direction.norm().item():
+            continue
+        if is_close(answer, u):
+            raise Mistake("identity", "smoothed_tv_gradient returns its input unchanged.")
+        recognise(answer, *_wrong_tv_gradients(u, eps))
+        _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, eps, shape=shape))
+        text = "The derivative of TV_ε in a direction h is not ⟨∇TV_ε(u), h⟩ with your gradient."
+        raise Mistake("value", text, {"finite difference": right, "⟨yours, h⟩": slope}, {"yours": answer, "expected": expected})  # fmt: skip
+    flat = student.tensor(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25, shape=(6, 5))
+    expect(flat.abs().max() < 1e-4, "value", "The gradient must be 0 on a constant image.")
+    return "⟨∇TV_ε(u), h⟩ is the slope of TV_ε in the direction h, by finite differences, for three values of ε"
+
+
+def _slope(u: Tensor, h: Tensor, eps: float, t: float = 1e-4) -> float:
+    """Return the derivative of TV_ε at u in the direction h, by centred finite differences."""
+    return (priors.smoothed_tv(u + t * h, eps) - priors.smoothed_tv(u - t * h, eps)).item() / (2 * t)
+
+
+def _wrong_tv_gradients(u: Tensor, eps: float) -> list[Known]:
+    p, adjoint = derivatives.gradient(u), derivatives.gradient_adjoint
+    squares = p.square().sum(0)
+    root = (eps**2 + squares).sqrt()
+    q = p / root
+    forward = (q[0].roll(-1, 0) - q[0]) + (q[1].roll(-1, 1) - q[1])
+    forward_text = (
+        "The field is differentiated forward once more: it is ∇ᵀ, with p(x−1) − p(x), that must be applied to it."
+    )
+    return [
+        ("sign", -adjoint(q), "The sign is wrong: div(∇u/√…) is minus the gradient, since ∇ᵀ = −div."),
+        ("epsilon", adjoint(p / (eps + squares.sqrt())), "ε is outside the root: divide by √(ε² + ‖∇u‖²), not by ε + ‖∇u‖."),
+        ("epsilon", adjoint(p / (eps + squares).sqrt()), "ε is not squared: under the root stands ε²."),
+        ("epsilon", adjoint(p / squares.sqrt()), "ε is not used: where ∇u = 0 this divides by zero."),
+        ("square-root", adjoint(p / (eps**2 + squares)), "The root is missing: the derivative of √s is 1/(2√s)."),
+        ("value", adjoint(p / (eps**2 + p.square()).sqrt()), "Each component is divided by a root of its own: both share √(ε² + ∂₁u² + ∂₂u²)."),
+        ("normalisation", adjoint(p) / (eps**2 + squares.sum()).sqrt(), "You divided by the norm of the whole field. Each pixel is divided by its own √(ε² + ‖∇u(x)‖²)."),
+        ("adjoint", forward, forward_text),
+        ("adjoint", -forward, forward_text),
+        ("adjoint", q.sum(0), "The two components are summed: the adjoint ∇ᵀ is missing."),
+        ("order", adjoint(p) / root, "You divided after applying ∇ᵀ. Divide the field ∇u first, then apply ∇ᵀ."),
+        ("value", adjoint(p), "This is ∇ᵀ∇u, the gradient of Tychonov's regularization: the division by √(ε² + ‖∇u‖²) is missing."),
+        ("axis", adjoint(q.flip(0)), "The components of the field are exchanged before ∇ᵀ."),
+        ("value", u - adjoint(q), "This is u − ∇TV_ε(u), a step of descent. Return the gradient alone."),
+        ("weight", adjoint(q) / 2, "There is a factor ½ too much: the 2 of the squares and the ½ of the root cancel."),
+        ("weight", 2 * adjoint(q), "There is a factor 2 too much: the 2 of the squares and the ½ of the root cancel."),
+    ]  # fmt: skip
+
+
+# --- the three algorithms --------------------------------------------------------------------------------------------
+
+DELTA = torch.ones((1, 1), dtype=torch.float64)
+CONVERGED = 1e-5  # accepted (F(u) − min F) / (F(v) − min F)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Minimize F(u) = ½‖k * u − v‖² + λ TV_ε(u); k is a Dirac for denoising."""
+
+    v: Tensor
+    lam: float
+    eps: float
+    kernel: Tensor = DELTA
+
+    @property
+    def bound(self) -> float:
+        """Return the upper bound 1 + 8λ/ε of the Lipschitz constant."""
+        return 1 + 8 * self.lam / self.eps
+
+    def objective(self, u: Tensor) -> float:
+        """Return F(u)."""
+        residual = (u if self.kernel is DELTA else operators.blur(u, self.kernel)) - self.v
+        return (0.5 * residual.square().sum() + self.lam * priors.smoothed_tv(u, self.eps)).item()
+
+    def data_gradient(self, u: Tensor) -> Tensor:
+        """Return Aᵀ(Au − v)."""
+        if self.kernel is DELTA:
+            return u - self.v
+        return operators.blur_adjoint(operators.blur(u, self.kernel) - self.v, self.kernel)
+
+    def gradient(self, u: Tensor) -> Tensor:
+        """Return ∇F(u)."""
+        return self.data_gradient(u) + self.lam * self.tv_gradient(u)
+
+    def tv_gradient(self, u: Tensor) -> Tensor:
+        """Return ∇TV_ε(u)."""
+        return priors.smoothed_tv_gradient(u, self.eps)
+
+    @cached_property
+    def minimizer(self) -> Tensor:
+        """Return the minimizer of F, to eight digits."""
+        return optim.accelerated_gradient(self.gradient, self.v, 1 / self.bound, 20000, tol=1e-8)[0]
+
+    def gap(self, u: Tensor) -> float:
+        """Return (F(u) − min F) / (F(v) − min F): 1 at the start, 0 at the minimizer."""
+        least = self.objective(self.minimizer)
+        return (self.objective(u.double()) - least) / (self.objective(self.v) - least)
+
+    def arguments(self, n: int) -> tuple:
+        """Return what the student's function is called with, for n iterations."""
+        return (self.v, self.lam, self.eps, n) if self.kernel is DELTA else (self.v, self.kernel, self.lam, self.eps, n)
+
+    def answer(self, student: Student, n: int) -> Tensor | None:
+        """Return the student's image after n iterations, or None when it has become infinite."""
+        result = student(*self.arguments(n))
+        if isinstance(result, Tensor) and result.is_floating_point() and not torch.isfinite(result.detach()).all():
+            return None
+        return student.as_tensor(result, self.v.shape)
+
+
+def _noisy(shape: tuple[int, int], seed: int) -> Tensor:
+    """Return an image with values far beyond [0, 1], so that clipping shows."""
+    return 0.5 + 0.6 * random_image(shape, seed)
+
+
+def _nearly_flat(shape: tuple[int, int], eps: float) -> Tensor:
+    """Return a checkerboard much fainter than ε: ∇F has its largest Lipschitz constant there, 1 + 8λ/ε exactly."""
+    rows, columns = (torch.arange(n, dtype=torch.float64) for n in shape)
+    return 0.5 + 0.02 * eps * (1 - 2 * ((rows[:, None] + columns) % 2))
+
+
+def _expect_minimizer(student: Student, problem: Problem, n: int, others: list, longest: float = 2.0) -> None:
+    """Raise the mistake that explains why n iterations do not end at the minimizer of F."""
+    answer = problem.answer(student, n)
+    if answer is not None and problem.gap(answer) <= CONVERGED:
+        return
+    if answer is not None:
+        _recognise_image(student, problem, answer)
+    first, second = problem.answer(student, 1), problem.answer(student, 2)
+    if first is not None and second is not None:
+        _recognise_direction(problem, first, second, others, longest)
+    if answer is None:
+        raise Mistake("not-finite", "The iterations explode: the result contains NaN or infinite values.")
+    gap = {"(F(u) − min F) / (F(v) − min F)": problem.gap(answer)}
+    if first is not None and is_close(first, answer):
+        text = "The number of iterations n changes nothing. Is the return inside the loop, or is n not used?"
+        raise Mistake("not-converged", text, gap)
+    longer = problem.answer(student, 4 * n)
+    if longer is not None and (problem.gap(longer) < 0.5 * problem.gap(answer) or is_close(longer, answer) is False):
+        raise Mistake("not-converged", f"After {n} iterations F is still far from its minimum.", gap)
+    raise Mistake("value", "The iterations do not go to the minimizer of F(u) = ½‖Au − v‖² + λTV_ε(u).", gap, {"yours": answer, "minimizer": problem.minimizer})  # fmt: skip
+
+
+def _recognise_image(student: Student, problem: Problem, answer: Tensor) -> None:
+    """Raise the mistake that the final image shows by itself."""
+    v, u = problem.v, problem.minimizer
+    if is_close(answer, v):
+        raise Mistake("identity", f"{student.name} returns the observation v unchanged.")
+    cut = bool(((answer == 0) | (answer == 1)).any()) and answer.min() >= 0 and answer.max() <= 1
+    if cut and (u.min() < 0 or u.max() > 1):
+        raise Mistake("clipping", "You clipped the image to [0, 1] inside the algorithm: that is another problem, with a constraint.")  # fmt: skip
+    quadratic = "This is Tychonov's solution, for ½‖∇u‖². The total variation needs ∇TV_ε(u) = ∇ᵀ(∇u/√(ε² + ‖∇u‖²))."
+    recognise(answer, ("value", restoration.tychonov_deblur(v, problem.kernel, problem.lam), quadratic))
+    if (answer - answer.mean()).norm() <= 1e-3 * (u - u.mean()).norm():
+        text = "The result is a constant image: TV_ε alone was minimized. The data term, whose gradient is u − v for denoising, is missing."
+        raise Mistake("value", text)
+
+
+def _recognise_direction(problem: Problem, first: Tensor, second: Tensor, others: list, longest: float) -> None:
+    """Raise the mistake of the wrong gradient, or of the wrong step, that the first two iterates reveal."""
+    v, bound = problem.v, problem.bound
+    candidates = [("step-size", problem.gradient, ""), *_wrong_directions(problem), *others]
+    for cause, direction, text in candidates:
+        tau = _step_along(direction, v, first, second)
+        if tau is None:
+            continue
+        if tau < 0:
+            raise Mistake("sign", "F goes up: the iteration is u − τ∇F(u), with a minus sign and a positive step.")
+        if cause != "step-size":
+            raise Mistake(cause, text)
+        numbers = {"your step τ": tau, f"{longest:g}/(1 + 8λ/ε)": longest / bound, "λ": problem.lam, "ε": problem.eps}
+        if tau >= longest / bound * (1 + 1e-6):
+            raise Mistake("step-size", f"The step is too long: convergence is only sure for τ < {longest:g}/L, L = 1 + 8λ/ε.", numbers)  # fmt: skip
+        if tau <= 0.2 / bound:
+            raise Mistake("step-size", "The step is much too short: take it just below the bound.", numbers)
+        return
+
+
+def _step_along(direction: Direction, v: Tensor, first: Tensor, second: Tensor | None) -> float | None:
+    """Return τ when ``first``, and ``second`` if given, follow v by descent steps of length τ, else None."""
+    g, move = direction(v), v - first.double()
+    if inner(g, g) == 0:
+        return None
+    tau = inner(move, g) / inner(g, g)
+    precision = max(10 * tolerance(first), 1e-6)
+    if tau == 0 or relative_error(move, tau * g) > precision:
+        return None
+    if second is None:
+        return tau
+    following = first.double() - tau * direction(first.double())
+    step = max((second.double() - first.double()).norm().item(), 1e-300)
+    return tau if (second.double() - following).norm().item() <= precision * step else None
+
+
+def _wrong_directions(problem: Problem) -> list[tuple[str, Direction, str]]:
+    data, tv, lam, eps, v = problem.data_gradient, problem.tv_gradient, problem.lam, problem.eps, problem.v
+
+    def field(u: Tensor, root: Callable[[Tensor], Tensor]) -> Tensor:
+        p = derivatives.gradient(u)
+        return data(u) + lam * derivatives.gradient_adjoint(p / root(p.square().sum(0)))
+
+    return [
+        ("weight", lambda u: data(u) + tv(u), "The weight λ of the regularization is missing."),
+        ("weight", lambda u: data(u) + lam / 2 * tv(u), "λ/2 stands where λ belongs: with ½ before the data term, its gradient has no factor 2."),
+        ("weight", lambda u: data(u) + 2 * lam * tv(u), "2λ stands where λ belongs."),
+        ("weight", lambda u: data(u) + lam**2 * tv(u), "λ² stands where λ belongs."),
+        ("weight", data, "The regularization is missing: only the data term is minimized."),
+        ("value", lambda u: lam * tv(u), "The data term is missing: TV_ε alone is minimized, and the image becomes flat."),
+        ("sign", lambda u: data(u) - lam * tv(u), "The sign of λ∇TV_ε is wrong: both terms of ∇F have a plus sign."),
+        ("sign", lambda u: lam * tv(u) - data(u), "The sign of the data term is wrong: its gradient is u − v for denoising."),
+        ("value", lambda u: data(u) + lam * tv(v), "∇TV_ε is always taken at v. It must be taken at the current image u."),
+        ("value", lambda u: problem.data_gradient(v) + lam * tv(u), "The data term is always taken at v. It must be taken at the current image u."),
+        ("value", lambda u: data(u) - lam * derivatives.laplacian(u), "This is descent for Tychonov's ½‖∇u‖²: divide ∇u by √(ε² + ‖∇u‖²) before ∇ᵀ."),
+        ("epsilon", lambda u: field(u, lambda s: (eps + s).sqrt()), "ε is not squared under the root of ∇TV_ε."),
+        ("epsilon", lambda u: field(u, lambda s: eps + s.sqrt()), "ε is outside the root of ∇TV_ε."),
+        ("square-root", lambda u: field(u, lambda s: eps**2 + s), "The root is missing in ∇TV_ε: divide by √(ε² + ‖∇u‖²)."),
+    ]  # fmt: skip
+
+
+def _expect_descent_on_flat_image(student: Student) -> None:
+    """Raise unless F never increases where its Lipschitz constant is largest, which a step beyond 2/L cannot do."""
+    for shape, lam, eps in (((6, 8), 0.2, 0.1), ((8, 4), 1.5, 0.2)):
+        problem = Problem(_nearly_flat(shape, eps), lam, eps)
+        iterates = [student.tensor(*problem.arguments(n), shape=shape).double() for n in (1, 2, 3)]
+        values = [problem.objective(u) for u in iterates]
+        slack = 1e-3 * (problem.objective(problem.v) - problem.objective(problem.minimizer))
+        if values[1] > values[0] + slack or values[2] > values[1] + slack:
+            _recognise_direction(problem, iterates[0], iterates[1], [], 2.0)
+            text = "F increases on a nearly flat image, where L = 1 + 8λ/ε exactly: the step is beyond 2/L."
+            raise Mistake("step-size", text, {"F(u₁)": values[0], "F(u₂)": values[1], "F(u₃)": values[2]})
+
+
+@exercise(
+    restoration.tv_denoise,
+    hints=(
+        "Gradient descent: start from u = v and repeat n times u ← u − τ∇F(u).",
+        "∇F(u) = u − v + λ∇TV_ε(u), and the step is below 2/L with L = 1 + 8λ/ε, for instance τ = 1.9/(1 + 8λ/ε).",
+        "u, tau = v.clone(), 1.9 / (1 + 8 * lam / eps)",
+    ),
+)
+def tv_denoise(student: Student) -> str:
+    """Test the convergence to the minimizer, and the step where ∇F has its largest Lipschitz constant."""
+    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.3, 300))):
+        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [])
+    _expect_descent_on_flat_image(student)
+    return "it ends at the minimizer of F, and F decreases even where ∇F has its largest Lipschitz constant, 1 + 8λ/ε"
+
+
+_HARD = ((24, 5), 1.0, 0.01, 100)  # L = 801: plain descent needs a thousand iterations
+
+
+@exercise(
+    restoration.accelerated_tv_denoise,
+    hints=(
+        "Same gradient as before, taken a little further on, at y: the last image plus a part of the last move. "
+        "Two images are kept, x and y.",
+        "x_{k+1} = y_k − τ∇F(y_k), t_{k+1} = (1 + √(1 + 4t_k²))/2, y_{k+1} = x_{k+1} + (t_k − 1)/t_{k+1} (x_{k+1} − x_k), "
+        "with τ ≤ 1/L, L = 1 + 8λ/ε, t_0 = 1 and x_0 = y_0 = v.",
+        "x, y, t, tau = v.clone(), v.clone(), 1.0, 1 / (1 + 8 * lam / eps)",
+    ),
+)
+def accelerated_tv_denoise(student: Student) -> str:
+    """Test the convergence to the minimizer, and that it is faster than plain descent."""
+    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 150), ((7, 8), 0.4, 0.1, 250))):
+        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [], longest=1.0)
+    _expect_faster_than_descent(student)
+    return f"it ends at the minimizer of F, and is far ahead of plain gradient descent after {_HARD[-1]} iterations"
+
+
+def _expect_faster_than_descent(student: Student) -> None:
+    """Raise unless min F is ten times closer than for plain gradient descent, where L is large."""
+    shape, lam, eps, n = _HARD
+    ramp = torch.linspace(0, 1, shape[0], dtype=torch.float64)[:, None]
+    problem = Problem(_noisy(shape, 3) + ramp, lam, eps)
+    answer = problem.answer(student, n)
+    plain = optim.gradient_descent(problem.gradient, problem.v, 1.99 / problem.bound, n)[0]
+    limit = 0.1 * problem.gap(plain)
+    if answer is not None and problem.gap(answer) <= limit:
+        return
+    numbers = {
+        "your gap": math.inf if answer is None else problem.gap(answer),
+        "gap of plain descent": problem.gap(plain),
+    }
+    iterates = [problem.answer(student, k) for k in (1, 2, 6, 7)]
+    known = [u for u in iterates if u is not None]
+    if len(known) == len(iterates):
+        if _step_along(problem.gradient, known[2], known[3], None) is not None:
+            text = "This is plain gradient descent: the gradient must be taken at y = x + a part of the last move, and t must grow."
+            raise Mistake("not-converged", text, numbers)
+        _recognise_direction(problem, known[0], known[1], [], 1.0)
+    text = "It does not converge faster than plain gradient descent. Is the momentum x_{k+1} − x_k, computed before x_k is replaced, times (t_k − 1)/t_{k+1} ≤ 1?"
+    raise Mistake("not-converged", text, numbers)
+
+
+def _asymmetric_kernel(shape: tuple[int, int], seed: int) -> Tensor:
+    """Return an asymmetric kernel of sum 1 with a strong centre, so that |k_hat| >= 0.4 and descent is fast."""
+    k = 0.02 + torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) ** 3
+    k = 0.3 * k / k.sum()
+    k[shape[0] // 2, shape[1] // 2] += 0.7
+    return k
+
+
+@exercise(
+    restoration.tv_deblur,
+    hints=(
+        "Only the data term changes: ½‖u − v‖² becomes ½‖k * u − v‖². What is its gradient?",
+        "∇F(u) = Aᵀ(Au − v) + λ∇TV_ε(u) with Au = k * u; for a kernel of sum 1, L is at most 1 + 8λ/ε.",
+        "data = blur_adjoint(blur(u, kernel) - v, kernel)",
+    ),
+)
+def tv_deblur(student: Student) -> str:
+    """Test the convergence to the minimizer, with asymmetric kernels."""
+    cases = (((8, 7), (4, 3), 0.1, 0.1, 350), ((6, 9), (3, 4), 0.1, 0.2, 350))
+    for seed, (shape, size, lam, eps, n) in enumerate(cases):
+        problem = Problem(_noisy(shape, seed), lam, eps, _asymmetric_kernel(size, seed))
+        _expect_minimizer(student, problem, n, _wrong_blurs(problem))
+    flat = Problem(_nearly_flat((6, 8), 0.1), 0.2, 0.1, torch.ones((1, 1), dtype=torch.float64))
+    _expect_minimizer(student, flat, 300, _wrong_blurs(flat))
+    return "it ends at the minimizer of ½‖k * u − v‖² + λTV_ε(u), for kernels of odd and even sizes, none symmetric"
+
+
+def _wrong_blurs(problem: Problem) -> list[tuple[str, Direction, str]]:
+    v, k, blur, adjoint = problem.v, problem.kernel, operators.blur, operators.blur_adjoint
+
+    flipped = k.flip(0, 1)
+
+    def with_tv(data: Direction) -> Direction:
+        return lambda u: data(u) + problem.lam * problem.tv_gradient(u)
+
+    def corner(u: Tensor) -> Tensor:
+        k_hat = fft2(k, s=v.shape)
+        return ifft2(k_hat.conj() * (k_hat * fft2(u) - fft2(v))).real
+
+    known = [
+        ("adjoint", with_tv(lambda u: blur(u, k) - v), "The residual k * u − v is not blurred back: the gradient of ½‖Au − v‖² is Aᵀ(Au − v)."),
+        ("adjoint", with_tv(lambda u: adjoint(blur(u, k), k) - v), "v is not blurred back: the gradient is Aᵀ(Au − v) = AᵀAu − Aᵀv."),
+        ("conjugate", with_tv(lambda u: blur(blur(u, k) - v, k)), "The residual is blurred with k again. Aᵀ is the convolution with k(−x): conj(k̂), not k̂."),
+        ("conjugate", with_tv(lambda u: blur(adjoint(u, k) - v, k)), "A and Aᵀ are exchanged, or the kernel is flipped: the gradient is Aᵀ(Au − v)."),
+        ("conjugate", with_tv(lambda u: adjoint(blur(u, flipped) - v, flipped)), "The kernel is flipped: A uses k, and only Aᵀ the mirrored kernel k(−x)."),
+        ("value", with_tv(lambda u: u - v), "The blur is not used: this is denoising, with the data term ½‖u − v‖²."),
+        ("centering", with_tv(corner), "The kernel is not centred: its pixel (h//2, w//2) must go to the origin."),
+    ]  # fmt: skip
+    if k.shape[0] <= v.shape[1] and k.shape[1] <= v.shape[0]:
+        turned = with_tv(lambda u: adjoint(blur(u, k.T) - v, k.T))
+        known.append(("transpose", turned, "The kernel is transposed: its rows and columns are exchanged."))
+    return known

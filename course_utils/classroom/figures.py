@@ -1,0 +1,525 @@
+"""``course figures``: the lecture's figures, made by running the notebooks that define them.
+
+A notebook runs in a kernel whose environment variable ``COURSE_FIGURES`` names a folder; ``slide_figure`` writes there
+what it shows. Beside the figures, ``figures.json`` records what each was made from, so that what is up to date is not
+made again.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from joblib import Parallel, delayed
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
+from rich.table import Table
+
+from course_utils._validation import require_choice, require_count
+from course_utils.classroom import gallery
+from course_utils.classroom.build import (
+    CELL_TIMEOUT,
+    QUIET_ENVIRONMENT,
+    ROOT,
+    read_source,
+    source_files,
+    write_if_changed,
+)
+from course_utils.plotting import STYLES, SlideFigure, read_manifest
+
+FORMATS = ("pdf", "png", "svg")
+RECORDS = "figures.json"
+PACKAGES = ("torch", "numpy", "matplotlib", "pillow")
+NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+EQUATION = re.compile(
+    rf"(?P<name>[^=,;()]+?)\s*=\s*(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?\s*(?P<unit>dB|%|°)?"
+)
+# Text that a notebook adds to a figure by itself follows the style too; the style of the notebook changes nothing.
+PREAMBLE = "import matplotlib, course_utils.plotting as p; matplotlib.rcParams.update(p.STYLES[p.style_name()])"
+
+Record = dict[str, Any]
+Advance = Callable[[str, int, int], None]  # notebook, cells done, cells to do
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a notebook makes a figure: cell (from 1), section, seeds used so far, and the hash of the code so far."""
+
+    cell: int
+    section: str
+    seeds: tuple[str, ...]
+    code: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A figure of the manifest with its place in the notebook, None where no cell makes it."""
+
+    entry: SlideFigure
+    place: Place | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why figures could not be made: the notebook, its cell (0 when no cell is to blame) and the message."""
+
+    notebook: str
+    cell: int
+    message: str
+    lost: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f"{self.notebook}, cell {self.cell}" if self.cell else self.notebook
+        return f"{where}: {self.message}" + (f"\n  not made: {', '.join(self.lost)}" if self.lost else "")
+
+
+@dataclass
+class Outcome:
+    """What a run did: figures made, figures that were up to date, and failures."""
+
+    made: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Order:
+    """One notebook to run: which of its figures are wanted, in which formats and style."""
+
+    notebook: str
+    figures: tuple[str, ...]
+    formats: tuple[str, ...]
+    style: str
+
+
+def make_figures(
+    out: Path,
+    root: Path = ROOT,
+    only: Sequence[str] = (),
+    formats: Sequence[str] = FORMATS,
+    style: str = "slides",
+    force: bool = False,
+    jobs: int = 2,
+    advance: Advance = lambda notebook, done, total: None,
+) -> Outcome:
+    """Make the figures that are not up to date, with their records, the gallery and the LaTeX macros.
+
+    Parameters
+    ----------
+    out : folder to write to. Formats of a figure that it holds already are kept up to date with those asked for.
+    root : the checkout.
+    only : names of figures or of notebooks; all figures when empty.
+    formats : some of "pdf", "png", "svg".
+    style : "slides", "print" or "dark".
+    force : make figures again that are up to date.
+    jobs : notebooks that run at the same time, each with one thread.
+    advance : called with (notebook, cells done, cells to do) after each cell.
+
+    Returns
+    -------
+    What was made, what was up to date, and what failed; a failing notebook stops only its own figures.
+
+    Raises
+    ------
+    ValueError
+        If a name, format or style is unknown; nothing was done then.
+    RuntimeError
+        If ``out`` cannot be written to; nothing was done then.
+    """
+    require_choice(style, "style", STYLES)
+    formats = [require_choice(kind, "format", FORMATS) for kind in formats]
+    require_count(jobs, "jobs")
+    plan = survey(root)
+    chosen = select(plan, only)
+    _require_writable(out)
+    records, facts = read_records(out), _facts(root, plan)
+    stale = [name for name in chosen if force or _reasons(records.get(name), facts[name], name, out, formats, style)]
+    outcome = Outcome(fresh=[name for name in chosen if name not in stale], failures=list(_misplaced(plan, stale)))
+    with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as staging:
+        orders = _orders(plan, stale, records, formats, style)
+        for order, failure in _run_all(orders, plan, root, Path(staging), jobs, advance):
+            made = [name for name in order.figures if (Path(staging) / f"{name}.json").exists()]
+            records |= {name: _collect(name, order, Path(staging), out, facts[name]) for name in made}
+            outcome.made += made
+            outcome.failures += [failure] if failure else []
+            _write_records(out, plan, records, facts)
+    _write_records(out, plan, records, facts)
+    gallery.write(out, root, [planned.entry for planned in plan.values()], read_records(out), stale_figures(out, root))
+    outcome.made = [name for name in plan if name in outcome.made]
+    return outcome
+
+
+def stale_figures(out: Path, root: Path = ROOT, only: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return which figures in ``out`` are not up to date, and why: name -> reasons.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds no readable ``figures.json``, or a name is unknown.
+    """
+    if not (out / RECORDS).exists():
+        raise ValueError(f"{out} holds no {RECORDS}: make the figures first, `course figures --out {out}`")
+    plan, records = survey(root), read_records(out)
+    facts = _facts(root, plan)
+    found = {name: _reasons(records.get(name), facts[name], name, out) for name in select(plan, only)}
+    if not only:
+        found |= {name: ["no longer in the manifest"] for name in records if name not in plan}
+    return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def listing(out: Path, root: Path = ROOT, only: Sequence[str] = ()) -> list[tuple[str, str, str, str, str]]:
+    """Return one row per figure: name, slide title, notebook, section, size in inches ("" before it is made)."""
+    plan, records = survey(root), read_records(out)
+    rows = []
+    for name in select(plan, only):
+        entry, place = plan[name].entry, plan[name].place
+        size = " x ".join(f"{length:g}" for length in records.get(name, {}).get("size", []))
+        rows.append((name, entry.slide, entry.notebook, place.section if place else "", size))
+    return rows
+
+
+def print_listing(rows: Sequence[tuple[str, str, str, str, str]]) -> None:
+    """Print the rows of ``listing`` as a table in a terminal, with tabs between the columns elsewhere."""
+    console = Console()
+    if not console.is_terminal:
+        print("\n".join("\t".join(row) for row in rows))
+        return
+    table = Table("figure", "slide", "notebook", "section", "inches", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Advance]:
+    """Yield the function that shows how far each notebook is; nothing is shown outside a terminal."""
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), "{task.completed} of {task.total} cells", TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(notebook: str, done: int, total: int) -> None:
+            if notebook not in tasks:
+                tasks[notebook] = bar.add_task(notebook, total=total)
+            bar.update(tasks[notebook], completed=done)
+
+        yield advance
+
+
+def survey(root: Path = ROOT) -> dict[str, Planned]:
+    """Return the figures of the manifest, in the lecture's order, with their places in the notebooks."""
+    entries = read_manifest(root / "course_utils" / "figures.toml")
+    needed = {entry.notebook for entry in entries.values()}
+    places = {name: find_figures(read_source(path)) for name, path in source_files(root).items() if name in needed}
+    return {name: Planned(entry, places.get(entry.notebook, {}).get(name)) for name, entry in entries.items()}
+
+
+def select(plan: Mapping[str, Planned], only: Sequence[str]) -> list[str]:
+    """Return the figures that are named, or whose notebook is, in the lecture's order; all when ``only`` is empty."""
+    notebooks = {planned.entry.notebook for planned in plan.values()}
+    wanted = {require_choice(name, "figure or notebook", notebooks | set(plan)) for name in only}
+    return [name for name, planned in plan.items() if not only or {name, planned.entry.notebook} & wanted]
+
+
+def find_figures(notebook: NotebookNode) -> dict[str, Place]:
+    """Return where a notebook makes which figure, read from its source without running it."""
+    places: dict[str, Place] = {}
+    section, code = "", ""
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            code += f"{cell.source}\n"
+            for name in _figure_names(cell.source):
+                places[name] = Place(number, section, find_seeds(code), _sha(code.encode()))
+        elif headings := re.findall(r"^#+ +(.+?) *$", cell.source, re.MULTILINE):
+            section = headings[-1]
+    return places
+
+
+def find_seeds(code: str) -> tuple[str, ...]:
+    """Return the seeds that stand in a program, such as "0", "seed = 3", or "seed + k" where they are computed.
+
+    A seed is the argument of ``manual_seed``, an argument called ``seed``, or a constant with that word in its name.
+    """
+    constants: dict[str, str] = {}
+    seeds: dict[str, None] = {}
+    for node in ast.walk(_parse(code)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = ast.unparse(node.value)
+    seeds |= {f"{name} = {value}": None for name, value in constants.items() if "seed" in name.lower()}
+    for call in (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call)):
+        given = [argument.value for argument in call.keywords if argument.arg and "seed" in argument.arg.lower()]
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "manual_seed":
+            given += call.args[:1]
+        texts = [ast.unparse(value) for value in given]
+        seeds |= {f"{text} = {constants[text]}" if text in constants else text: None for text in texts}
+    return tuple(seeds)
+
+
+def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the numbers in the texts of a figure, such as "PSNR = 26.71 dB" under the title "Tychonov".
+
+    Each is ``{"of": first line of its text, "name", "value", "unit"}``.
+    """
+    numbers = []
+    for text in texts:
+        lines = text.replace("$", "").replace("\\", "").splitlines()
+        for found in (found for line in lines for found in EQUATION.finditer(line)):
+            of = lines[0].strip() if lines[0] != found.string else ""
+            value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
+            numbers.append(
+                {"of": of, "name": found["name"].strip(), "value": _value(value), "unit": found["unit"] or ""}
+            )
+    return numbers
+
+
+def read_records(out: Path) -> dict[str, Record]:
+    """Return the records of ``figures.json`` by figure, empty where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the file is broken.
+    """
+    path = out / RECORDS
+    if not path.exists():
+        return {}
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        complete = all({"made_from", "versions", "style", "files"} <= record.keys() for record in records.values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        complete = False
+    if not complete:
+        raise ValueError(f"{path} is broken: delete it, and the figures are made again")
+    return records
+
+
+def _reasons(
+    record: Record | None, facts: Record, name: str, out: Path, formats: Iterable[str] = (), style: str | None = None
+) -> list[str]:
+    """Say why the files of a figure are not what the notebook would give now; [] when they are."""
+    if record is None:
+        return ["never made"]
+    reasons = [f"{what} changed" for what, sha in facts["made_from"].items() if record["made_from"].get(what) != sha]
+    for package, version in facts["versions"].items():
+        if (before := record["versions"].get(package)) != version:
+            reasons.append(f"made with {package} {before}, now {version}")
+    if style not in (None, record["style"]):
+        reasons.append(f"made in style {record['style']}")
+    reasons += [f"no {kind} yet" for kind in formats if f"{name}.{kind}" not in record["files"]]
+    for file, sha in record["files"].items():
+        if not (out / file).is_file():
+            reasons.append(f"{file} is missing")
+        elif _sha((out / file).read_bytes()) != sha:
+            reasons.append(f"{file} was altered")
+    return reasons
+
+
+def _facts(root: Path, plan: Mapping[str, Planned]) -> dict[str, Record]:
+    """Return what each figure would be made from now, and where: the part of its record that needs no run."""
+    code, data = _code_hash(root), _data_hash(root)
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    versions = {"python": ".".join(platform.python_version_tuple()[:2])} | versions
+    facts = {}
+    for name, (entry, place) in ((name, (planned.entry, planned.place)) for name, planned in plan.items()):
+        entry_hash = _sha(json.dumps(asdict(entry)).encode())
+        made_from = {"notebook": place.code if place else "", "package": code, "data": data, "manifest": entry_hash}
+        facts[name] = {
+            "slide": entry.slide,
+            "notebook": entry.notebook,
+            "cell": place.cell if place else None,
+            "section": place.section if place else "",
+            "seeds": list(place.seeds) if place else [],
+            "made_from": made_from,
+            "versions": versions,
+        }
+    return facts
+
+
+def _code_hash(root: Path) -> str:
+    """Return the hash of what a notebook can import: the package without the instructor's side."""
+    package = root / "course_utils"
+    files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] != "classroom"]
+    return _sha(
+        "".join(f"{path.relative_to(package).as_posix()} {_sha(path.read_bytes())}\n" for path in files).encode()
+    )
+
+
+def _data_hash(root: Path) -> str:
+    """Return the hash of the registry, which holds the hash of every file of the data."""
+    registry = Path(os.environ.get("COURSE_DATA") or root / "data") / "registry.json"
+    return _sha(registry.read_bytes()) if registry.exists() else ""
+
+
+def _require_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise RuntimeError(f"cannot write into {out}: {error.strerror or error}") from None
+
+
+def _misplaced(plan: Mapping[str, Planned], names: Iterable[str]) -> Iterator[Failure]:
+    for name in names:
+        if plan[name].place is None:
+            yield Failure(plan[name].entry.notebook, 0, f"no cell calls slide_figure(..., {name!r})", (name,))
+
+
+def _orders(
+    plan: Mapping[str, Planned],
+    names: Iterable[str],
+    records: Mapping[str, Record],
+    formats: Iterable[str],
+    style: str,
+) -> list[Order]:
+    """Return the notebooks to run, the last of the course first: its syntheses take longest."""
+    wanted: dict[str, list[str]] = {}
+    for name in names:
+        if plan[name].place:
+            wanted.setdefault(plan[name].entry.notebook, []).append(name)
+    orders = []
+    for notebook in sorted(wanted, reverse=True):
+        files = {file for name in wanted[notebook] for file in records.get(name, {}).get("files", {})}
+        held = {Path(file).suffix[1:] for file in files if "/" not in file}
+        orders.append(Order(notebook, tuple(wanted[notebook]), tuple(sorted({*formats, *held})), style))
+    return orders
+
+
+def _run_all(
+    orders: Iterable[Order], plan: Mapping[str, Planned], root: Path, staging: Path, jobs: int, advance: Advance
+) -> Iterator[tuple[Order, Failure | None]]:
+    """Run notebooks in parallel and yield each when it ends. Threads do: the work is in the kernels' processes."""
+    sources = source_files(root)
+    tasks = []
+    for order in orders:
+        places = {name: place for name in order.figures if (place := plan[name].place)}
+        notebook = read_source(sources[order.notebook])
+        tasks.append(delayed(_run)(order, notebook, places, root, staging, advance))
+    yield from Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")(tasks)
+
+
+def _run(
+    order: Order, notebook: NotebookNode, places: Mapping[str, Place], root: Path, staging: Path, advance: Advance
+) -> tuple[Order, Failure | None]:
+    """Run a notebook up to the last cell that is needed; its figures go to ``staging``."""
+    last = max(place.cell for place in places.values())
+    notebook.cells = [new_code_cell(PREAMBLE), *notebook.cells[:last]]
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(root / "notebooks")}},
+    )
+    number, problem = asyncio.run(
+        _execute(client, _environment(order, root, staging), partial(advance, order.notebook))
+    )
+    lost = tuple(name for name in order.figures if not (staging / f"{name}.json").exists())
+    if lost and not problem:
+        return order, Failure(order.notebook, 0, "it ran, but did not make all its figures", lost)
+    return order, Failure(order.notebook, number, problem, lost) if problem else None
+
+
+async def _execute(
+    client: NotebookClient, environment: dict[str, str], advance: Callable[[int, int], None]
+) -> tuple[int, str]:
+    """Execute the cells of a client's notebook in order; return the last one's number and what went wrong, or ""."""
+    number, cells = 0, client.nb.cells
+    try:
+        async with client.async_setup_kernel(env=environment):
+            for number, cell in enumerate(cells):  # the preamble is 0: the others keep their numbers
+                await client.async_execute_cell(cell, number)
+                advance(number, len(cells) - 1)
+    except CellExecutionError as error:
+        return number, f"{error.ename}: {error.evalue}"
+    except (CellTimeoutError, DeadKernelError) as error:
+        return number, f"{type(error).__name__}: {error}".strip()
+    return number, ""
+
+
+def _environment(order: Order, root: Path, staging: Path) -> dict[str, str]:
+    """Return a kernel's environment: the checkout's package, and matplotlib's own settings instead of the user's."""
+    return (
+        os.environ
+        | QUIET_ENVIRONMENT
+        | {
+            "COURSE_FIGURES": str(staging),
+            "COURSE_FORMATS": ",".join(order.formats),
+            "COURSE_STYLE": order.style,
+            "MATPLOTLIBRC": str(Path(mpl.get_data_path()) / "matplotlibrc"),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(root.resolve()), os.environ.get("PYTHONPATH")])),
+        }
+    )
+
+
+def _collect(name: str, order: Order, staging: Path, out: Path, facts: Record) -> Record:
+    """Move the files of a figure from ``staging`` to ``out``, each in one step, and return its record."""
+    seen = json.loads((staging / f"{name}.json").read_text(encoding="utf-8"))
+    (out / "previews").mkdir(exist_ok=True)
+    targets = {f"{name}.{kind}": f"{name}.{kind}" for kind in order.formats}
+    targets[f"{name}.preview.png"] = f"previews/{name}.png"
+    for made, target in targets.items():
+        os.replace(staging / made, out / target)
+    return facts | {
+        "style": order.style,
+        "size": seen["size"],
+        "numbers": read_numbers(seen["texts"]),
+        "texts": seen["texts"],
+        "color_maps": seen["maps"],
+        "files": {target: _sha((out / target).read_bytes()) for target in sorted(targets.values())},
+    }
+
+
+def _write_records(out: Path, plan: Mapping[str, Planned], records: Mapping[str, Record], facts: Record) -> None:
+    """Write the records in the lecture's order, with the places where the cells stand now."""
+    places = ("cell", "section")
+    kept = {name: records[name] | {key: facts[name][key] for key in places} for name in plan if name in records}
+    text = json.dumps({"figures": kept}, indent=1, ensure_ascii=False)
+    write_if_changed(out / RECORDS, f"{text}\n")
+
+
+def _figure_names(source: str) -> list[str]:
+    """Return the names in the calls ``slide_figure(figure, "name")`` of a cell."""
+    calls = [node for node in ast.walk(_parse(source)) if isinstance(node, ast.Call)]
+    arguments = [
+        call.args[1] if len(call.args) > 1 else next((word.value for word in call.keywords if word.arg == "name"), None)
+        for call in calls
+        if getattr(call.func, "id", getattr(call.func, "attr", "")) == "slide_figure"
+    ]
+    return [node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # the kernel will say it better, with the cell
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _value(text: str) -> float:
+    base, _, power = text.partition("^")
+    return float(base) ** float(power.strip("{}")) if power else float(base)
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,614 @@
+"""Texture synthesis by the statistics of a network (Gatys, Ecker and Bethge, 2015), as in the lecture's pseudo-code."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from types import TracebackType
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_utils._validation import (
+    require_choice,
+    require_count,
+    require_image,
+    require_number,
+    require_same_device,
+    require_same_shape,
+    require_tensor,
+)
+from course_utils.features import ARCHITECTURES, VGGFeatures
+from course_utils.gaussian import gaussian_texture
+from course_utils.images import zoom_out
+
+__all__ = [
+    "Synthesis",
+    "color_statistics_loss",
+    "count_statistics",
+    "gram_loss",
+    "gram_matrix",
+    "mean_feature",
+    "mean_loss",
+    "relative_weights",
+    "spectrum_loss",
+    "synthesize_texture",
+]
+
+Statistic = Callable[[Tensor], Tensor]
+ImageLoss = Callable[[Tensor, Tensor], Tensor]
+Callback = Callable[[Tensor, float], object]
+
+_FIRST_STEP = (
+    0.001  # mean change of a value in the first step of L-BFGS, which torch makes of l1 norm 1 in its variable
+)
+_LOSS_SCALE = 1e6  # torch's L-BFGS compares with absolute constants (y.s > 1e-10 among them): E is kept far above them
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Statistics and losses
+
+
+def gram_matrix(features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batch n n"]:
+    """Return the Gram matrix of features: G = (1/wh) Σ_k V_k V_kᵀ, the sum over the pixels k.
+
+    Parameters
+    ----------
+    features : Tensor, shape (..., n, h, w)
+        V: n channels on h x w pixels. Leading dimensions are a batch, one matrix for each.
+
+    Returns
+    -------
+    Tensor, shape (..., n, n)
+        Symmetric, positive semi-definite; it does not depend on where in the image the features are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``features`` are not finite floating-point values with at least three dimensions.
+
+    Notes
+    -----
+    Slide "Convolutional Neural Networks (CNN)". Gatys et al. (2015) do not divide by w h; the lecture does, and so
+    images of different sizes can be compared.
+    """
+    v = _require_features(features).flatten(start_dim=-2)
+    return v @ v.mT / v.shape[-1]
+
+
+def mean_feature(features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batch n"]:
+    """Return the mean of features over the pixels: m = (1/wh) Σ_k V_k, a statistic of order 1.
+
+    Parameters
+    ----------
+    features : Tensor, shape (..., n, h, w)
+        V: n channels on h x w pixels.
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        One mean for each channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``features`` are not finite floating-point values with at least three dimensions.
+    """
+    return _require_features(features).mean(dim=(-2, -1))
+
+
+def gram_loss(
+    features: Mapping[str, Float[Tensor, "*batch _ _ _"]],
+    targets: Mapping[str, Float[Tensor, "_ _"]],
+    weights: Mapping[str, float],
+) -> Float[Tensor, "*batch"]:
+    """Return the loss of Gatys et al.: E(x) = Σ_L w_L ‖G^L(x) − G^L(u)‖²_F.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor (n, h, w)
+        V^L(x) by the name of the layer, as a network returns them.
+    targets : mapping of str to Tensor (n, n)
+        G^L(u), the Gram matrices of the exemplar.
+    weights : mapping of str to float
+        w_L >= 0.
+
+    Returns
+    -------
+    Tensor
+        A scalar, or one value for each image of a batch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the three do not have the same layers, at least one, or a target does not fit its features.
+
+    Notes
+    -----
+    Slide "Gatys et al algorithm". Gatys et al. have w_L / (4 n²) before matrices that are not divided by w h.
+    """
+    return _statistics_loss(gram_matrix, features, targets, weights)
+
+
+def mean_loss(
+    features: Mapping[str, Float[Tensor, "*batch _ _ _"]],
+    targets: Mapping[str, Float[Tensor, " _"]],
+    weights: Mapping[str, float],
+) -> Float[Tensor, "*batch"]:
+    """Return the loss on statistics of order 1 only: Σ_L w_L ‖m^L(x) − m^L(u)‖², m^L the mean feature.
+
+    Parameters
+    ----------
+    features : mapping of str to Tensor (n, h, w)
+        V^L(x) by the name of the layer.
+    targets : mapping of str to Tensor (n,)
+        m^L(u), the mean features of the exemplar.
+    weights : mapping of str to float
+        w_L >= 0.
+
+    Returns
+    -------
+    Tensor
+        A scalar, or one value for each image of a batch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the three do not have the same layers, at least one, or a target does not fit its features.
+    """
+    return _statistics_loss(mean_feature, features, targets, weights)
+
+
+def _statistics_loss(
+    statistic: Statistic, features: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> Tensor:
+    """Return Σ_L w_L ‖S(V^L) − target^L‖² for a statistic S of the features."""
+    _require_same_layers(features, targets, weights)
+    terms = []
+    for layer, target in targets.items():
+        value = statistic(features[layer])
+        require_same_device(value, target, ("features", "targets"))
+        if value.shape[value.ndim - target.ndim :] != target.shape:
+            raise ValueError(
+                f"targets[{layer!r}] must have shape {tuple(value.shape)} as features[{layer!r}] give, "
+                f"got {tuple(target.shape)}"
+            )
+        difference = (value - target).square().sum(dim=tuple(range(-target.ndim, 0)))
+        terms.append(require_number(weights[layer], f"weights[{layer!r}]", minimum=0) * difference)
+    return torch.stack(terms).sum(dim=0)
+
+
+def relative_weights(targets: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return w_L = 1 / ‖G^L(u)‖²_F, with which E(x) is a sum of relative errors, one for each layer.
+
+    Parameters
+    ----------
+    targets : mapping of str to Tensor
+        The exemplar's Gram matrices (or other statistics), by layer.
+
+    Returns
+    -------
+    dict
+        Layer to weight.
+
+    Raises
+    ------
+    ValueError
+        If a target is zero: a network with dead features, or an exemplar that is constant.
+    """
+    norms = {layer: float(target.double().square().sum()) for layer, target in targets.items()}
+    dead = [layer for layer, norm in norms.items() if norm == 0]
+    if dead:
+        raise ValueError(f"targets[{dead[0]!r}] is zero, so no error can be relative to it: give the weights")
+    return {layer: 1 / norm for layer, norm in norms.items()}
+
+
+def count_statistics(architecture: Mapping[str, int] | str, last: str) -> int:
+    """Count the distinct entries of the Gram matrices of all the layers up to ``last``: Σ_L n_L (n_L + 1) / 2.
+
+    Parameters
+    ----------
+    architecture : mapping of str to int, or the name of one of ``ARCHITECTURES``
+        Number n_L of channels of each layer, in the order of the network.
+    last : str
+        The last layer that counts.
+
+    Returns
+    -------
+    int
+        852,128 for VGG-19 up to ``"pool4"``, the lecture's 850k.
+
+    Raises
+    ------
+    ValueError
+        If ``last`` is not a layer, or the architecture is unknown.
+    """
+    if isinstance(architecture, str):
+        architecture = ARCHITECTURES[require_choice(architecture, "architecture", ARCHITECTURES)]
+    layers = list(architecture)
+    used = layers[: layers.index(require_choice(last, "last", layers)) + 1]
+    return sum(architecture[layer] * (architecture[layer] + 1) // 2 for layer in used)
+
+
+def color_statistics_loss(x: Float[Tensor, "*channels _ _"], u: Float[Tensor, "*channels _ _"]) -> Float[Tensor, ""]:
+    """Return how far the colours of x are from those of u: ‖m(x) − m(u)‖² + ‖C(x) − C(u)‖²_F.
+
+    m is the mean colour and C the covariance of the colours over the pixels, with 1/N.
+
+    Parameters
+    ----------
+    x, u : Tensor, shape (C, H, W) or (H, W)
+        Images with the same number of channels; they may have different sizes.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are no images, or have different channels, or are on different devices.
+    """
+    colors_x, colors_u = _colors(x, "x"), _colors(u, "u")
+    require_same_device(x, u, ("x", "u"))
+    if len(colors_x) != len(colors_u):
+        raise ValueError(f"x and u must have the same channels, got shapes {tuple(x.shape)} and {tuple(u.shape)}")
+    (m_x, c_x), (m_u, c_u) = _mean_and_covariance(colors_x), _mean_and_covariance(colors_u)
+    return (m_x - m_u).square().sum() + (c_x - c_u).square().sum()
+
+
+def spectrum_loss(x: Float[Tensor, "*channels H W"], u: Float[Tensor, "*channels H W"]) -> Float[Tensor, ""]:
+    """Return the squared distance, per pixel, from x to the images that have the spectrum of u.
+
+    (1/HW) ‖x − P(x)‖², where P(x) has the Fourier transform e^{iφ} û, and φ(ξ), the same for all the channels, is the
+    phase of ⟨û(ξ), x̂(ξ)⟩. For gray images it is the squared difference between the moduli |x̂| and |û|.
+
+    Parameters
+    ----------
+    x, u : Tensor, shape (C, H, W) or (H, W)
+        Images of the same shape.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are no images, or of different shapes, or on different devices.
+
+    Notes
+    -----
+    G. Liu, Y. Gousseau and G.-S. Xia (2016), "Texture synthesis through convolutional neural networks and spectrum
+    constraints". The images are taken to be periodic.
+    """
+    require_same_shape(_require_picture(x, "x"), _require_picture(u, "u"), ("x", "u"))
+    x_hat, u_hat = (torch.fft.fft2(image.reshape(-1, *image.shape[-2:])) for image in (x, u))
+    correlation = (u_hat.conj() * x_hat).sum(dim=0)
+    # the gradient of a squared distance is 2 (x - P(x)): P(x) itself counts as a constant
+    phase = torch.where(correlation == 0, 1.0, torch.sgn(correlation)).detach()
+    return (x_hat - phase * u_hat).abs().square().sum() / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def _colors(image: Tensor, name: str) -> Tensor:
+    _require_picture(image, name)
+    return image.reshape(-1, image.shape[-2] * image.shape[-1])
+
+
+def _mean_and_covariance(colors: Tensor) -> tuple[Tensor, Tensor]:
+    m = colors.mean(dim=1, keepdim=True)
+    return m, (colors - m) @ (colors - m).mT / colors.shape[1]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Synthesis
+
+
+class Synthesis(NamedTuple):
+    """A synthesized texture.
+
+    Attributes
+    ----------
+    image : Tensor
+        x, with the channels, the dtype and the device of the exemplar. **Not clipped**: a few of its values are a
+        little below 0 or above 1, as nothing in E(x) forbids them.
+    losses : list of float
+        E at each evaluation, in order; one scale after the other when there are several.
+    """
+
+    image: Float[Tensor, "*channels H W"]
+    losses: list[float]
+
+
+def synthesize_texture(
+    exemplar: Float[Tensor, "*channels _ _"],
+    network: VGGFeatures,
+    weights: Mapping[str, float] | None = None,
+    n_iterations: int | Sequence[int] = 100,
+    *,
+    generator: torch.Generator,
+    scales: Sequence[float] = (1.0,),
+    size: tuple[int, int] | None = None,
+    init: str | Float[Tensor, "*channels _ _"] = "white noise",
+    statistic: Statistic = gram_matrix,
+    extra_losses: Sequence[tuple[ImageLoss, float]] = (),
+    callback: Callback | None = None,
+    progress: bool = True,
+) -> Synthesis:
+    """Synthesize a texture: minimize E(x) = Σ_L w_L ‖G^L(x) − G^L(u)‖²_F by L-BFGS from a random image.
+
+    The lecture's algorithm. With several ``scales`` the same is done from coarse to fine: each scale starts from the
+    result of the one before, enlarged, with details drawn from the stationary Gaussian texture. An interrupt from the
+    keyboard ends the synthesis, and what was reached so far is returned.
+
+    Parameters
+    ----------
+    exemplar : Tensor, shape (3, H, W), (1, H, W) or (H, W)
+        u, values in [0, 1]. For a gray exemplar one channel is optimized, so that no colour can appear.
+    network : VGGFeatures
+        Its layers are those whose statistics are matched.
+    weights : mapping of str to float, optional
+        w_L; by default 1 / ‖G^L(u)‖²_F, so that E is a sum of relative errors (:func:`relative_weights`).
+    n_iterations : int or sequence of int
+        Evaluations of E and its gradient, at each scale or scale by scale. An iteration of L-BFGS takes one, a few when
+        its line search needs them.
+    generator : torch.Generator
+        Source of the noise.
+    scales : sequence of float
+        Increasing, the last one 1; the others 1/2, 1/3, 1/4, ... of the full size.
+    size : (int, int), optional
+        Height and width of the result, of any size; the exemplar's by default.
+    init : "white noise", "gaussian texture" or Tensor
+        The first x: white noise of the exemplar's mean and variance, the stationary Gaussian texture of the exemplar,
+        or an image of the size of the result (reduced to the first scale).
+    statistic : callable
+        From features (n, h, w) to what is matched; :func:`gram_matrix`, or :func:`mean_feature`.
+    extra_losses : sequence of (callable, float)
+        Pairs of a loss (x, u) -> scalar and its weight, added to E.
+    callback : callable, optional
+        Called as ``callback(x, E(x))`` after each evaluation, x at the current scale. When it raises ``StopIteration``
+        the synthesis ends like with an interrupt.
+    progress : bool
+        Show a bar with the loss and the remaining time (the variable ``TQDM_DISABLE`` switches all bars off).
+
+    Returns
+    -------
+    Synthesis
+        ``image`` and ``losses``. The network computes in float32, whatever the dtype of the exemplar.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as above, on another device than the network, or too small for its last layer.
+
+    Notes
+    -----
+    Slides "Gatys et al algorithm". Departures from Gatys et al. (2015): relative weights, and a line search.
+    """
+    u = _require_exemplar(exemplar, network)
+    factors = _require_scales(scales)
+    budgets = _require_budgets(n_iterations, len(factors))
+    full_size = _require_size(size, u, network.smallest_side * max(factors))
+    x = _initial_image(init, u, full_size, factors[0], generator)
+    with _Monitor(factors, budgets, callback, progress) as monitor:  # an interrupt ends this block
+        for i, factor in enumerate(factors):
+            if i > 0:
+                x = _refine(x, u, factors[i - 1], factor, full_size, generator)
+            monitor.begin(x, factor)
+            energy = _energy(zoom_out(u, factor), network, weights, statistic, extra_losses)
+            x = _minimize(energy, x, budgets[i], monitor)
+    x = _enlarge(monitor.x, full_size)
+    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses)
+
+
+def _energy(
+    u: Tensor,
+    network: VGGFeatures,
+    weights: Mapping[str, float] | None,
+    statistic: Statistic,
+    extra_losses: Sequence[tuple[ImageLoss, float]],
+) -> Callable[[Tensor], Tensor]:
+    """Return the function E of the exemplar u."""
+    with torch.no_grad():
+        targets = {layer: statistic(v) for layer, v in network(u).items()}
+    w = relative_weights(targets) if weights is None else weights
+
+    def energy(x: Tensor) -> Tensor:
+        total = _statistics_loss(statistic, network(x), targets, w)
+        for loss, weight in extra_losses:
+            total = total + require_number(weight, "extra_losses", minimum=0) * loss(x, u)
+        return total
+
+    return energy
+
+
+def _minimize(energy: Callable[[Tensor], Tensor], start: Tensor, n: int, monitor: _Monitor) -> Tensor:
+    """Return the best x that L-BFGS meets within n evaluations of E."""
+    z = torch.zeros_like(start, requires_grad=True)
+    unit = _FIRST_STEP * start.numel()
+    lbfgs = torch.optim.LBFGS(
+        [z], max_iter=n, max_eval=n, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def evaluate() -> Tensor:
+        lbfgs.zero_grad()
+        x = start + unit * z
+        loss = energy(x)
+        (_LOSS_SCALE * loss).backward()
+        monitor.record(x.detach(), loss.item())
+        return _LOSS_SCALE * loss.detach()
+
+    lbfgs.step(evaluate)
+    return monitor.x
+
+
+class _Monitor:
+    """Keeps the best x of the current scale and all the losses, and shows the progress."""
+
+    def __init__(
+        self, factors: Sequence[int], budgets: Sequence[int], callback: Callback | None, progress: bool
+    ) -> None:
+        from tqdm.auto import tqdm
+
+        self.losses: list[float] = []
+        self._callback = callback
+        self._bar = tqdm(
+            total=sum(n / factor**2 for n, factor in zip(budgets, factors, strict=True)),
+            desc="synthesis",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+            disable=not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0"),
+        )
+
+    def begin(self, x: Tensor, factor: int) -> None:
+        """Note the first x of a scale."""
+        self.x, self._lowest, self._cost = x, math.inf, 1 / factor**2
+
+    def record(self, x: Tensor, loss: float) -> None:
+        """Note an evaluation of E."""
+        self.losses.append(loss)
+        if loss < self._lowest:
+            self.x, self._lowest = x.clone(), loss
+        self._bar.set_postfix_str(f"E = {loss:.2e}", refresh=False)
+        self._bar.update(min(self._cost, max(0.0, self._bar.total - self._bar.n)))
+        if self._callback is not None:
+            self._callback(x.clone(), loss)
+
+    def __enter__(self) -> _Monitor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._bar.close()
+        return kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From one scale to the next
+
+
+def _initial_image(
+    init: str | Tensor, u: Tensor, full_size: tuple[int, int], factor: int, generator: torch.Generator
+) -> Tensor:
+    """Return the first x, at the first scale."""
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    if isinstance(init, Tensor):
+        return zoom_out(_require_init(init, u, full_size), factor)
+    reduced, size = zoom_out(u, factor), _reduced(full_size, factor)
+    if require_choice(init, "init", ("white noise", "gaussian texture")) == "gaussian texture":
+        return gaussian_texture(reduced, generator, size)
+    noise = torch.randn(*u.shape[:-2], *size, generator=generator, dtype=u.dtype, device=generator.device)
+    return reduced.mean(dim=(-2, -1), keepdim=True) + reduced.std(dim=(-2, -1), keepdim=True) * noise.to(u.device)
+
+
+def _refine(
+    x: Tensor, u: Tensor, coarse: int, fine: int, full_size: tuple[int, int], generator: torch.Generator
+) -> Tensor:
+    """Return x enlarged for the next scale, with what u's coarse scale lacks drawn as a Gaussian texture."""
+    u_fine = zoom_out(u, fine)
+    details = u_fine - _enlarge(zoom_out(u, coarse), (u_fine.shape[-2], u_fine.shape[-1]))
+    size = _reduced(full_size, fine)
+    return _enlarge(x, size) + gaussian_texture(details, generator, size)
+
+
+def _reduced(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    return size[0] // factor, size[1] // factor
+
+
+def _enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x[None], size=size, mode="bicubic")[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Checks of the arguments
+
+
+def _require_features(features: Tensor) -> Tensor:
+    require_tensor(features, "features")
+    if features.ndim < 3 or 0 in features.shape:
+        raise ValueError(f"features must have shape (..., n, h, w), got {tuple(features.shape)}")
+    return features
+
+
+def _require_same_layers(
+    features: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> None:
+    if not targets:
+        raise ValueError("targets is empty: at least one layer is needed")
+    for name, mapping in (("features", features), ("weights", weights)):
+        if set(mapping) != set(targets):
+            raise ValueError(
+                f"{name} and targets must have the same layers, got {', '.join(mapping) or 'none'} "
+                f"and {', '.join(targets)}"
+            )
+
+
+def _require_picture(image: Tensor, name: str) -> Tensor:
+    require_image(image, name)
+    if image.ndim > 3:
+        raise ValueError(f"{name} must have shape (H, W) or (C, H, W), got {tuple(image.shape)}")
+    return image
+
+
+def _require_exemplar(exemplar: Tensor, network: VGGFeatures) -> Tensor:
+    """Return the exemplar as (C, H, W) in the network's dtype."""
+    u = _require_picture(exemplar, "exemplar")
+    if u.ndim == 3 and u.shape[0] not in (1, 3):
+        raise ValueError(f"exemplar must have shape (H, W), (1, H, W) or (3, H, W), got {tuple(u.shape)}")
+    weight = next(network.parameters())
+    require_same_device(u, weight, ("exemplar", "the network"))
+    return u.detach().reshape(-1, *u.shape[-2:]).to(weight.dtype)
+
+
+def _require_scales(scales: Sequence[float]) -> tuple[int, ...]:
+    """Return the factors of reduction, coarse to fine."""
+    values = [require_number(scale, "scales", minimum=0, strict=True) for scale in scales]
+    factors = tuple(round(1 / value) for value in values)
+    whole = all(math.isclose(factor * value, 1) for factor, value in zip(factors, values, strict=True))
+    if not values or values[-1] != 1 or not whole or any(a >= b for a, b in pairwise(values)):
+        raise ValueError(
+            f"scales must increase and end with 1, the others being 1/2, 1/3, ...; got {tuple(scales)}, "
+            "expected for example (1/4, 1/2, 1)"
+        )
+    return factors
+
+
+def _require_budgets(n_iterations: int | Sequence[int], n_scales: int) -> tuple[int, ...]:
+    given = list(n_iterations) if isinstance(n_iterations, Sequence) else [n_iterations] * n_scales
+    if len(given) != n_scales:
+        raise ValueError(f"n_iterations must be one number or one for each of the {n_scales} scales, got {len(given)}")
+    return tuple(require_count(n, "n_iterations") for n in given)
+
+
+def _require_size(size: tuple[int, int] | None, u: Tensor, smallest: int) -> tuple[int, int]:
+    """Return height and width of the result, checked with those of the exemplar against the network and the scales."""
+    height, width = u.shape[-2:] if size is None else size
+    for name, sides in (
+        ("exemplar", u.shape[-2:]),
+        ("size", (require_count(height, "size"), require_count(width, "size"))),
+    ):
+        if min(sides) < smallest:
+            raise ValueError(
+                f"{name} must be at least {smallest} pixels wide and high for these layers and scales, "
+                f"got {tuple(sides)}"
+            )
+    return height, width
+
+
+def _require_init(init: Tensor, u: Tensor, full_size: tuple[int, int]) -> Tensor:
+    require_image(init, "init")
+    require_same_device(init, u, ("init", "exemplar"))
+    x = init.detach().reshape(-1, *init.shape[-2:]).to(u.dtype)
+    if x.shape != (u.shape[0], *full_size):
+        raise ValueError(f"init must have {u.shape[0]} channels of {full_size} pixels, got shape {tuple(init.shape)}")
+    return x

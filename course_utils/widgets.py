@@ -1,0 +1,750 @@
+"""Explorers: one interactive picture per notebook, each with a plain function that draws the same picture.
+
+An explorer is built by :func:`make_explorer` from labelled controls and a function of their values that returns a
+picture and the numbers to show under it. No callback reads a global.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from course_utils import restoration
+from course_utils._validation import (
+    require_choice,
+    require_count,
+    require_number,
+    require_same_device,
+    require_tensor,
+)
+from course_utils.data import load_kernel, names_of_kind
+from course_utils.derivatives import laplacian
+from course_utils.fourier import gaussian_kernel, kernel_to_transfer
+from course_utils.gaussian import FaceModel, project
+from course_utils.images import add_noise, load_image, to_gray, to_numpy
+from course_utils.metrics import mse, psnr
+from course_utils.operators import blur
+from course_utils.priors import smoothed_tv_gradient
+from course_utils.restoration import accelerated_tv_denoise, pseudo_inverse_deblur, tychonov_denoise
+
+REACH = 4.0  # standard deviations: range of the sliders of latent coefficients
+DELAY = 0.02  # seconds: the changes of a control that arrive within it are drawn once, with the last value
+
+Numbers = Mapping[str, float | str]
+Draw = Callable[..., tuple[Tensor, Numbers]]
+Deblur = Callable[[Tensor, Tensor, float], Tensor]
+
+
+# --- shared by all the explorers -------------------------------------------------------------------------------------
+
+
+class Explorer(widgets.VBox):
+    """Controls, a picture and a line of numbers.
+
+    Attributes
+    ----------
+    controls : the controls by name.
+    update : draws the picture again, for changes that are not those of a control's value.
+    picture, line : the widgets of the picture and of the numbers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        controls: Mapping[str, Any],
+        update: Callable[[], None],
+        picture: widgets.Image,
+        line: widgets.HTML,
+        extra: Sequence[widgets.Widget],
+    ) -> None:
+        panel = widgets.VBox([*controls.values(), *extra])
+        super().__init__(children=[widgets.HBox([panel, picture]), line])
+        self.name, self.controls, self.update, self.picture, self.line = name, dict(controls), update, picture, line
+
+    def __repr__(self) -> str:
+        """Return what a notebook without a running kernel shows in the explorer's place."""
+        return f"Explorer of {self.name}: run this cell to use it, the next cell shows its picture."
+
+
+def png_bytes(u: Tensor, value_range: tuple[float, float] = (0.0, 1.0), zoom: int = 1) -> bytes:
+    """Return an image ``(H, W)`` or ``(3, H, W)`` as PNG, ``value_range`` from black to white, pixels ``zoom`` wide."""
+    low, high = value_range
+    pixels = np.clip((to_numpy(u) - low) / (high - low), 0.0, 1.0)
+    picture = Image.fromarray(np.rint(255 * pixels).astype(np.uint8))
+    picture = picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", compress_level=1)  # fast: it is sent at each movement of a slider
+    return stream.getvalue()
+
+
+def make_explorer(
+    name: str,
+    controls: Mapping[str, Any],
+    draw: Draw,
+    alt: str,
+    zoom: int = 1,
+    extra: Sequence[widgets.Widget] = (),
+) -> Explorer:
+    """Return an explorer that shows ``draw(*values of the controls)``, a picture over [0, 1] and numbers.
+
+    Parameters
+    ----------
+    name : what it explores, for its text form.
+    controls : name -> widget with a ``value``, in the order of the arguments of ``draw``.
+    draw : returns an image and the numbers to write under it. What it raises is written there instead.
+    alt : what the picture shows, for screen readers.
+    zoom : screen pixels per pixel.
+    extra : widgets without a value, such as buttons, shown under the controls.
+    """
+    picture = widgets.Image(format="png", tooltip=alt)
+    line = widgets.HTML()
+
+    def update() -> None:
+        try:
+            u, numbers = draw(*(control.value for control in controls.values()))
+        except Exception as error:  # a student's function may raise: the explorer must survive it and say so
+            line.value = f'<span role="alert">{html.escape(f"{type(error).__name__}: {error}")}</span>'
+            return
+        picture.value = png_bytes(u, zoom=zoom)
+        line.value = f'<span role="status">{html.escape(format_numbers(numbers))}</span>'
+
+    on_change(list(controls.values()), update)
+    update()
+    return Explorer(name, controls, update, picture, line, extra)
+
+
+def on_change(controls: Sequence[Any], update: Callable[[], None]) -> None:
+    """Call ``update`` after the value of a control changed: once for all the changes of a short while.
+
+    While the kernel is busy drawing, the movements of a slider pile up. Each of them only asks for a later update, and
+    one update serves them all, so no stale picture is ever drawn. Without a running event loop it is called at once.
+    """
+    waiting = False
+
+    def run() -> None:
+        nonlocal waiting
+        waiting = False
+        update()
+
+    def changed(_: object) -> None:
+        nonlocal waiting
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            update()
+            return
+        if not waiting:
+            waiting = True
+            loop.call_later(DELAY, run)
+
+    for control in controls:
+        control.observe(changed, names="value")
+
+
+def format_numbers(numbers: Numbers) -> str:
+    """Return "name: value" for each number, with two decimals."""
+    return ", ".join(
+        f"{name}: {value}" if isinstance(value, str) else f"{name}: {value:.2f}" for name, value in numbers.items()
+    )
+
+
+def slider(description: str, value: float, low: float, high: float, step: float) -> widgets.FloatSlider:
+    """Return a labelled slider that can be moved with the keyboard and wide enough for its label."""
+    return widgets.FloatSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        tooltip=description,
+        style={"description_width": "7em"},
+        layout={"width": "26em"},
+    )
+
+
+def count_slider(description: str, value: int, low: int, high: int) -> widgets.IntSlider:
+    """Return the same for an integer."""
+    return widgets.IntSlider(
+        value=value,
+        min=low,
+        max=high,
+        description=description,
+        tooltip=description,
+        style={"description_width": "7em"},
+        layout={"width": "26em"},
+    )
+
+
+# --- notebook 01: faces ----------------------------------------------------------------------------------------------
+
+
+def face_picture(
+    z: Float[Tensor, " q"], model: FaceModel, shape: tuple[int, int]
+) -> tuple[Float[Tensor, "H W"], dict[str, float]]:
+    """Return the face of a latent code, x = μ + E_q Λ_q^(1/2) z, and how likely the code is.
+
+    Parameters
+    ----------
+    z : Tensor
+        The first q coefficients, ``(q,)``, in standard deviations; the others are 0.
+    model : tuple of Tensor
+        ``(mean, eigenvectors, eigenvalues)``, as ``fit_gaussian`` returns it.
+    shape : (int, int)
+        Height and width of a face, H W = d.
+
+    Returns
+    -------
+    Tensor
+        ``(H, W)``, not clipped.
+    dict
+        ``"norm of z"``, and ``"log p(x) / p(mean)"`` = -‖z‖² / 2.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If z is longer than the model has eigenvectors, or the shapes do not fit together.
+    """
+    mean, eigenvectors, eigenvalues = model
+    require_tensor(z, "z")
+    if z.ndim != 1 or len(z) > len(eigenvalues):
+        raise ValueError(f"z must have shape (q,) with q at most {len(eigenvalues)}, got {tuple(z.shape)}")
+    if math.prod(shape) != len(mean):
+        raise ValueError(f"shape must have {len(mean)} pixels, as the model, got {shape}")
+    require_same_device(z, mean, ("z", "the model"))
+    x = mean + eigenvectors[:, : len(z)] @ (eigenvalues[: len(z)].sqrt() * z)
+    square = z.square().sum().item()
+    return x.reshape(shape), {"norm of z": math.sqrt(square), "log p(x) / p(mean)": -0.5 * square}
+
+
+def latent_code(face: Float[Tensor, " d"], model: FaceModel) -> Float[Tensor, " r"]:
+    """Return the latent code z = Λ^(-1/2) Eᵀ(x - μ) of a flattened face."""
+    mean, eigenvectors, eigenvalues = model
+    return eigenvectors.T @ (project(face, mean, eigenvectors, len(eigenvalues)) - mean) / eigenvalues.sqrt()
+
+
+def explore_faces(
+    model: FaceModel, shape: tuple[int, int], faces: Float[Tensor, "n d"] | None = None, count: int = 8, zoom: int = 2
+) -> Explorer:
+    """Return an explorer of the Gaussian face model: a slider for each leading coefficient draws a face.
+
+    Parameters
+    ----------
+    model : tuple of Tensor
+        ``(mean, eigenvectors, eigenvalues)``, as ``fit_gaussian`` returns it.
+    shape : (int, int)
+        Height and width of a face.
+    faces : Tensor
+        Flattened faces whose codes can be loaded, ``(n, d)``; without them that control is absent.
+    count : int
+        Number of leading coefficients with a slider.
+    zoom : int
+        Screen pixels per pixel.
+
+    Returns
+    -------
+    Explorer
+        Controls "z_1", ..., "rank" and, with ``faces``, "portrait"; the buttons "random face" and "mean face".
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``count`` is not between 1 and the number of eigenvectors.
+    """
+    r = len(model[2])
+    count = require_count(count, "count")
+    if count > r:
+        raise ValueError(f"count must be at most {r}, the number of eigenvectors, got {count}")
+    sliders = {f"z_{i + 1}": slider(f"z {i + 1} (std)", 0.0, -REACH, REACH, 0.1) for i in range(count)}
+    rank = count_slider("rank", r, 0, r)
+    state = _LatentCode(torch.zeros(r, dtype=model[0].dtype), [0.0] * count)
+
+    def draw(*values: float) -> tuple[Tensor, Numbers]:
+        z = state.moved(values[:count])[: int(values[count])]
+        return face_picture(z.to(model[0].device), model, shape)
+
+    def load(z: Tensor) -> None:
+        state.load(z)
+        for control, value in zip(sliders.values(), state.shown, strict=True):
+            control.value = value
+        explorer.update()
+
+    loaders = _face_loaders(load, model, faces)
+    extra = [widgets.HBox(list(loaders.values()))]
+    explorer = make_explorer("faces", sliders | {"rank": rank}, draw, "A face drawn by the Gaussian model", zoom, extra)
+    explorer.controls |= loaders
+    return explorer
+
+
+@dataclass
+class _LatentCode:
+    """A code with r coefficients of which the sliders show the first ones, clipped to their range."""
+
+    z: Tensor
+    shown: list[float]
+
+    def moved(self, values: Sequence[float]) -> Tensor:
+        """Return the code with the coefficients whose slider was moved since the code was loaded."""
+        z = self.z.clone()
+        for i, (value, shown) in enumerate(zip(values, self.shown, strict=True)):
+            if value != shown:
+                z[i] = value
+        return z
+
+    def load(self, z: Tensor) -> None:
+        self.z = z.to(self.z)
+        self.shown = self.z[: len(self.shown)].clamp(-REACH, REACH).tolist()
+
+
+def _face_loaders(
+    load: Callable[[Tensor], None], model: FaceModel, faces: Tensor | None
+) -> dict[str, widgets.DOMWidget]:
+    """Return the widgets that load a code: a random one, zero, and that of a portrait."""
+    r, generator = len(model[2]), torch.Generator().manual_seed(0)
+    loaders: dict[str, widgets.DOMWidget] = {
+        "random face": widgets.Button(description="random face"),
+        "mean face": widgets.Button(description="mean face"),
+    }
+    loaders["random face"].on_click(lambda _: load(torch.randn(r, generator=generator, dtype=torch.float64)))
+    loaders["mean face"].on_click(lambda _: load(torch.zeros(r)))
+    if faces is not None:
+        choices = [("none", None), *((f"portrait {i}", i) for i in range(len(faces)))]
+        loaders["portrait"] = widgets.Dropdown(options=choices, value=None, description="load")
+
+        def load_portrait(_: object) -> None:
+            index = loaders["portrait"].index
+            if index:
+                load(latent_code(faces[index - 1], model))
+
+        loaders["portrait"].observe(load_portrait, names="index")
+    return loaders
+
+
+# --- notebook 06: pseudo-inverse -------------------------------------------------------------------------------------
+
+# method -> (what its parameter is called, the values of the slider)
+INVERSE_METHODS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "truncation": ("tol", tuple(10 ** (i / 4) for i in range(-40, 0))),
+    "ridge": ("λ", tuple(10 ** (i / 4) for i in range(-40, 1))),
+    "early stopping": ("n", (1, 2, 3, 5, 7, 10, 14, 20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 500, 700, 1000, 3000)),
+}
+
+
+@dataclass(frozen=True)
+class _BlurredPhotograph:
+    """A photograph blurred by a Gaussian kernel, with everything that does not depend on a slider."""
+
+    u0: Tensor
+    kernel: Tensor
+    blurred: Tensor
+    noise: Tensor  # of standard deviation 1
+    k_hat: Tensor  # half spectra, as from rfft2
+    u0_hat: Tensor
+    noise_hat: Tensor
+
+
+@cache
+def _blurred_photograph(size: int = 256, blur_std: float = 2.0, seed: int = 6) -> _BlurredPhotograph:
+    u0, kernel = to_gray(load_image("cameraman", size)), gaussian_kernel(blur_std)
+    noise = add_noise(torch.zeros_like(u0), 1.0, torch.Generator().manual_seed(seed))
+    k_hat = kernel_to_transfer(kernel, u0.shape)[:, : size // 2 + 1]
+    spectra = (torch.fft.rfft2(u0), torch.fft.rfft2(noise))
+    return _BlurredPhotograph(u0, kernel, blur(u0, kernel), noise, k_hat, *spectra)
+
+
+def _inverse_filter(method: str, value: float, k_hat: Tensor) -> Tensor:
+    """Return the transfer function that a method applies to v, for ‖A‖ = 1 and, in the descent, τ = 1."""
+    power = k_hat.abs().square()
+    if method == "truncation":
+        return torch.where(power.sqrt() > value * power.max().sqrt(), 1 / k_hat, 0)
+    if method == "ridge":
+        return k_hat.conj() / (power + value)
+    arrived = -torch.expm1(value * torch.log1p(-power.clamp(max=1.0)))  # 1 - (1 - s²)^n without cancellation
+    return arrived / k_hat
+
+
+@cache
+def _inverse_curve(method: str, sigma: float) -> tuple[float, ...]:
+    """Return the PSNR for each value of a method's slider, from the spectra alone (Parseval)."""
+    photograph = _blurred_photograph()
+    v_hat = photograph.k_hat * photograph.u0_hat + sigma * photograph.noise_hat
+    size = photograph.u0.shape[-1]
+    twice = torch.full((size // 2 + 1,), 2.0, dtype=torch.float64)  # columns that rfft2 leaves out count through these
+    twice[0] = twice[-1] = 1.0
+    curve = []
+    for value in INVERSE_METHODS[method][1]:
+        error = _inverse_filter(method, value, photograph.k_hat) * v_hat - photograph.u0_hat
+        curve.append(-10 * math.log10((twice * error.abs().square()).sum().item() / photograph.u0.numel() ** 2))
+    return tuple(curve)
+
+
+def pseudo_inverse_picture(
+    method: str,
+    value: float,
+    sigma: float,
+    deblur: Deblur = pseudo_inverse_deblur,
+) -> tuple[Float[Tensor, "H W"], dict[str, float]]:
+    """Return the blurred photograph of notebook 06 restored by one of its three methods, and its numbers.
+
+    Parameters
+    ----------
+    method : str
+        "truncation" (of the pseudo-inverse), "ridge" or "early stopping" (of Landweber's iteration with τ = 1).
+    value : float
+        Its parameter: tol relative to max|k_hat|, λ > 0 or the number n >= 1 of steps.
+    sigma : float
+        Noise, >= 0, for images with values in [0, 1].
+    deblur : callable
+        Computes the truncated pseudo-inverse, ``deblur(v, kernel, tol)``: your own solution, if you like.
+
+    Returns
+    -------
+    (Tensor, dict)
+        The restored image ``(256, 256)``; its PSNR, and that of the observation, in dB.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``method`` is unknown, or ``value`` or ``sigma`` is out of its range.
+    """
+    require_choice(method, "method", INVERSE_METHODS)
+    value = require_number(value, "value", minimum=0, strict=True)
+    sigma = require_number(sigma, "sigma", minimum=0)
+    photograph = _blurred_photograph()
+    v = photograph.blurred + sigma * photograph.noise
+    if method == "truncation":
+        u = deblur(v, photograph.kernel, value)
+    else:
+        u_hat = _inverse_filter(method, value, photograph.k_hat) * torch.fft.rfft2(v)
+        u = torch.fft.irfft2(u_hat, s=v.shape)
+    return u, {"PSNR (dB)": psnr(u, photograph.u0), "PSNR of v (dB)": psnr(v, photograph.u0)}
+
+
+def _parameter_label(name: str, value: float) -> str:
+    return f"{name} = {value:.2g}" if value < 1 else f"{name} = {value:g}"
+
+
+def inverse_curve_svg(method: str, value: float, sigma: float) -> str:
+    """Return the PSNR of a method against its parameter as SVG, with a dot at ``value``, in gray for any background."""
+    name, values = INVERSE_METHODS[method]
+    levels = [max(level, -30.0) for level in _inverse_curve(method, sigma)]  # below -30 dB all is noise
+    low, high = min(levels), max(levels)
+    places = [60 + 440 * i / (len(values) - 1) for i in range(len(values))]
+    heights = [140 - 120 * (level - low) / (high - low) for level in levels]
+    here = min(range(len(values)), key=lambda i: abs(math.log(values[i] / value)))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(places, heights, strict=True))
+    labels = [(5, 24, f"{high:.0f} dB"), (5, 138, f"{low:.0f} dB")]
+    labels += [(60, 158, _parameter_label(name, values[0])), (430, 158, _parameter_label(name, values[-1]))]
+    texts = "".join(f'<text x="{x}" y="{y}">{text}</text>' for x, y, text in labels)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 165" font-family="sans-serif" font-size="12" '
+        'fill="gray">'
+        f'<path d="M60 20V140H500" stroke="gray" fill="none"/>{texts}'
+        f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2.5"/>'
+        f'<circle cx="{places[here]:.1f}" cy="{heights[here]:.1f}" r="6" fill="#d55e00"/></svg>'
+    )
+
+
+def explore_pseudo_inverse(deblur: Deblur = pseudo_inverse_deblur) -> Explorer:
+    """Return an explorer of the three ways to tame the pseudo-inverse of a blur: observation | restored, PSNR curve.
+
+    Parameters
+    ----------
+    deblur : callable
+        Computes the truncated pseudo-inverse, ``deblur(v, kernel, tol)``: your own solution, if you like.
+
+    Returns
+    -------
+    Explorer
+        Controls "method", "parameter" (tol, λ or the number of steps) and "noise" (255 σ).
+    """
+
+    def options(method: str) -> list[tuple[str, float]]:
+        name, values = INVERSE_METHODS[method]
+        return [(_parameter_label(name, value), value) for value in values]
+
+    style, layout = {"description_width": "7em"}, {"width": "26em"}
+    method = widgets.Dropdown(options=list(INVERSE_METHODS), description="method", style=style, layout=layout)
+    parameter = widgets.SelectionSlider(
+        options=options("truncation"), index=36, description="parameter", style=style, layout=layout
+    )
+    noise = slider("noise (255 σ)", 4.0, 0.0, 20.0, 1.0)
+    curve = widgets.Image(format="svg+xml", tooltip="PSNR against the parameter, with a dot where you are")
+
+    def change_method(change: Mapping[str, Any]) -> None:
+        parameter.options = options(change["new"])
+        parameter.index = len(parameter.options) // 2
+
+    def draw(name: str, value: float, gray_levels: float) -> tuple[Tensor, Numbers]:
+        if value not in INVERSE_METHODS[name][1]:  # between a change of method and that of its slider
+            value = INVERSE_METHODS[name][1][0]
+        sigma = gray_levels / 255
+        u, numbers = pseudo_inverse_picture(name, value, sigma, deblur)
+        curve.value = inverse_curve_svg(name, value, sigma).encode()
+        photograph = _blurred_photograph()
+        return torch.cat([photograph.blurred + sigma * photograph.noise, u], dim=1), numbers
+
+    method.observe(change_method, names="value")
+    controls = {"method": method, "parameter": parameter, "noise": noise}
+    alt = "Left the blurred, noisy photograph, right the restored one"
+    return make_explorer("the pseudo-inverse", controls, draw, alt, extra=[curve])
+
+
+# --- notebook 04: deblurring -----------------------------------------------------------------------------------------
+
+DEBLURRING_METHODS = ("Tychonov", "ridge", "inverse filter")
+LEAST_TRANSFER = 1e-4  # black in the picture of a transfer function
+
+
+def deblurring_picture(
+    image: Float[Tensor, "H W"],
+    kernel: Float[Tensor, "h w"],
+    sigma: float,
+    method: str,
+    lam: float,
+    tychonov: Deblur = restoration.tychonov_deblur,
+) -> tuple[Float[Tensor, "4 H W"], dict[str, float]]:
+    """Blur an image, add noise, restore it: what `explore_deblurring` shows, without controls.
+
+    Parameters
+    ----------
+    image : Tensor
+        Gray image ``(H, W)``.
+    kernel : Tensor
+        Blur kernel ``(h, w)``.
+    sigma : float
+        Standard deviation of the noise, >= 0, in the unit of the image; the noise is the same at each call.
+    method : str
+        ``"Tychonov"``, ``"ridge"`` or ``"inverse filter"``.
+    lam : float
+        Weight λ >= 0 of the regularization; the inverse filter has none.
+    tychonov : callable
+        The function for ``"Tychonov"``, called with the observation, the kernel and λ.
+
+    Returns
+    -------
+    panels : Tensor
+        ``(4, H, W)``: original, observed, restored, and |k_hat| on a logarithmic scale from 1e-4 (0) to 1 (1), with
+        frequency 0 in the middle.
+    numbers : dict
+        PSNR of the observed and of the restored image in dB and, with noise, the residual ‖k * u - v‖² / (|Ω| σ²).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the method is unknown, or as `restoration.tychonov_deblur`.
+
+    Notes
+    -----
+    Slides "Deblurring" and "Image restoration by optimization".
+    """
+    v = add_noise(blur(image, kernel), sigma, torch.Generator().manual_seed(0))
+    restored = _deblurred(v, kernel, require_choice(method, "method", DEBLURRING_METHODS), lam, tychonov)
+    modulus = torch.fft.fftshift(kernel_to_transfer(kernel, image.shape).abs()).clamp(min=LEAST_TRANSFER)
+    panels = torch.stack([image, v, restored, 1 - torch.log10(modulus) / math.log10(LEAST_TRANSFER)])
+    numbers = {"PSNR observed (dB)": psnr(v, image), "PSNR restored (dB)": psnr(restored, image)}
+    if sigma > 0:
+        numbers["‖k * u - v‖² / (|Ω|σ²)"] = mse(blur(restored, kernel), v) / sigma**2
+    return panels, numbers
+
+
+def _deblurred(v: Tensor, kernel: Tensor, method: str, lam: float, tychonov: Deblur) -> Tensor:
+    if method == "Tychonov":
+        return tychonov(v, kernel, lam)
+    return restoration.ridge_deblur(v, kernel, lam) if method == "ridge" else restoration.inverse_filter(v, kernel)
+
+
+def explore_deblurring(
+    image: Float[Tensor, "H W"] | None = None,
+    kernels: Mapping[str, Tensor] | None = None,
+    tychonov: Deblur = restoration.tychonov_deblur,
+) -> Explorer:
+    """Return an explorer of deblurring: kernel, noise, method and λ, with the PSNR as you move them.
+
+    Parameters
+    ----------
+    image : Tensor
+        Gray image ``(H, W)``, 256 × 256 or less to be quick; the cameraman by default.
+    kernels : mapping
+        Name -> kernel ``(h, w)``; by default those of the course.
+    tychonov : callable
+        Your own function for the method Tychonov, called with the observation, the kernel and λ.
+
+    Returns
+    -------
+    Explorer
+        Controls "kernel", "noise", "method" and "weight". The picture has the four panels of `deblurring_picture`:
+        original and observed above, restored and transfer function below.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `deblurring_picture`.
+    """
+    u0 = load_image("cameraman", 256) if image is None else image
+    choices = dict(kernels) if kernels else {name: load_kernel(name) for name in names_of_kind("kernel")}
+    controls = {
+        "kernel": _choice("kernel", list(choices)),
+        "noise": slider("255 σ", 4.0, 0.0, 20.0, 0.5),
+        "method": _choice("method", DEBLURRING_METHODS),
+        "weight": _log_slider("λ", 0.01, -5, 1, 0.125),
+    }
+
+    def draw(name: str, noise: float, method: str, lam: float) -> tuple[Tensor, Numbers]:
+        panels, numbers = deblurring_picture(u0, choices[name], noise / 255, method, lam, tychonov)
+        return torch.cat([torch.cat(list(panels[:2]), 1), torch.cat(list(panels[2:]), 1)]), numbers
+
+    alt = "Above, original and observed photograph; below, restored photograph and transfer function"
+    return make_explorer("deblurring", controls, draw, alt)
+
+
+def _choice(description: str, options: Sequence[str]) -> widgets.Dropdown:
+    """Return a labelled list to choose from, as wide as the sliders."""
+    return widgets.Dropdown(
+        options=list(options),
+        description=description,
+        tooltip=description,
+        style={"description_width": "7em"},
+        layout={"width": "26em"},
+    )
+
+
+def _log_slider(description: str, value: float, low: float, high: float, step: float) -> widgets.FloatLogSlider:
+    """Return a labelled slider between 10**low and 10**high."""
+    return widgets.FloatLogSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        readout_format=".2g",
+        description=description,
+        tooltip=description,
+        style={"description_width": "7em"},
+        layout={"width": "26em"},
+    )
+
+
+# --- notebook 07: total variation ------------------------------------------------------------------------------------
+
+REGULARIZERS = ("smoothed TV", "Tychonov")
+TV_ITERATIONS = 80  # what fits into an update while a slider moves; the line of numbers says how far it has converged
+
+Denoise = Callable[[Tensor, float, float, int], Tensor]
+
+
+@cache
+def _photograph_and_noise(size: int = 256, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return the cameraman and noise of standard deviation 1."""
+    u0 = load_image("cameraman", size)
+    return u0, add_noise(torch.zeros_like(u0), 1.0, torch.Generator().manual_seed(seed))
+
+
+def _tv_restored(
+    lam: float, eps: float, sigma: float, regularizer: str, denoise: Denoise
+) -> tuple[Tensor, Tensor, dict[str, float | str]]:
+    """Return the noisy image, the restored one and their numbers."""
+    u0, noise = _photograph_and_noise()
+    v = u0 + sigma * noise
+    if regularizer == "Tychonov":
+        u = tychonov_denoise(v, lam)
+        slope = u - v - lam * laplacian(u)
+    else:
+        u = denoise(v, lam, eps, TV_ITERATIONS)
+        slope = u - v + lam * smoothed_tv_gradient(u, eps)
+    numbers: dict[str, float | str] = {"PSNR of v (dB)": psnr(v, u0), "PSNR (dB)": psnr(u, u0)}
+    return v, u, numbers | {"RMS of ∇F": f"{slope.square().mean().sqrt().item():.0e}"}
+
+
+def _split_view(before: Tensor, after: Tensor, divider: float) -> Tensor:
+    """Return an image that is ``before`` left of a white line and ``after`` right of it."""
+    column = round(require_number(divider, "divider", minimum=0) * before.shape[-1])
+    line = torch.ones_like(before[:, :1])[:, : int(0 < column < before.shape[-1])]
+    return torch.cat([before[:, :column], line, after[:, column + line.shape[1] :]], dim=1)
+
+
+def tv_picture(
+    lam: float = 0.08,
+    eps: float = 1e-2,
+    sigma: float = 0.1,
+    regularizer: str = "smoothed TV",
+    divider: float = 0.5,
+    denoise: Denoise = accelerated_tv_denoise,
+) -> tuple[Float[Tensor, "H W"], dict[str, float | str]]:
+    """Return the cameraman, noisy left of a divider and denoised right of it, and the numbers of the whole image.
+
+    Parameters
+    ----------
+    lam : float
+        Weight λ >= 0.
+    eps : float
+        Smoothing ε > 0 of the total variation, in the unit of the image; Tychonov does not use it.
+    sigma : float
+        Noise, >= 0, for images with values in [0, 1].
+    regularizer : str
+        "smoothed TV" or "Tychonov".
+    divider : float
+        Place of the divider, 0 (only the denoised image) to 1 (only the noisy one).
+    denoise : callable
+        Minimizes with TV_ε in n iterations, ``denoise(v, lam, eps, n)``: your own solution, if you like.
+
+    Returns
+    -------
+    (Tensor, dict)
+        ``(256, 256)``, not clipped; PSNR of the noisy and of the denoised image in dB, and the root mean square of
+        ∇F, which bounds the RMSE to the minimizer.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``regularizer`` is unknown or a number is out of its range.
+    """
+    require_choice(regularizer, "regularizer", REGULARIZERS)
+    lam, sigma = require_number(lam, "lam", minimum=0), require_number(sigma, "sigma", minimum=0)
+    eps = require_number(eps, "eps", minimum=0, strict=True)
+    if require_number(divider, "divider", minimum=0) > 1:
+        raise ValueError(f"divider must be at most 1, got {divider:g}")
+    v, u, numbers = _tv_restored(lam, eps, sigma, regularizer, denoise)
+    return _split_view(v, u, divider), numbers
+
+
+def explore_tv(denoise: Denoise = accelerated_tv_denoise) -> Explorer:
+    """Return an explorer of denoising: regularizer, λ, ε and σ, and a divider between the noisy and the denoised image.
+
+    Parameters
+    ----------
+    denoise : callable
+        Minimizes with TV_ε in n iterations, ``denoise(v, lam, eps, n)``: your own solution, if you like.
+
+    Returns
+    -------
+    Explorer
+        Controls "lam", "eps", "sigma", "regularizer" and "divider", as the arguments of `tv_picture`.
+    """
+    look: dict[str, Any] = {"style": {"description_width": "7em"}, "layout": {"width": "26em"}}
+    controls = {
+        "lam": _log_slider("λ", 0.08, -3, 1, 0.05),
+        "eps": _log_slider("ε", 1e-2, -3, 0, 0.05),
+        "sigma": slider("noise σ", 0.1, 0.0, 0.3, 0.01),
+        "regularizer": widgets.Dropdown(options=REGULARIZERS, description="regularizer", **look),
+        "divider": slider("divider", 0.5, 0.0, 1.0, 0.02),
+    }
+    restored = lru_cache(maxsize=4)(_tv_restored)  # moving the divider computes nothing
+
+    def draw(lam: float, eps: float, sigma: float, regularizer: str, divider: float) -> tuple[Tensor, Numbers]:
+        v, u, numbers = restored(lam, eps, sigma, regularizer, denoise)
+        return _split_view(v, u, divider), numbers
+
+    alt = "The cameraman, noisy left of the divider, denoised right of it"
+    return make_explorer("denoising", controls, draw, alt, zoom=2)

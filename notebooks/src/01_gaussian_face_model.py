@@ -1,0 +1,754 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_markers: '"""'
+#     formats: notebooks///ipynb,notebooks/src///py:percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+"""
+# 1. A Gaussian model of faces
+
+At the end of this notebook you will be able to
+
+- fit a Gaussian to a set of images, although its covariance matrix is too large to be written down;
+- draw new images from it, and say why they are not realistic;
+- find the latent code of a real image, and project it on the model;
+- say how likely an image is, and choose the size of a model by the likelihood of people it has not seen;
+- repair a portrait with a hidden region by conditioning the model on what is visible.
+
+**Slides**: "Generative models", "Image generation: Gaussian model", and "Good image model leads to good image
+processing".
+
+**Time**: reading 35 min, exercises 45 min, compute under 1 min on two CPU cores.
+"""
+
+# %% [markdown]
+r"""
+| symbol in the lecture | name in the code | shape | range |
+| --- | --- | --- | --- |
+| $N$, number of images; $d$, number of pixels | `N`, `d` | | here $320$ and $112 \times 92 = 10304$ |
+| $\mathbf{x}_i$, image, flattened | `x_train[i]` | `(d,)` | $[0, 1]$ |
+| $\hat\mu$, mean image | `mean` | `(d,)` | $[0, 1]$ |
+| $\hat E$, eigenvectors of the covariance, in columns | `eigenvectors` | `(d, r)` | orthonormal, $r \leq N-1$ |
+| $\hat\Lambda$, eigenvalues (its diagonal) | `eigenvalues` | `(r,)` | $> 0$, descending |
+| $z$, latent variable | `z` | `(r,)` | standard normal |
+| $\sigma$, noise outside the face subspace | `noise_std` | | $> 0$, in gray levels of $[0, 1]$ |
+
+A set of images is a matrix `(N, d)` with **one flattened image a row**; `x.reshape(H, W)` makes a row an image again.
+"""
+
+# %%
+import math
+import time
+
+import torch
+
+from course_utils import gaussian
+from course_utils.checks import check, hint
+from course_utils.data import load_faces
+from course_utils.gaussian import condition, fix_signs
+from course_utils.metrics import psnr
+from course_utils.plotting import new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.widgets import explore_faces, face_picture, latent_code
+
+# %%
+device = "cpu"  # or "cuda": every computation follows the device of its input
+n_train, n_validation = 32, 4  # people; the last 4 of the 40 are for the test
+seed = 0
+
+# %% [markdown]
+r"""
+## 1. The data
+
+A generative model is learnt from a dataset $\mathcal{D} = \{\mathbf{x}_1, \dots, \mathbf{x}_N\}$. Ours are the ORL faces
+(AT&T Laboratories Cambridge): 40 people, 10 portraits each, taken in the same place over two years.
+
+A model must be judged on what it has not seen. Two portraits of one person look alike, so we split **by person**: 32
+people for training, 4 to choose the size of the model (validation), 4 to judge it (test).
+"""
+
+# %%
+faces, people = load_faces()
+faces, people = faces.to(device), people.to(device)
+H, W = faces.shape[1:]
+x_train = faces[people < n_train].flatten(1)
+x_validation = faces[(people >= n_train) & (people < n_train + n_validation)].flatten(1)
+x_test = faces[people >= n_train + n_validation].flatten(1)
+N, d = x_train.shape
+print(f"{N} training portraits, {len(x_validation)} for validation, {len(x_test)} for the test, d = {d} pixels")
+
+# %%
+slide_figure(show_images(list(faces[::10]), columns=10, width=11), "face-dataset")
+
+
+# %% [markdown]
+r"""
+## 2. The Gaussian model with two pixels
+
+$$p(x) = \frac{1}{\sqrt{(2\pi)^d\,|\Sigma|}}\exp\Bigl[-\tfrac12 (x-\mu)^T\Sigma^{-1}(x-\mu)\Bigr]$$
+
+*The slide's formula lacks the $\tfrac12$ in the exponent.* Without it the density does not integrate to 1 (to what, in
+dimension $d$?).
+
+Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the plane, and the eigenvectors of $\Sigma$ are
+the axes of the ellipses.
+"""
+
+# %%
+pair = faces[people < n_train][:, [65, 65], [28, 64]]
+mu = pair.mean(dim=0)
+Sigma = (pair - mu).T @ (pair - mu) / N
+lam, E = torch.linalg.eigh(Sigma)
+print(f"standard deviations along the axes: {lam[1].sqrt():.3f} and {lam[0].sqrt():.3f}")
+
+# %% [markdown]
+r"""
+To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture: $G(z) =
+\mu + E\Lambda^{1/2}z$ is the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent
+distribution.
+"""
+
+# %%
+z = torch.randn(N, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
+x = mu + (z * lam.sqrt()) @ E.T
+angle = torch.linspace(0, 2 * math.pi, 100, dtype=torch.float64, device=device)
+circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+ellipse = mu + (circle * lam.sqrt()) @ E.T
+
+# %%
+fig, axes = new_figure(1, 3, width=11, height=3.9)
+panels = [("latent: z ~ N(0, I)", z, circle), ("model: x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
+for axis, (title, points, curve) in zip(axes.flat, panels, strict=True):
+    center = points.mean(dim=0) if title.startswith("latent") else mu
+    axis.scatter(*points.T.cpu(), s=6, color="0.6")
+    for k in (1, 2):
+        axis.plot(*(center + k * (curve - curve.mean(dim=0))).T.cpu(), color="#0072b2")
+    axis.set(title=title, xlabel="z 1" if curve is circle else "left cheek")
+    axis.set(ylabel="z 2" if curve is circle else "right cheek", aspect="equal")
+slide_figure(fig, "gaussian-pdf-2d")
+
+# %% [markdown]
+r"""
+**What to see.** $G$ stretches the disk into the ellipse at one and two standard deviations, then moves it to $\mu$. The
+model and the data have the same mean and covariance; the data are not Gaussian (they stop at an edge, and have a group
+in the dark corner).
+"""
+
+
+# %% [markdown]
+r"""
+## 3. Fit the model
+
+$$\hat\mu = \frac1N\sum_i \mathbf{x}_i, \qquad
+\hat\Sigma = \frac1N\sum_i(\mathbf{x}_i-\hat\mu)(\mathbf{x}_i-\hat\mu)^T = \hat E\hat\Lambda\hat E^T.$$
+
+With $d = 10304$ pixels, $\hat\Sigma$ has $d^2$ entries:
+"""
+
+# %%
+print(f"entries of Σ: {d**2:,}, in float64: {8 * d**2 / 1e6:.0f} MB")
+print(f"entries of the training set: {N * d:,}, {8 * N * d / 1e6:.0f} MB")
+
+# %% [markdown]
+r"""
+But it has low rank. Put the centred images in the rows of $X$ (`(N, d)`): then $\hat\Sigma = \frac1N X^TX$, and
+$\operatorname{rank}\hat\Sigma = \operatorname{rank} X \leq N-1$, because the rows of $X$ sum to zero.
+
+The thin singular value decomposition $X = USV^T$ gives $\hat\Sigma = V\,\frac{S^2}{N}\,V^T$ without ever forming
+$\hat\Sigma$.
+
+### Exercise 1 — the mean and the principal axes (12 min)
+
+Write `fit_gaussian`. Return the $r = N-1$ eigenvectors in columns and the eigenvalues of $\hat\Sigma$ with the lecture's
+factor $1/N$, in descending order. The sign of an eigenvector is free.
+
+<details><summary>Hint</summary>
+
+`torch.linalg.svd(X, full_matrices=False)` returns $U$, $S$ and $V^T$: which of them has $d$ columns?
+`hint("fit_gaussian")` tells more.
+
+</details>
+"""
+
+
+# %%
+def fit_gaussian(faces):
+    """Return the mean image, the eigenvectors and the eigenvalues of the covariance of a set of images.
+
+    faces: (N, d), one flattened image a row, N ≤ d.  Returns mean (d,), eigenvectors (d, N−1), eigenvalues (N−1,),
+    descending, with Σ = (1/N) Σ_i (x_i − μ)(x_i − μ)ᵀ.  Slide "Image generation: Gaussian model".
+    """
+    ### BEGIN SOLUTION
+    N = len(faces)
+    mean = faces.mean(dim=0)
+    U, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
+    return mean, Vt[: N - 1].T, S[: N - 1] ** 2 / N
+    ### END SOLUTION
+
+
+# %%
+fit_gaussian = check(fit_gaussian)
+
+# %% [markdown]
+r"""
+$e$ and $-e$ are the same axis. `fix_signs` chooses the one whose largest entry is positive, so that everybody sees the
+same pictures.
+"""
+
+# %%
+mean, eigenvectors, eigenvalues = (part.to(faces) for part in fit_gaussian(x_train))
+eigenvectors = fix_signs(eigenvectors)
+model = mean, eigenvectors, eigenvalues
+r = len(eigenvalues)
+print(f"rank r = {r} = N - 1, eigenvectors {tuple(eigenvectors.shape)}")
+
+# %%
+std = (eigenvectors.square() @ eigenvalues).sqrt()  # roots of the diagonal of Σ
+fig = show_images([mean.reshape(H, W), 2 * std.reshape(H, W)], ["mean face μ", "standard deviation, twice"], width=5)
+slide_figure(fig, "mean-face")
+
+# %% [markdown]
+r"""
+**What to see.** The mean is a face, blurred where people differ. The standard deviation says where: hair, forehead,
+eyes, background, clothes.
+
+### The main variation axes
+
+An eigenvector has $d$ entries: it is an image, an **eigenface**. It has both signs; gray is zero here.
+"""
+
+# %%
+images = [e.reshape(H, W) for e in eigenvectors.T[:16]]
+fig = show_images(images, [f"e$_{{{i + 1}}}$" for i in range(16)], columns=8, value_range=(-0.03, 0.03), width=11)
+slide_figure(fig, "eigenfaces")
+
+# %% [markdown]
+r"""
+What an axis means is seen by walking along it from the mean, two standard deviations to each side: $\mu \pm
+2\sqrt{\lambda_j}\,e_j$.
+"""
+
+# %%
+steps = (-2, 0, 2)
+images = [mean + t * eigenvalues[j].sqrt() * eigenvectors[:, j] for t in steps for j in range(8)]
+titles = [f"μ {'−' if t < 0 else '+'} 2√λ$_{j + 1}$ e$_{j + 1}$" if t else "μ" for t in steps for j in range(8)]
+slide_figure(show_images([u.reshape(H, W) for u in images], titles, columns=8, width=12), "face-variation-axes")
+
+# %% [markdown]
+r"""
+**What to see.** $e_1$: dark hair, or a bright forehead. $e_2$: a bright or a dark portrait as a whole. $e_4$: from which
+side the light comes, or where the head turns. From about $e_6$ on, the names fail: an axis mixes several things, because
+nothing but variance chose it.
+
+**Think about it.** Nobody told the model about light and hair. Why are these in front, and expressions not?
+
+### How many axes?
+
+$\lambda_j$ is the variance along $e_j$. The first $k$ axes explain the part $\sum_{j\leq k}\lambda_j / \sum_j\lambda_j$
+of the total variance.
+"""
+
+# %%
+explained = eigenvalues.cumsum(0) / eigenvalues.sum()
+for part in (0.5, 0.8, 0.9, 0.95, 0.99):
+    print(f"{int((explained < part).sum()) + 1:3d} axes explain {100 * part:.0f} % of the variance")
+fig, axes = new_figure(1, 2, width=10, height=3.6)
+index = list(range(1, r + 1))
+plot_curves({"λ": (index, eigenvalues.tolist())}, "j", "eigenvalue λ$_j$", "log", "log", axis=axes[0, 0])
+plot_curves({"part": (index, explained.tolist())}, "number of axes", "explained variance", axis=axes[0, 1])
+slide_figure(fig, "face-spectrum")
+
+# %% [markdown]
+r"""
+**What to see.** The eigenvalues fall steeply, then slowly: a few axes explain much, but the last tenth of the variance,
+which makes a face sharp, needs more than 200 axes. The curve ends at $r = N - 1$: with more faces there would be more.
+
+### Why the course's own version is faster
+
+If $XX^Tw = N\lambda w$, then $X^TX(X^Tw) = N\lambda\,(X^Tw)$: the eigenvectors of the small matrix $\frac1N XX^T$ (`(N,
+N)`, the *Gram matrix* of the faces) give those of $\hat\Sigma$, with the same eigenvalues.
+"""
+
+# %%
+X = x_train - mean
+lam, w = torch.linalg.eigh(X @ X.T / N)
+e = X.T @ w[:, -1]
+e = e / e.norm()
+print(f"largest eigenvalue: {lam[-1]:.4f} by the Gram matrix, {eigenvalues[0]:.4f} by the SVD")
+print(f"|⟨e, e_1⟩| = {(e @ eigenvectors[:, 0]).abs():.8f}")
+assert torch.allclose(lam.flip(0)[:r], eigenvalues, rtol=1e-6)
+
+# %%
+start = time.perf_counter()
+torch.linalg.svd(X, full_matrices=False)
+middle = time.perf_counter()
+gaussian.fit_gaussian(x_train)
+print("the Gram matrix is faster than the SVD:", time.perf_counter() - middle < middle - start)
+
+# %% [markdown]
+r"""
+The price is precision: the Gram matrix holds squares of the singular values, so that an $S$ below $\sqrt{\text{machine
+precision}} \times S_{\max}$ drowns. In float64 that is $10^{-8}$ and harmless; in float32 the smallest eigenvalues of
+the faces would be wrong in the fourth digit.
+"""
+
+
+# %% [markdown]
+r"""
+## 4. Draw new faces
+
+$$\begin{cases} z \sim \mathcal{N}(0, I) & \text{latent variable} \\ x = \hat\mu + \hat E\hat\Lambda^{1/2}z \end{cases}$$
+
+### Exercise 2 — sample the model (8 min)
+
+Write `sample_gaussian`: $n$ samples, one a row. Take all the randomness from `generator`.
+
+<details><summary>Hint</summary>
+
+Draw `z` of shape `(n, r)` at once. $\hat\Lambda^{1/2}$ is diagonal: no matrix is needed to multiply by it.
+`hint("sample_gaussian")` tells more.
+
+</details>
+"""
+
+
+# %%
+def sample_gaussian(mean, eigenvectors, eigenvalues, n, generator):
+    """Return n samples of N(μ, EΛEᵀ), x = μ + EΛ^(1/2)z with z ~ N(0, I_r).
+
+    mean: (d,); eigenvectors: (d, r); eigenvalues: (r,); n: integer; generator: torch.Generator.  Returns (n, d).
+    Slide "Image generation: Gaussian model".
+    """
+    ### BEGIN SOLUTION
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype).to(mean.device)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+    ### END SOLUTION
+
+
+# %%
+sample_gaussian = check(sample_gaussian)
+
+# %%
+samples = sample_gaussian(*model, 16, torch.Generator().manual_seed(seed))
+slide_figure(show_images([x.reshape(H, W) for x in samples], columns=8, width=11), "gaussian-face-samples")
+
+# %% [markdown]
+r"""
+**What to see.** Each sample has a face's layout, and none is a photograph: they look like several exposures on one film.
+Two reasons.
+
+**The generator is linear.** A sample is a sum of eigenfaces. Half a pair of glasses plus half a bare face is a face with
+glasses half there. In the words of the lecture, $G$ is a neural network of one linear layer:
+"""
+
+# %%
+G = torch.nn.Linear(r, d, dtype=torch.float64).to(device).requires_grad_(False)
+G.weight.copy_(eigenvectors * eigenvalues.sqrt())
+G.bias.copy_(mean)
+z = torch.randn(16, r, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
+print("largest difference of one linear layer to μ + EΛ^(1/2)z below 1e-10:", bool(
+    (G(z) - gaussian.sample_gaussian(*model, 16, torch.Generator().manual_seed(seed))).abs().max() < 1e-10
+))  # fmt: skip
+
+# %% [markdown]
+r"""
+**The coefficients are drawn independently.** Those of real faces are uncorrelated (that is what the eigenvectors do),
+but not independent, nor normal:
+"""
+
+# %%
+codes = ((x_train - mean) @ eigenvectors) / eigenvalues.sqrt()
+fig, axes = new_figure(1, 2, width=9, height=4.2)
+for axis, title, c in [(axes[0, 0], "codes of real faces", codes), (axes[0, 1], "codes of samples", None)]:
+    c = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed)) if c is None else c.cpu()
+    axis.scatter(c[:, 0], c[:, 2], c=(people[people < n_train]).cpu() if title.endswith("faces") else "0.4", s=10)
+    axis.set(title=title, xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+show(fig, "Two clouds of points. Left, codes of real faces: clumps, one per person. Right, samples: one round cloud.")
+kurtosis = codes.pow(4).mean(dim=0)
+print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean():.3f}")
+print(f"fourth moment of the last 100 coefficients, on average: {kurtosis[-100:].mean():.1f} (normal: 3)")
+
+# %% [markdown]
+r"""
+**What to see.** Left, one colour per person: the real codes come in clumps, with empty space between them. The Gaussian
+fills that space.
+
+## 5. The latent code of a real face
+
+$G$ can be inverted on its range: $z = \Lambda^{-1/2}E^T(x-\mu)$. A face that the model has not seen is not in the range
+$\mu + \operatorname{span}(E)$; the nearest point of it is its orthogonal projection.
+
+### Exercise 3 — project a face (6 min)
+
+Write `project`, on the space spanned by the first `rank` eigenvectors: $p(x) = \mu + E_kE_k^T(x-\mu)$.
+
+<details><summary>Hint</summary>
+
+Where do the parentheses go, so that no $d \times d$ matrix is formed? `hint("project")` tells more.
+
+</details>
+"""
+
+
+# %%
+def project(face, mean, eigenvectors, rank):
+    """Return the orthogonal projection of a face on μ + span(e_1, …, e_rank).
+
+    face: (d,); mean: (d,); eigenvectors: (d, r), orthonormal columns; rank: 1 to r.  Returns (d,).
+    Slide "Image generation: Gaussian model".
+    """
+    ### BEGIN SOLUTION
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ (face - mean))
+    ### END SOLUTION
+
+
+# %%
+project = check(project)
+
+# %%
+images, titles = [], []
+for name, face in [("training", x_train[82]), ("test", x_test[10])]:
+    images.append(face.reshape(H, W))
+    titles.append(f"{name} face\n")
+    for rank in (5, 20, 80, 200, r):
+        p = project(face, mean, eigenvectors, rank)
+        images.append(p.reshape(H, W))
+        titles.append(f"rank {rank}\nPSNR = {min(psnr(p, face), 99):.2f} dB")
+show(show_images(images, titles, columns=6, width=12), "A training face, sharper with each rank and exact at the last, "
+     "and a test face, whose reconstruction stays blurred and ghostly.")  # fmt: skip
+
+# %% [markdown]
+r"""
+At full rank a training face is reproduced exactly (its PSNR is infinite up to rounding, we write 99), a new face is
+not. How fast do they part?
+"""
+
+# %%
+ranks = (1, 5, 10, 20, 40, 80, 160, 240, r)
+curves = {}
+for name, x in [("training people", x_train[::8]), ("test people", x_test)]:
+    errors = [[(project(face, mean, eigenvectors, k) - face).square().mean() for face in x] for k in ranks]
+    curves[name] = (ranks, [math.sqrt(sum(e) / len(e)) for e in errors])
+    print(f"{name}: root mean square error {curves[name][1][3]:.3f} at rank 20, {curves[name][1][-1]:.3f} at rank {r}")
+fig = plot_curves(curves, "rank", "root mean square error")
+show(fig, "Two falling curves of the error against the rank: zero at the end for training people, flat for others.")
+
+# %% [markdown]
+r"""
+**What to see.** Each new axis still helps a new face, but less and less: the later axes are details of the training
+people, not of people.
+
+### All the training faces are equally likely
+
+Compute the codes of the training faces, and their norms:
+"""
+
+# %%
+norms = codes.norm(dim=1)
+print(
+    f"norm of the codes of training faces: from {norms.min():.4f} to {norms.max():.4f}, √(N - 1) = {math.sqrt(N - 1):.4f}"
+)
+z_sample = torch.randn(1000, r, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+print(f"norm of 1000 samples z: {z_sample.norm(dim=1).mean():.1f} ± {z_sample.norm(dim=1).std():.1f}")
+
+# %% [markdown]
+r"""
+They are all the same, and samples are nearly so. With as many axes as faces allow, the model puts all the training faces
+on one sphere, and cannot tell a frequent face from a strange one. **Think about it.** Show that $\|z_i\|^2 = N-1$ from $X =
+USV^T$: which matrix has the $z_i$ in its rows?
+
+### Interpolate
+
+Between two faces, $x_t = (1-t)\,x_0 + t\,x_1$. As $G$ is affine, interpolating the codes gives the same images.
+"""
+
+# %%
+first, second = x_train[0], x_train[160]
+images = [(1 - t) * first + t * second for t in (0, 0.25, 0.5, 0.75, 1)] + [samples[7].to(faces)]
+names = ["t = 0", "t = 0.25", "t = 0.5", "t = 0.75", "t = 1", "a sample"]
+titles = [f"{name}\n‖z‖ = {latent_code(x, model).norm():.1f}" for name, x in zip(names, images, strict=True)]
+show(show_images([x.reshape(H, W) for x in images], titles, width=12),
+     "From one man to another in five steps: in the middle both are seen at once. Last, a sample of the model.")  # fmt: skip
+
+# %% [markdown]
+r"""
+**What to see.** Half way, you see two people at once: the straight segment between two faces leaves the set of faces.
+And it leaves the sphere: $\|z\|$ falls in the middle. A sample has the right norm and is no better: the norm of the code
+is not what makes a face.
+
+A good generator has a latent space in which the half-way point is a face. That needs a non-linear $G$: the rest of the
+lecture.
+"""
+
+# %% [markdown]
+r"""
+## 6. How likely is an image?
+
+A portrait $x$ is never exactly in the face subspace, where alone the fitted Gaussian has a density. Add white noise
+$\mathcal{N}(0, \sigma^2 I)$ to the model with the first $k$ axes:
+
+$$x \sim \mathcal{N}(\mu,\; C), \qquad C = E_k\Lambda_kE_k^T + \sigma^2 I.$$
+
+In an orthonormal basis that begins with $e_1, \dots, e_k$, $C$ is diagonal: $\lambda_j+\sigma^2$, then $d-k$ times
+$\sigma^2$. With $c = E_k^T(x-\mu)$,
+
+$$-2\log p(x) = d\log 2\pi + \sum_{j\leq k}\log(\lambda_j+\sigma^2) + (d-k)\log\sigma^2
++ \sum_{j\leq k}\frac{c_j^2}{\lambda_j+\sigma^2} + \frac{\|x-\mu\|^2-\|c\|^2}{\sigma^2}.$$
+
+### Exercise 4 — the log-likelihood (15 min)
+
+Write `log_likelihood` for several faces at once, never forming a $d\times d$ matrix.
+
+<details><summary>Hint</summary>
+
+Five terms, each of which is one line. The last is the squared distance to the face subspace, over $\sigma^2$.
+`hint("log_likelihood")` tells more.
+
+</details>
+"""
+
+
+# %%
+def log_likelihood(faces, model, rank, noise_std):
+    """Return log N(x; μ, E_k Λ_k E_kᵀ + σ²I) of each face, k = rank and σ = noise_std.
+
+    faces: (n, d); model: (mean (d,), eigenvectors (d, r), eigenvalues (r,)); rank: 1 to r; noise_std > 0.
+    Returns (n,).  Slide "Image generation: Gaussian model", with the ½ that the slide lacks.
+    """
+    ### BEGIN SOLUTION
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    d, variance = len(mean), lam + noise_std**2
+    c = (faces - mean) @ E
+    outside = (faces - mean).square().sum(dim=1) - c.square().sum(dim=1)
+    log_det = variance.log().sum() + (d - rank) * math.log(noise_std**2)
+    distance = (c.square() / variance).sum(dim=1) + outside / noise_std**2
+    return -0.5 * (d * math.log(2 * math.pi) + log_det + distance)
+    ### END SOLUTION
+
+
+# %%
+log_likelihood = check(log_likelihood)
+
+# %% [markdown]
+r"""
+### Choose the size of the model
+
+For each $k$, take $\sigma^2$ from the training faces: the variance, per pixel, that the first $k$ axes leave over. Then
+compare the likelihood of the training people with that of the validation people.
+"""
+
+
+# %%
+def residual_std(k):
+    """Return σ: root mean square of what the first k axes leave over of the training faces, per remaining axis."""
+    return math.sqrt(eigenvalues[k:].sum() / (d - k))
+
+
+ranks = (1, 2, 5, 10, 15, 20, 25, 30, 40, 60, 80, 100, 120)
+curves = {}
+for name, x in [("training people", x_train), ("validation people", x_validation)]:
+    curves[name] = (ranks, [log_likelihood(x, model, k, residual_std(k)).mean().item() / d for k in ranks])
+fig = plot_curves(curves, "number of axes k", "log-likelihood per pixel")
+show(fig, "Log-likelihood against the number of axes: it rises for training people, peaks at 20 and falls for others.")
+
+# %%
+k = max(ranks, key=lambda rank: curves["validation people"][1][ranks.index(rank)])
+noise_std = residual_std(k)
+print(f"largest likelihood of the validation people: k = {k} axes, σ = {noise_std:.4f}")
+
+# %% [markdown]
+r"""
+**What to see.** On the faces it was trained on, a larger model is always better. On new people it is best with about 20
+axes, then it becomes too sure: $\sigma$ is taken from faces which the model knows by heart. From here on we use the model
+of 20 axes.
+
+### The most likely image
+"""
+
+# %%
+portrait, source = x_test[15], torch.Generator().manual_seed(seed)
+noise = torch.randn(d, generator=source, dtype=torch.float64).to(device)
+candidates = {
+    "mean face": mean,
+    "a training face": x_train[82],
+    "a test face": portrait,
+    "sample, 20 axes": gaussian.sample_gaussian(mean, eigenvectors[:, :k], eigenvalues[:k], 1, source)[0],
+    "upside down": portrait.reshape(H, W).flip(0).flatten(),
+    "white noise": mean + 0.15 * noise,
+}
+values = log_likelihood(torch.stack(list(candidates.values())), model, k, noise_std) / d
+titles = [f"{name}\nlog p / d = {value:.2f}" for name, value in zip(candidates, values, strict=True)]
+show(show_images([x.reshape(H, W) for x in candidates.values()], titles, width=12),
+     "Mean face, training face, test face, sample, a face upside down, the mean face under noise.")  # fmt: skip
+
+# %% [markdown]
+r"""
+**What to see.** The density ranks images: upside down and noise come last. But its maximum is the mean face, which nobody
+has, and a smooth sample is "more likely" than any portrait. **Think about it.** In dimension $d$, how far from $\mu$ are
+typical draws of $\mathcal{N}(\mu, C)$, and how likely is it to draw something close to $\mu$?
+"""
+
+
+# %% [markdown]
+r"""
+## 7. A good image model leads to good image processing
+
+A region of a portrait is hidden. The prior knows what faces look like: ask it for the hidden pixels **given** the
+visible ones. Write $x = \mu + Bz$ with $B = E_k\Lambda_k^{1/2}$, and let $\omega$ be the set of visible pixels, $v_\omega
+= x_\omega + \sigma n$. The latent code given $v_\omega$ is Gaussian, with mean
+
+$$\hat z = \Bigl(I + \tfrac{1}{\sigma^2}B_\omega^TB_\omega\Bigr)^{-1}\tfrac{1}{\sigma^2}B_\omega^T(v_\omega-\mu_\omega):$$
+
+the minimizer of $\frac{1}{2\sigma^2}\|\mu_\omega + B_\omega z - v_\omega\|^2 + \frac12\|z\|^2$, a data term and a
+regularization that comes from the model. The system is only $k \times k$.
+"""
+
+# %%
+prior = mean, eigenvectors[:, :k], eigenvalues[:k]
+
+
+def repair(v, mask):
+    """Return v with its hidden pixels replaced by their posterior mean; mask is true on the visible pixels."""
+    B = prior[1] * prior[2].sqrt()
+    B_seen = B[mask] / noise_std
+    S = torch.eye(k, dtype=B.dtype, device=B.device) + B_seen.T @ B_seen
+    z_hat = torch.linalg.solve(S, B_seen.T @ (v - mean)[mask] / noise_std)
+    return torch.where(mask, v, mean + B @ z_hat)
+
+
+# %% [markdown]
+r"""
+Compare with fills that know nothing of faces: one gray, the mean of the visible pixels; and a harmonic fill, in which
+each hidden pixel is the mean of its four neighbours (the heat equation of notebook 07, run to its end). The mean face is
+in between: it knows faces, but not this one.
+"""
+
+
+# %%
+def harmonic_fill(v, mask, n):
+    """Return images (..., H, W) with hidden pixels averaged n times over their neighbours; the frame is mirrored."""
+    visible = mask.reshape(H, W)
+    u = torch.where(visible, v, v[..., visible].mean(dim=-1)[..., None, None])
+    for _ in range(n):
+        w = torch.cat([u[..., :1, :], u, u[..., -1:, :]], dim=-2)
+        w = torch.cat([w[..., :1], w, w[..., -1:]], dim=-1)
+        around = w[..., :-2, 1:-1] + w[..., 2:, 1:-1] + w[..., 1:-1, :-2] + w[..., 1:-1, 2:]
+        u = torch.where(visible, u, around / 4)
+    return u
+
+
+# %%
+eyes = torch.ones(H, W, dtype=torch.bool, device=device)
+eyes[36:60, 10:82] = False
+half = torch.ones(H, W, dtype=torch.bool, device=device)
+half[:, W // 2 :] = False
+
+
+def all_fills(x, mask):
+    """Return the fills of one flattened face, by name."""
+    gray, harmonic = x[mask].mean(), harmonic_fill(x.reshape(H, W), mask, 1500).flatten()
+    fills = {"gray": gray, "harmonic": harmonic, "mean face": mean, "Gaussian prior": repair(x * mask, mask)}
+    return {name: torch.where(mask, x, fill) for name, fill in fills.items()}
+
+
+# %%
+images, titles = [], []
+for x, mask in [(x_test[39], eyes.flatten()), (x_test[33], half.flatten())]:
+    images += [x, x * mask]
+    titles += ["original\n", "hidden\n"]
+    for name, filled in all_fills(x, mask).items():
+        images.append(filled)
+        titles.append(f"{name}\nPSNR = {psnr(filled.reshape(H, W), x.reshape(H, W)):.2f} dB")
+fig = show_images([x.reshape(H, W) for x in images], titles, columns=6, width=12)
+slide_figure(fig, "face-inpainting-prior")
+
+# %% [markdown]
+r"""
+These two are cases that went well. What counts is the average, here over ten portraits of the four test people:
+"""
+
+# %%
+for region, mask in [("eyes", eyes.flatten()), ("half a face", half.flatten())]:
+    scores = {}
+    for x in x_test[::4]:
+        for name, filled in all_fills(x, mask).items():
+            scores.setdefault(name, []).append(psnr(filled.reshape(H, W), x.reshape(H, W)))
+    means = {name: sum(values) / len(values) for name, values in scores.items()}
+    print(f"{region:12s}" + ", ".join(f"{name} {value:.2f} dB" for name, value in means.items()))
+    assert max(means, key=means.get) == "Gaussian prior"
+
+# %% [markdown]
+r"""
+**What to see.** The prior opens eyes where the harmonic fill has skin, and completes half a face by a blurred other half,
+lit alike. It is not sharp: the posterior mean is an average over all that could be there.
+
+How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns its mean $m$ and
+a factor $F$ of its covariance $FF^T$, so that the norms of the rows of $F$ are the standard deviations of the pixels,
+and $m + Fn$, $n \sim \mathcal{N}(0, I)$, is one possible answer.
+"""
+
+# %%
+x, mask = x_test[33], half.flatten()
+m, F = condition(x * mask, mask, prior, noise_std)
+assert torch.allclose(torch.where(mask, x, m), repair(x * mask, mask))
+n = torch.randn(3, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
+images = [torch.where(mask, x, m), *torch.where(mask, x, m + n @ F.T), 5 * F.norm(dim=1)]
+titles = ["posterior mean", "a draw", "a draw", "a draw", "5 × standard deviation"]
+show(show_images([u.reshape(H, W) for u in images], titles, width=11),
+     "Half a face completed by the posterior mean, by three draws, and the standard deviation, largest at the far edge.")  # fmt: skip
+ratio = F[mask].norm(dim=1).mean() / F[~mask].norm(dim=1).mean()
+print(f"mean standard deviation: {ratio:.2f} times as large on the visible half as on the hidden one")
+
+# %% [markdown]
+r"""
+**Think about it.** The draws differ little, and the true face is further from $m$ than they are. Which part of the model
+is too sure of itself?
+
+This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys both.
+In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
+"""
+
+# %% [markdown]
+r"""
+## 8. Explore
+
+One slider for each of the first eight coefficients, in standard deviations; `rank` says how many coefficients are
+used. The buttons draw a random face or go back to the mean, `load` takes the code of a test face.
+"""
+
+# %%
+explore_faces(model, (H, W), x_test)
+
+# %% [markdown]
+"""
+The same picture without the explorer: a code with three coefficients that are not zero.
+"""
+
+# %%
+code = torch.tensor([2.0, -1.5, 0.0, 2.5], dtype=torch.float64, device=device)
+u, numbers = face_picture(code, model, (H, W))
+title = "z = (2, −1.5, 0, 2.5, 0, …)\n" + ", ".join(f"{name} = {value:.2f}" for name, value in numbers.items())
+show(show_images([u], [title], width=4), "A face with a bright forehead, lit from one side.")
+
+# %% [markdown]
+r"""
+## What you have learnt
+
+- A Gaussian fitted to $N$ images has rank at most $N-1$; its axes come from a thin SVD, never from a $d \times d$ matrix.
+- $x = \mu + E\Lambda^{1/2}z$ is a generator: one linear layer. Its samples have the right mean and covariance and are
+  not faces.
+- A model is judged on people it has not seen: reconstruction improves with the rank, likelihood has a maximum.
+- Conditioning the model on what is visible repairs an image: data term plus regularization.
+
+**Hand in**: this notebook with the four exercises passed; your answers to the questions in bold; a portrait of
+`x_test` with a hidden region of your choice, repaired, with its PSNR and one sentence on what the model got wrong.
+
+**Next**: notebook 02 (textures) makes the Gaussian model stationary: one exemplar is then enough to learn it. Notebook 04
+starts with inverse problems.
+"""

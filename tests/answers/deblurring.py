@@ -1,0 +1,1042 @@
+"""Answers that students give to the exercises of notebook 04, right and wrong."""
+
+import math
+import time
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from course_utils.derivatives import gradient, gradient_adjoint, laplacian
+from course_utils.fourier import kernel_to_transfer, laplacian_transfer
+from course_utils.operators import blur, blur_adjoint
+from course_utils.restoration import ridge_deblur, tychonov_deblur
+
+fft2, ifft2 = torch.fft.fft2, torch.fft.ifft2
+
+
+def padded(kernel, shape, shift):
+    k = torch.zeros(shape, dtype=kernel.dtype)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return torch.roll(k, shift, (0, 1))
+
+
+def transfer(kernel, shape):
+    h, w = kernel.shape
+    return fft2(padded(kernel, shape, (-(h // 2), -(w // 2))))
+
+
+# --- blur ------------------------------------------------------------------------------------------------------------
+
+
+def blur_by_fft(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))
+    return ifft2(fft2(k) * fft2(u)).real
+
+
+def blur_by_real_fft(u, kernel):
+    k_hat = kernel_to_transfer(kernel, u.shape)[:, : u.shape[1] // 2 + 1]
+    return torch.fft.irfft2(k_hat * torch.fft.rfft2(u), s=u.shape)
+
+
+def blur_by_sum_of_translations(u, kernel):
+    v = torch.zeros_like(u)
+    h, w = kernel.shape
+    for i in range(h):
+        for j in range(w):
+            v = v + kernel[i, j] * u.roll((i - h // 2, j - w // 2), (0, 1))
+    return v
+
+
+def blur_by_four_loops(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    image, k = u.tolist(), kernel.tolist()
+    v = [[0.0] * W for _ in range(H)]
+    for x in range(H):
+        for y in range(W):
+            for i in range(h):
+                for j in range(w):
+                    v[x][y] += k[i][j] * image[(x - i + h // 2) % H][(y - j + w // 2) % W]
+    return torch.tensor(v, dtype=u.dtype)
+
+
+def blur_with_a_transfer_by_its_definition(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    rows = torch.exp(-2j * math.pi * torch.outer(torch.arange(H), torch.arange(h) - h // 2) / H)
+    columns = torch.exp(-2j * math.pi * torch.outer(torch.arange(w) - w // 2, torch.arange(W)) / W)
+    k_hat = rows.to(torch.complex128) @ kernel.to(torch.complex128) @ columns.to(torch.complex128)
+    return ifft2(k_hat * fft2(u)).real
+
+
+def blur_in_float32(u, kernel):
+    return blur_by_fft(u.float(), kernel.float())
+
+
+def blur_by_numpy(u, kernel):
+    k = np.zeros(u.shape)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel.numpy()
+    k = np.roll(k, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), axis=(0, 1))
+    return torch.from_numpy(np.real(np.fft.ifft2(np.fft.fft2(k) * np.fft.fft2(u.numpy()))))
+
+
+def blur_by_scipy(u, kernel):
+    return torch.from_numpy(ndimage.convolve(u.numpy(), kernel.numpy(), mode="wrap"))
+
+
+def blur_kernel_left_in_the_corner(u, kernel):
+    return ifft2(fft2(kernel, s=u.shape) * fft2(u)).real
+
+
+def blur_rolled_the_wrong_way(u, kernel):
+    h, w = kernel.shape
+    return ifft2(fft2(padded(kernel, u.shape, (h // 2, w // 2))) * fft2(u)).real
+
+
+def blur_centre_one_pixel_off(u, kernel):
+    h, w = kernel.shape
+    return ifft2(fft2(padded(kernel, u.shape, (-((h - 1) // 2), -((w - 1) // 2)))) * fft2(u)).real
+
+
+def blur_shifts_the_kernel_before_padding(u, kernel):
+    return ifft2(fft2(torch.fft.ifftshift(kernel), s=u.shape) * fft2(u)).real
+
+
+def blur_kernel_in_the_middle_of_the_image(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    k = torch.zeros_like(u)
+    k[H // 2 - h // 2 : H // 2 - h // 2 + h, W // 2 - w // 2 : W // 2 - w // 2 + w] = kernel
+    return ifft2(fft2(k) * fft2(u)).real
+
+
+def blur_by_correlation(u, kernel):
+    return ifft2(transfer(kernel, u.shape).conj() * fft2(u)).real
+
+
+def blur_by_conv2d(u, kernel):
+    # What torch calls a convolution is a correlation.
+    h, w = kernel.shape
+    extended = torch.nn.functional.pad(u[None, None], (w // 2, (w - 1) // 2, h // 2, (h - 1) // 2), mode="circular")
+    return torch.nn.functional.conv2d(extended, kernel[None, None])[0, 0]
+
+
+def blur_with_zeros_outside(u, kernel):
+    return torch.from_numpy(ndimage.convolve(u.numpy(), kernel.numpy(), mode="constant"))
+
+
+def blur_with_mirrored_outside(u, kernel):
+    return torch.from_numpy(ndimage.convolve(u.numpy(), kernel.numpy(), mode="mirror"))
+
+
+def blur_without_real_part(u, kernel):
+    return ifft2(transfer(kernel, u.shape) * fft2(u))
+
+
+def blur_modulus_for_real_part(u, kernel):
+    return ifft2(transfer(kernel, u.shape) * fft2(u)).abs()
+
+
+def blur_divided_by_the_number_of_pixels(u, kernel):
+    return ifft2(transfer(kernel, u.shape) * fft2(u)).real / u.numel()
+
+
+def blur_with_unitary_transforms(u, kernel):
+    k_hat = torch.fft.fft2(padded(kernel, u.shape, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2))), norm="ortho")
+    return torch.fft.ifft2(k_hat * torch.fft.fft2(u, norm="ortho"), norm="ortho").real
+
+
+def blur_clipped(u, kernel):
+    return blur_by_fft(u, kernel).clamp(0, 1)
+
+
+def blur_one_dimensional_fft(u, kernel):
+    h, w = kernel.shape
+    k = padded(kernel, u.shape, (-(h // 2), -(w // 2)))
+    return torch.fft.ifft(torch.fft.fft(k) * torch.fft.fft(u)).real
+
+
+def blur_only_square_images(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros(u.shape[0], u.shape[0], dtype=u.dtype)
+    k[:h, :w] = kernel
+    return ifft2(fft2(k.roll((-(h // 2), -(w // 2)), (0, 1))) * fft2(u)).real
+
+
+def blur_multiplies_pixels(u, kernel):
+    h, w = kernel.shape
+    return padded(kernel, u.shape, (-(h // 2), -(w // 2))) * u
+
+
+def blur_cropped_to_the_valid_part(u, kernel):
+    return blur(u, kernel)[kernel.shape[0] // 2 :, kernel.shape[1] // 2 :]
+
+
+def blur_returns_the_input(u, kernel):
+    return u
+
+
+def blur_returns_nan(u, kernel):
+    return blur(u, kernel) * float("nan")
+
+
+def blur_in_place(u, kernel):
+    u -= u.mean()
+    return blur(u, kernel)
+
+
+def blur_axes_of_the_kernel_swapped(u, kernel):
+    return blur(u, kernel.T)
+
+
+def blur_rolls_the_two_axes_the_other_way_round(u, kernel):
+    h, w = kernel.shape
+    return ifft2(fft2(padded(kernel, u.shape, (-(w // 2), -(h // 2)))) * fft2(u)).real
+
+
+def blur_never_ends(u, kernel):
+    while True:
+        time.sleep(0.01)
+
+
+# --- blur_adjoint ----------------------------------------------------------------------------------------------------
+
+
+def adjoint_by_fft(v, kernel):
+    return ifft2(kernel_to_transfer(kernel, v.shape).conj() * fft2(v)).real
+
+
+def adjoint_by_flipped_kernel(v, kernel):
+    # k(-x) on the image's grid: the centre is at the origin, so flip, then move by one.
+    h, w = kernel.shape
+    k = padded(kernel, v.shape, (-(h // 2), -(w // 2))).flip(0, 1).roll((1, 1), (0, 1))
+    return ifft2(fft2(k) * fft2(v)).real
+
+
+def adjoint_by_sum_of_translations(v, kernel):
+    u = torch.zeros_like(v)
+    h, w = kernel.shape
+    for i in range(h):
+        for j in range(w):
+            u = u + kernel[i, j] * v.roll((h // 2 - i, w // 2 - j), (0, 1))
+    return u
+
+
+def adjoint_by_autograd(v, kernel):
+    u = torch.zeros_like(v, requires_grad=True)
+    (blur(u, kernel) * v).sum().backward()
+    return u.grad
+
+
+def adjoint_in_float32(v, kernel):
+    return adjoint_by_fft(v.float(), kernel.float())
+
+
+def adjoint_is_the_blur(v, kernel):
+    return blur(v, kernel)
+
+
+def adjoint_conjugate_of_the_product(v, kernel):
+    return ifft2((transfer(kernel, v.shape) * fft2(v)).conj()).real
+
+
+def adjoint_conjugate_of_the_wrong_factor(v, kernel):
+    return ifft2(transfer(kernel, v.shape) * fft2(v).conj()).real
+
+
+def adjoint_flips_around_the_wrong_pixel(v, kernel):
+    return blur(v, kernel.flip(0, 1))
+
+
+def adjoint_kernel_left_in_the_corner(v, kernel):
+    return ifft2(fft2(kernel, s=v.shape).conj() * fft2(v)).real
+
+
+def adjoint_transposes_the_kernel(v, kernel):
+    return blur(v, kernel.T)
+
+
+def adjoint_transposes_the_transfer(v, kernel):
+    return ifft2(transfer(kernel, v.shape).T * fft2(v)).real
+
+
+def adjoint_is_the_inverse(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape)).real
+
+
+def adjoint_with_a_minus_sign(v, kernel):
+    return -adjoint_by_fft(v, kernel)
+
+
+def adjoint_complex(v, kernel):
+    return ifft2(transfer(kernel, v.shape).conj() * fft2(v))
+
+
+def adjoint_flips_one_axis(v, kernel):
+    return blur(v, kernel.flip(0))
+
+
+def adjoint_times_pixels(v, kernel):
+    return adjoint_by_fft(v, kernel) * v.numel()
+
+
+def adjoint_returns_zeros(v, kernel):
+    return torch.zeros_like(v)
+
+
+# --- inverse_filter --------------------------------------------------------------------------------------------------
+
+
+def inverse_by_fft(v, kernel):
+    return ifft2(fft2(v) / kernel_to_transfer(kernel, v.shape)).real
+
+
+def inverse_by_real_fft(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)[:, : v.shape[1] // 2 + 1]
+    return torch.fft.irfft2(torch.fft.rfft2(v) / k_hat, s=v.shape)
+
+
+def inverse_with_conjugate_over_square(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / k_hat.abs() ** 2).real
+
+
+def inverse_by_linear_system(v, kernel):
+    basis = torch.eye(v.numel(), dtype=v.dtype).reshape(-1, *v.shape)
+    A = torch.stack([blur(e, kernel).flatten() for e in basis], dim=1)
+    return torch.linalg.solve(A, v.flatten()).reshape(v.shape)
+
+
+def inverse_in_float32(v, kernel):
+    return inverse_by_fft(v.float(), kernel.float())
+
+
+def inverse_guards_against_division_by_zero(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(fft2(v) / torch.where(k_hat == 0, torch.inf, k_hat)).real
+
+
+def inverse_multiplies(v, kernel):
+    return ifft2(fft2(v) * transfer(kernel, v.shape)).real
+
+
+def inverse_upside_down(v, kernel):
+    return ifft2(transfer(kernel, v.shape) / fft2(v)).real
+
+
+def inverse_divides_by_the_modulus(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape).abs()).real
+
+
+def inverse_divides_by_the_conjugate(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape).conj()).real
+
+
+def inverse_divides_by_the_real_part(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape).real).real
+
+
+def inverse_kernel_left_in_the_corner(v, kernel):
+    return ifft2(fft2(v) / fft2(kernel, s=v.shape)).real
+
+
+def inverse_divides_images(v, kernel):
+    return v / padded(kernel, v.shape, (0, 0))
+
+
+def inverse_adds_epsilon(v, kernel):
+    return ifft2(fft2(v) / (transfer(kernel, v.shape) + 1e-2)).real
+
+
+def inverse_truncated(v, kernel):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(torch.where(k_hat.abs() > 0.6, fft2(v) / k_hat, 0)).real
+
+
+def inverse_divides_by_the_square(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape).abs() ** 2).real
+
+
+def inverse_is_the_adjoint(v, kernel):
+    return blur_adjoint(v, kernel)
+
+
+def inverse_normalised_twice(v, kernel):
+    return inverse_by_fft(v, kernel) / v.numel()
+
+
+def inverse_clipped(v, kernel):
+    return inverse_by_fft(v, kernel).clamp(0, 1)
+
+
+def inverse_complex(v, kernel):
+    return ifft2(fft2(v) / transfer(kernel, v.shape))
+
+
+def inverse_returns_a_list(v, kernel):
+    return inverse_by_fft(v, kernel).tolist()
+
+
+# --- ridge_deblur ----------------------------------------------------------------------------------------------------
+
+
+def ridge_by_fft(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_from_the_adjoint(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(fft2(blur_adjoint(v, kernel)) / (k_hat * k_hat.conj() + lam)).real
+
+
+def ridge_by_linear_system(v, kernel, lam):
+    basis = torch.eye(v.numel(), dtype=v.dtype).reshape(-1, *v.shape)
+    A = torch.stack([blur(e, kernel).flatten() for e in basis], dim=1)
+    return torch.linalg.solve(A.T @ A + lam * torch.eye(v.numel(), dtype=v.dtype), A.T @ v.flatten()).reshape(v.shape)
+
+
+def ridge_by_real_fft(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)[:, : v.shape[1] // 2 + 1]
+    return torch.fft.irfft2(k_hat.conj() * torch.fft.rfft2(v) / (k_hat.abs().square() + lam), s=v.shape)
+
+
+def ridge_in_float32(v, kernel, lam):
+    return ridge_by_fft(v.float(), kernel.float(), lam)
+
+
+def ridge_conjugate_forgotten(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat * fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_square_without_modulus(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat**2 + lam)).real
+
+
+def ridge_modulus_without_square(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() + lam)).real
+
+
+def ridge_half_lambda(v, kernel, lam):
+    return ridge_by_fft(v, kernel, lam / 2)
+
+
+def ridge_lambda_counted_twice(v, kernel, lam):
+    return ridge_by_fft(v, kernel, lam**2)
+
+
+def ridge_twice_lambda(v, kernel, lam):
+    return ridge_by_fft(v, kernel, 2 * lam)
+
+
+def ridge_without_lambda(v, kernel, lam):
+    return inverse_by_fft(v, kernel)
+
+
+def ridge_adds_lambda_to_the_transfer(v, kernel, lam):
+    return ifft2(fft2(v) / (transfer(kernel, v.shape) + lam)).real
+
+
+def ridge_without_adjoint(v, kernel, lam):
+    return ifft2(fft2(v) / (transfer(kernel, v.shape).abs() ** 2 + lam)).real
+
+
+def ridge_of_the_denoising_problem(v, kernel, lam):
+    return v / (1 + lam)
+
+
+def ridge_with_the_laplacian(v, kernel, lam):
+    return tychonov_deblur(v, kernel, lam)
+
+
+def ridge_kernel_left_in_the_corner(v, kernel, lam):
+    k_hat = fft2(kernel, s=v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_minus_lambda(v, kernel, lam):
+    return ridge_by_fft(v, kernel, -lam)
+
+
+def ridge_missing_parentheses(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / k_hat.abs() ** 2 + lam).real
+
+
+def ridge_only_even_widths(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)[:, : v.shape[1] // 2 + 1]
+    return torch.fft.irfft2(k_hat.conj() * torch.fft.rfft2(v) / (k_hat.abs().square() + lam))
+
+
+def ridge_lambda_times_pixels(v, kernel, lam):
+    return ridge_by_fft(v, kernel, lam * v.numel())
+
+
+def ridge_clipped(v, kernel, lam):
+    return ridge_by_fft(v, kernel, lam).clamp(0, 1)
+
+
+# --- tychonov_deblur -------------------------------------------------------------------------------------------------
+
+
+def tychonov_by_fft(v, kernel, lam):
+    k_hat, L_hat = kernel_to_transfer(kernel, v.shape), laplacian_transfer(v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * L_hat)).real
+
+
+def tychonov_with_derivative_kernels(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    delta = torch.zeros_like(v)
+    delta[0, 0] = 1
+    d1, d2 = fft2(delta.roll(-1, 0) - delta), fft2(delta.roll(-1, 1) - delta)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * (d1.abs() ** 2 + d2.abs() ** 2))).real
+
+
+def tychonov_by_the_formula_of_the_slide(v, kernel, lam):
+    (M, N), k_hat = v.shape, kernel_to_transfer(kernel, v.shape)
+    xi, zeta = torch.arange(M, dtype=v.dtype)[:, None], torch.arange(N, dtype=v.dtype)[None, :]
+    L_hat = 4 * (torch.sin(math.pi * xi / M) ** 2 + torch.sin(math.pi * zeta / N) ** 2)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat * k_hat.conj() + lam * L_hat)).real
+
+
+def tychonov_by_real_fft(v, kernel, lam):
+    half = v.shape[1] // 2 + 1
+    k_hat, L_hat = kernel_to_transfer(kernel, v.shape)[:, :half], laplacian_transfer(v.shape)[:, :half]
+    return torch.fft.irfft2(k_hat.conj() * torch.fft.rfft2(v) / (k_hat.abs() ** 2 + lam * L_hat), s=v.shape)
+
+
+def tychonov_by_linear_system(v, kernel, lam):
+    basis = torch.eye(v.numel(), dtype=v.dtype).reshape(-1, *v.shape)
+    A = torch.stack([blur(e, kernel).flatten() for e in basis], dim=1)
+    L = torch.stack([-laplacian(e).flatten() for e in basis], dim=1)
+    return torch.linalg.solve(A.T @ A + lam * L, A.T @ v.flatten()).reshape(v.shape)
+
+
+def tychonov_in_float32(v, kernel, lam):
+    k_hat, L_hat = kernel_to_transfer(kernel.float(), v.shape), laplacian_transfer(v.shape).float()
+    return ifft2(k_hat.conj() * fft2(v.float()) / (k_hat.abs() ** 2 + lam * L_hat)).real
+
+
+def tychonov_with(v, kernel, weight):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + weight)).real
+
+
+def tychonov_conjugate_forgotten(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat * fft2(v) / (k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape))).real
+
+
+def tychonov_square_without_modulus(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat**2 + lam * laplacian_transfer(v.shape))).real
+
+
+def tychonov_ridge_instead(v, kernel, lam):
+    return ridge_deblur(v, kernel, lam)
+
+
+def tychonov_laplacian_with_its_sign(v, kernel, lam):
+    return tychonov_with(v, kernel, -lam * laplacian_transfer(v.shape))
+
+
+def tychonov_half_lambda(v, kernel, lam):
+    return tychonov_with(v, kernel, lam / 2 * laplacian_transfer(v.shape))
+
+
+def tychonov_lambda_counted_twice(v, kernel, lam):
+    return tychonov_with(v, kernel, lam**2 * laplacian_transfer(v.shape))
+
+
+def tychonov_lambda_forgotten(v, kernel, lam):
+    return tychonov_with(v, kernel, laplacian_transfer(v.shape))
+
+
+def tychonov_factor_four_forgotten(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer(v.shape) / 4)
+
+
+def tychonov_sine_without_square(v, kernel, lam):
+    M, N = v.shape
+    xi, zeta = torch.arange(M, dtype=v.dtype)[:, None], torch.arange(N, dtype=v.dtype)[None, :]
+    return tychonov_with(v, kernel, 4 * lam * (torch.sin(math.pi * xi / M) + torch.sin(math.pi * zeta / N)))
+
+
+def tychonov_two_pi_in_the_sine(v, kernel, lam):
+    M, N = v.shape
+    xi, zeta = torch.arange(M, dtype=v.dtype)[:, None], torch.arange(N, dtype=v.dtype)[None, :]
+    sines = torch.sin(2 * math.pi * xi / M) ** 2 + torch.sin(2 * math.pi * zeta / N) ** 2
+    return tychonov_with(v, kernel, 4 * lam * sines)
+
+
+def tychonov_central_differences(v, kernel, lam):
+    M, N = v.shape
+    xi, zeta = torch.arange(M, dtype=v.dtype)[:, None], torch.arange(N, dtype=v.dtype)[None, :]
+    return tychonov_with(
+        v, kernel, lam * (torch.sin(2 * math.pi * xi / M) ** 2 + torch.sin(2 * math.pi * zeta / N) ** 2)
+    )
+
+
+def tychonov_laplacian_kernel_in_the_corner(v, kernel, lam):
+    stencil = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]], dtype=v.dtype)
+    return tychonov_with(v, kernel, lam * fft2(stencil, s=v.shape))
+
+
+def tychonov_laplacian_squared(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer(v.shape) ** 2)
+
+
+def tychonov_root_of_the_laplacian(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer(v.shape).sqrt())
+
+
+def tychonov_one_direction_only(v, kernel, lam):
+    M = v.shape[0]
+    xi = torch.arange(M, dtype=v.dtype)[:, None]
+    return tychonov_with(v, kernel, 4 * lam * torch.sin(math.pi * xi / M) ** 2)
+
+
+def tychonov_size_exchanged(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer((v.shape[1], v.shape[0])))
+
+
+def tychonov_sizes_exchanged_in_the_sines(v, kernel, lam):
+    M, N = v.shape
+    xi, zeta = torch.arange(M, dtype=v.dtype)[:, None], torch.arange(N, dtype=v.dtype)[None, :]
+    return tychonov_with(v, kernel, 4 * lam * (torch.sin(math.pi * xi / N) ** 2 + torch.sin(math.pi * zeta / M) ** 2))
+
+
+def tychonov_frequencies_shifted(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * torch.fft.fftshift(laplacian_transfer(v.shape)))
+
+
+def tychonov_kernel_left_in_the_corner(v, kernel, lam):
+    k_hat = fft2(kernel, s=v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape))).real
+
+
+def tychonov_of_the_denoising_problem(v, kernel, lam):
+    return ifft2(fft2(v) / (1 + lam * laplacian_transfer(v.shape))).real
+
+
+def tychonov_without_adjoint(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(fft2(v) / (k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape))).real
+
+
+def tychonov_complex(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape)))
+
+
+def tychonov_modulus_for_real_part(v, kernel, lam):
+    return tychonov_complex(v, kernel, lam).abs()
+
+
+def tychonov_subtracts_the_mean_in_place(v, kernel, lam):
+    v -= v.mean()
+    return tychonov_by_fft(v, kernel, lam)
+
+
+def tychonov_only_the_spectrum(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape))
+
+
+# --- gradient_descent_deblur -----------------------------------------------------------------------------------------
+
+
+def descent_by_the_lecture(v, kernel, lam, n):
+    u, tau = v.clone(), 1.9 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_from_zero_with_step_one_over_l(v, kernel, lam, n):
+    u, tau = torch.zeros_like(v), 1 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u))
+    return u
+
+
+def descent_in_fourier(v, kernel, lam, n):
+    k_hat, L_hat, v_hat = kernel_to_transfer(kernel, v.shape), laplacian_transfer(v.shape), fft2(v)
+    H = k_hat.abs() ** 2 + lam * L_hat
+    u_hat, tau = v_hat.clone(), 1 / H.max()
+    for _ in range(n):
+        u_hat = u_hat - tau * (H * u_hat - k_hat.conj() * v_hat)
+    return ifft2(u_hat).real
+
+
+def descent_by_autograd(v, kernel, lam, n):
+    u, tau = v.clone(), 1 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u.detach().requires_grad_(True)
+        F = 0.5 * (blur(u, kernel) - v).square().sum() + 0.5 * lam * gradient(u).square().sum()
+        (g,) = torch.autograd.grad(F, u)
+        u = u - tau * g
+    return u
+
+
+def descent_in_place_on_a_copy(v, kernel, lam, n):
+    u = v.clone()
+    for _ in range(n):
+        u -= 1.5 / (1 + 8 * lam) * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_in_float32(v, kernel, lam, n):
+    return descent_from_zero_with_step_one_over_l(v.float(), kernel.float(), lam, n)
+
+
+def descent_from_the_adjoint(v, kernel, lam, n):
+    u, tau = blur_adjoint(v, kernel), 1 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_with_a_cautious_step(v, kernel, lam, n):
+    u, tau = v.clone(), 0.2 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_with(v, kernel, lam, n, tau, direction):
+    u = v.clone()
+    for _ in range(n):
+        u = u - tau * direction(u)
+    return u
+
+
+def descent_step_one(v, kernel, lam, n):
+    return descent_with(
+        v, kernel, lam, n, 1.0, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_step_two_over_lambda(v, kernel, lam, n):
+    return descent_with(
+        v, kernel, lam, n, 2 / lam, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_step_just_beyond_the_bound(v, kernel, lam, n):
+    tau = 2.6 / (1 + 8 * lam)
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_step_squared(v, kernel, lam, n):
+    tau = 1e-1 / (1 + 8 * lam) ** 2
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_step_one_over_eight_lambda(v, kernel, lam, n):
+    return descent_with(
+        v, kernel, lam, n, 2 / (8 * lam), lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_tiny_step(v, kernel, lam, n):
+    return descent_with(
+        v, kernel, lam, n, 1e-4, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_regularization_forgotten(v, kernel, lam, n):
+    return descent_with(v, kernel, lam, n, 1.0, lambda u: blur_adjoint(blur(u, kernel) - v, kernel))
+
+
+def descent_twice_lambda(v, kernel, lam, n):
+    tau = 1 / (1 + 16 * lam)
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - 2 * lam * laplacian(u)
+    )
+
+
+def descent_half_lambda(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam / 2 * laplacian(u)
+    )
+
+
+def descent_lambda_forgotten(v, kernel, lam, n):
+    return descent_with(v, kernel, lam, n, 1 / 9, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - laplacian(u))
+
+
+def descent_laplacian_with_the_wrong_sign(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) + lam * laplacian(u)
+    )
+
+
+def descent_uphill(v, kernel, lam, n):
+    tau = -1 / (1 + 8 * lam)
+    return descent_with(
+        v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    )
+
+
+def descent_without_adjoint(v, kernel, lam, n):
+    return descent_with(v, kernel, lam, n, 1 / (1 + 8 * lam), lambda u: blur(u, kernel) - v - lam * laplacian(u))
+
+
+def descent_blur_for_adjoint(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    return descent_with(v, kernel, lam, n, tau, lambda u: blur(blur(u, kernel) - v, kernel) - lam * laplacian(u))
+
+
+def descent_of_the_ridge_problem(v, kernel, lam, n):
+    tau = 1 / (1 + lam)
+    return descent_with(v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) + lam * u)
+
+
+def descent_of_the_denoising_problem(v, kernel, lam, n):
+    return descent_with(v, kernel, lam, n, 1 / (1 + 8 * lam), lambda u: u - v - lam * laplacian(u))
+
+
+def descent_forgets_the_observation(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    return descent_with(v, kernel, lam, n, tau, lambda u: blur_adjoint(blur(u, kernel), kernel) - lam * laplacian(u))
+
+
+def descent_changes_the_observation(v, kernel, lam, n):
+    u = v
+    for _ in range(n):
+        u -= 1 / (1 + 8 * lam) * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_one_iteration(v, kernel, lam, n):
+    return descent_by_the_lecture(v, kernel, lam, 1)
+
+
+def descent_ten_iterations(v, kernel, lam, n):
+    return descent_by_the_lecture(v, kernel, lam, 10)
+
+
+def descent_closed_form(v, kernel, lam, n):
+    return tychonov_deblur(v, kernel, lam)
+
+
+def descent_clipped(v, kernel, lam, n):
+    u, tau = v.clone(), 1 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u))
+        u = u.clamp(0, 1)
+    return u
+
+
+def descent_returns_image_and_history(v, kernel, lam, n):
+    return descent_by_the_lecture(v, kernel, lam, n), [0.0] * n
+
+
+def descent_returns_the_observation(v, kernel, lam, n):
+    return v
+
+
+def descent_update_outside_the_loop(v, kernel, lam, n):
+    u = v.clone()
+    for _ in range(n):
+        g = blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+    return u - 1 / (1 + 8 * lam) * g
+
+
+RIGHT = {
+    "blur": [
+        blur_by_fft,
+        blur_by_real_fft,
+        blur_by_sum_of_translations,
+        blur_by_four_loops,
+        blur_with_a_transfer_by_its_definition,
+        blur_in_float32,
+        blur_by_numpy,
+        blur_by_scipy,
+    ],
+    "blur_adjoint": [
+        adjoint_by_fft,
+        adjoint_by_flipped_kernel,
+        adjoint_by_sum_of_translations,
+        adjoint_by_autograd,
+        adjoint_in_float32,
+    ],
+    "inverse_filter": [
+        inverse_by_fft,
+        inverse_by_real_fft,
+        inverse_with_conjugate_over_square,
+        inverse_by_linear_system,
+        inverse_in_float32,
+        inverse_guards_against_division_by_zero,
+    ],
+    "ridge_deblur": [
+        ridge_by_fft,
+        ridge_from_the_adjoint,
+        ridge_by_linear_system,
+        ridge_by_real_fft,
+        ridge_in_float32,
+    ],
+    "tychonov_deblur": [
+        tychonov_by_fft,
+        tychonov_with_derivative_kernels,
+        tychonov_by_the_formula_of_the_slide,
+        tychonov_by_real_fft,
+        tychonov_by_linear_system,
+        tychonov_in_float32,
+    ],
+    "gradient_descent_deblur": [
+        descent_by_the_lecture,
+        descent_from_zero_with_step_one_over_l,
+        descent_in_fourier,
+        descent_by_autograd,
+        descent_in_place_on_a_copy,
+        descent_in_float32,
+        descent_from_the_adjoint,
+        descent_with_a_cautious_step,
+    ],
+}
+
+WRONG = {
+    "blur": [
+        ("centering", blur_kernel_left_in_the_corner),
+        ("centering", blur_rolled_the_wrong_way),
+        ("centering", blur_centre_one_pixel_off),
+        ("centering", blur_kernel_in_the_middle_of_the_image),
+        ("centering", blur_shifts_the_kernel_before_padding),
+        ("conjugate", blur_by_correlation),
+        ("conjugate", blur_by_conv2d),
+        ("boundary", blur_with_zeros_outside),
+        ("boundary", blur_with_mirrored_outside),
+        ("complex", blur_without_real_part),
+        ("complex", blur_modulus_for_real_part),
+        ("normalisation", blur_divided_by_the_number_of_pixels),
+        ("normalisation", blur_with_unitary_transforms),
+        ("clipping", blur_clipped),
+        ("axis", blur_one_dimensional_fft),
+        ("exception|shape", blur_only_square_images),
+        ("value", blur_multiplies_pixels),
+        ("shape", blur_cropped_to_the_valid_part),
+        ("identity", blur_returns_the_input),
+        ("not-finite", blur_returns_nan),
+        ("mutates-input", blur_in_place),
+        ("axis|transpose", blur_axes_of_the_kernel_swapped),
+        ("centering|axis", blur_rolls_the_two_axes_the_other_way_round),
+        ("too-slow", blur_never_ends),
+    ],
+    "blur_adjoint": [
+        ("conjugate", adjoint_is_the_blur),
+        ("conjugate", adjoint_conjugate_of_the_product),
+        ("conjugate", adjoint_conjugate_of_the_wrong_factor),
+        ("centering", adjoint_flips_around_the_wrong_pixel),
+        ("centering", adjoint_kernel_left_in_the_corner),
+        ("transpose|axis", adjoint_transposes_the_kernel),
+        ("exception|transpose|axis", adjoint_transposes_the_transfer),
+        ("adjoint", adjoint_is_the_inverse),
+        ("sign", adjoint_with_a_minus_sign),
+        ("complex", adjoint_complex),
+        ("conjugate|axis", adjoint_flips_one_axis),
+        ("normalisation", adjoint_times_pixels),
+        ("constant", adjoint_returns_zeros),
+    ],
+    "inverse_filter": [
+        ("value", inverse_multiplies),
+        ("value", inverse_upside_down),
+        ("conjugate|complex", inverse_divides_by_the_modulus),
+        ("conjugate", inverse_divides_by_the_conjugate),
+        ("complex", inverse_divides_by_the_real_part),
+        ("centering", inverse_kernel_left_in_the_corner),
+        ("not-finite|value", inverse_divides_images),
+        ("value|epsilon", inverse_adds_epsilon),
+        ("truncation", inverse_truncated),
+        ("square-root|conjugate", inverse_divides_by_the_square),
+        ("value|adjoint", inverse_is_the_adjoint),
+        ("normalisation", inverse_normalised_twice),
+        ("clipping", inverse_clipped),
+        ("complex", inverse_complex),
+        ("type", inverse_returns_a_list),
+    ],
+    "ridge_deblur": [
+        ("conjugate", ridge_conjugate_forgotten),
+        ("conjugate|complex", ridge_square_without_modulus),
+        ("square-root", ridge_modulus_without_square),
+        ("weight", ridge_half_lambda),
+        ("weight", ridge_lambda_counted_twice),
+        ("weight", ridge_twice_lambda),
+        ("weight", ridge_without_lambda),
+        ("value|adjoint", ridge_adds_lambda_to_the_transfer),
+        ("adjoint", ridge_without_adjoint),
+        ("value", ridge_of_the_denoising_problem),
+        ("value", ridge_with_the_laplacian),
+        ("centering", ridge_kernel_left_in_the_corner),
+        ("sign", ridge_minus_lambda),
+        ("value|weight|order", ridge_missing_parentheses),
+        ("shape|exception", ridge_only_even_widths),
+        ("weight|normalisation", ridge_lambda_times_pixels),
+        ("clipping", ridge_clipped),
+    ],
+    "tychonov_deblur": [
+        ("conjugate", tychonov_conjugate_forgotten),
+        ("conjugate|complex", tychonov_square_without_modulus),
+        ("value", tychonov_ridge_instead),
+        ("sign", tychonov_laplacian_with_its_sign),
+        ("weight", tychonov_half_lambda),
+        ("weight", tychonov_lambda_counted_twice),
+        ("weight", tychonov_lambda_forgotten),
+        ("weight|normalisation", tychonov_factor_four_forgotten),
+        ("square-root", tychonov_sine_without_square),
+        ("value|normalisation", tychonov_two_pi_in_the_sine),
+        ("value", tychonov_central_differences),
+        ("centering", tychonov_laplacian_kernel_in_the_corner),
+        ("square-root|value", tychonov_laplacian_squared),
+        ("square-root", tychonov_root_of_the_laplacian),
+        ("axis|value", tychonov_one_direction_only),
+        ("exception|axis", tychonov_size_exchanged),
+        ("axis", tychonov_sizes_exchanged_in_the_sines),
+        ("centering|order", tychonov_frequencies_shifted),
+        ("centering", tychonov_kernel_left_in_the_corner),
+        ("value", tychonov_of_the_denoising_problem),
+        ("adjoint", tychonov_without_adjoint),
+        ("complex", tychonov_complex),
+        ("complex", tychonov_modulus_for_real_part),
+        ("mutates-input", tychonov_subtracts_the_mean_in_place),
+        ("complex", tychonov_only_the_spectrum),
+    ],
+    "gradient_descent_deblur": [
+        ("step-size", descent_step_one),
+        ("step-size", descent_step_two_over_lambda),
+        ("step-size", descent_step_just_beyond_the_bound),
+        ("step-size|not-converged", descent_step_squared),
+        ("step-size|not-converged", descent_tiny_step),
+        ("step-size", descent_step_one_over_eight_lambda),
+        ("weight", descent_regularization_forgotten),
+        ("weight", descent_twice_lambda),
+        ("weight", descent_half_lambda),
+        ("weight", descent_lambda_forgotten),
+        ("sign", descent_laplacian_with_the_wrong_sign),
+        ("sign", descent_uphill),
+        ("adjoint", descent_without_adjoint),
+        ("adjoint|conjugate", descent_blur_for_adjoint),
+        ("value", descent_of_the_ridge_problem),
+        ("value", descent_of_the_denoising_problem),
+        ("value", descent_forgets_the_observation),
+        ("mutates-input", descent_changes_the_observation),
+        ("not-converged", descent_one_iteration),
+        ("not-converged", descent_ten_iterations),
+        ("value", descent_closed_form),
+        ("clipping", descent_clipped),
+        ("type", descent_returns_image_and_history),
+        ("identity", descent_returns_the_observation),
+        ("not-converged", descent_update_outside_the_loop),
+    ],
+}

@@ -1,0 +1,846 @@
+"""Answers to the exercises of notebook 01: right in several ways, and wrong as students write them."""
+
+import math
+
+import numpy as np
+import torch
+
+# --- fit_gaussian ----------------------------------------------------------------------------------------------------
+
+
+def _centred(faces):
+    mean = faces.mean(dim=0)
+    return mean, faces - mean
+
+
+def thin_svd(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X, full_matrices=False)
+    r = len(faces) - 1
+    return mean, Vt[:r].T, S[:r] ** 2 / len(faces)
+
+
+def svd_of_the_transpose(faces):
+    mean, X = _centred(faces)
+    U, S, _ = torch.linalg.svd(X.T / math.sqrt(len(X)), full_matrices=False)
+    return mean, U[:, :-1], S[:-1] ** 2
+
+
+def gram_matrix(faces):
+    mean, X = _centred(faces)
+    values, w = torch.linalg.eigh(X @ X.T / len(X))
+    values, w = values.flip(0)[:-1], w.flip(1)[:, :-1]
+    E = X.T @ w
+    return mean, E / E.norm(dim=0), values
+
+
+def mean_by_a_loop_and_list(faces):
+    mean = torch.zeros_like(faces[0])
+    for face in faces:
+        mean = mean + face / len(faces)
+    X = torch.stack([face - mean for face in faces])
+    _, S, V = torch.svd(X)
+    return [mean, V[:, : len(X) - 1], S.square()[: len(X) - 1] / len(X)]
+
+
+def svd_in_float32(faces):
+    return thin_svd(faces.float())
+
+
+def svd_by_numpy(faces):
+    mean = faces.numpy().mean(axis=0)
+    _, s, vt = np.linalg.svd(faces.numpy() - mean, full_matrices=False)
+    r = len(faces) - 1
+    return torch.from_numpy(mean), torch.from_numpy(vt[:r].T.copy()), torch.from_numpy(s[:r] ** 2 / len(faces))
+
+
+def fit_without_centring(faces):
+    _, S, Vt = torch.linalg.svd(faces, full_matrices=False)
+    r = len(faces) - 1
+    return faces.mean(dim=0), Vt[:r].T, S[:r] ** 2 / len(faces)
+
+
+def fit_with_n_minus_1(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam * len(faces) / (len(faces) - 1)
+
+
+def fit_without_division(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam * len(faces)
+
+
+def fit_divided_by_pixels(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam * len(faces) / faces.shape[1]
+
+
+def fit_singular_values(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1]
+
+
+def fit_singular_values_over_n(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] / len(faces)
+
+
+def fit_standard_deviations(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam.sqrt()
+
+
+def fit_eigenvectors_in_rows(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E.T, lam
+
+
+def fit_u_for_v(faces):
+    mean, X = _centred(faces)
+    U, S, _ = torch.linalg.svd(X, full_matrices=False)
+    return mean, U[:, :-1], S[:-1] ** 2 / len(faces)
+
+
+def fit_ascending(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E.flip(1), lam.flip(0)
+
+
+def fit_only_values_sorted(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E.flip(1), lam
+
+
+def fit_rank_n(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X, full_matrices=False)
+    return mean, Vt.T, S**2 / len(faces)
+
+
+def fit_first_two_only(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E[:, :2], lam[:2]
+
+
+def fit_full_svd(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X)
+    r = len(faces) - 1
+    return mean, Vt[:r].T, S[:r] ** 2 / len(faces)
+
+
+def fit_covariance_matrix(faces):
+    mean, X = _centred(faces)
+    values, E = torch.linalg.eigh(X.T @ X / len(X))
+    r = len(faces) - 1
+    return mean, E.flip(1)[:, :r], values.flip(0)[:r]
+
+
+def fit_gram_unnormalised(faces):
+    mean, X = _centred(faces)
+    values, w = torch.linalg.eigh(X @ X.T / len(X))
+    return mean, X.T @ w.flip(1)[:, :-1], values.flip(0)[:-1]
+
+
+def fit_gram_zero_direction(faces):
+    mean, X = _centred(faces)
+    values, w = torch.linalg.eigh(X @ X.T / len(X))
+    E = X.T @ w / values.sqrt()
+    return mean, E.flip(1), values.flip(0)
+
+
+def fit_scaled_eigenvectors(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E * lam.sqrt(), lam
+
+
+def fit_mean_of_each_face(faces):
+    mean = faces.mean(dim=1, keepdim=True)
+    _, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
+    return mean[:, 0], Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def fit_mean_of_everything(faces):
+    mean = faces.mean()
+    _, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def fit_mean_kept_as_a_row(faces):
+    _, E, lam = thin_svd(faces)
+    return faces.mean(dim=0, keepdim=True), E, lam
+
+
+def fit_sum_for_mean(faces):
+    _, E, lam = thin_svd(faces)
+    return faces.sum(dim=0), E, lam
+
+
+def fit_median(faces):
+    mean = faces.median(dim=0).values
+    _, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def fit_standardised(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X / X.std(dim=0), full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def fit_in_place(faces):
+    mean = faces.mean(dim=0)
+    faces -= mean
+    _, S, Vt = torch.linalg.svd(faces, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def fit_values_before_vectors(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, lam, E
+
+
+def fit_diagonal_matrix(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, torch.diag(lam)
+
+
+def fit_mean_forgotten_in_the_result(faces):
+    return thin_svd(faces)[1:]
+
+
+def fit_nan(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam * math.nan
+
+
+def fit_constant(faces):
+    n, d = faces.shape
+    return torch.zeros(d), torch.eye(d)[:, : n - 1], torch.ones(n - 1)
+
+
+# --- sample_gaussian -------------------------------------------------------------------------------------------------
+
+
+def latent_times_roots(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def one_sample_at_a_time(mean, eigenvectors, eigenvalues, n, generator):
+    samples = []
+    for _ in range(n):
+        z = torch.randn(len(eigenvalues), generator=generator, dtype=mean.dtype)
+        samples.append(mean + eigenvectors @ torch.diag(eigenvalues**0.5) @ z)
+    return torch.stack(samples)
+
+
+def columns_then_transpose(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(len(eigenvalues), n, generator=generator, dtype=torch.float64)
+    return (mean[:, None] + (eigenvectors * torch.sqrt(eigenvalues)) @ z).T
+
+
+def lectures_z_in_d_dimensions(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(mean), generator=generator, dtype=mean.dtype)
+    return mean + z @ (eigenvectors * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def samples_in_float32(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator)
+    return mean.float() + (z * eigenvalues.float().sqrt()) @ eigenvectors.float().T
+
+
+def sample_with_eigenvalues(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues) @ eigenvectors.T
+
+
+def sample_white_in_the_subspace(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + z @ eigenvectors.T
+
+
+def sample_divided_by_roots(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z / eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_without_mean(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_minus_mean(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return (z * eigenvalues.sqrt()) @ eigenvectors.T - mean
+
+
+def sample_mean_scaled_too(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean / len(eigenvalues) + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_ignores_generator(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_by_numpy(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.from_numpy(np.random.default_rng().standard_normal((n, len(eigenvalues))))
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_reseeds(mean, eigenvectors, eigenvalues, n, generator):
+    generator.manual_seed(0)
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator)
+
+
+def sample_uniform(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.rand(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_centred_uniform(mean, eigenvectors, eigenvalues, n, generator):
+    z = math.sqrt(12) * (torch.rand(n, len(eigenvalues), generator=generator, dtype=mean.dtype) - 0.5)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_absolute_values(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype).abs()
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_one_z_for_all(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return (mean + eigenvectors @ (eigenvalues.sqrt() * z)).expand(n, -1)
+
+
+def sample_one_number_each(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, 1, generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_independent_pixels(mean, eigenvectors, eigenvalues, n, generator):
+    std = (eigenvectors.square() @ eigenvalues).sqrt()
+    return mean + std * torch.randn(n, len(mean), generator=generator, dtype=mean.dtype)
+
+
+def sample_plus_pixel_noise(mean, eigenvectors, eigenvalues, n, generator):
+    noise = torch.randn(n, len(mean), generator=generator, dtype=mean.dtype)
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator) + 0.1 * noise
+
+
+def sample_in_columns(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator).T
+
+
+def sample_only_one(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors, eigenvalues, 1, generator)[0]
+
+
+def sample_transpose_forgotten(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors
+
+
+def sample_clipped(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator).clamp(0, 1)
+
+
+def sample_first_axis_only(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors[:, :1], eigenvalues[:1], n, generator)
+
+
+def sample_the_mean(mean, eigenvectors, eigenvalues, n, generator):
+    return mean.repeat(n, 1)
+
+
+def sample_numpy_array(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator).numpy()
+
+
+def sample_root_in_place(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt_()) @ eigenvectors.T
+
+
+# --- project ---------------------------------------------------------------------------------------------------------
+
+
+def matrix_formula(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def sum_over_eigenvectors(face, mean, eigenvectors, rank):
+    p = mean.clone()
+    for i in range(rank):
+        e = eigenvectors[:, i]
+        p += torch.dot(e, face - mean) * e
+    return p
+
+
+def least_squares(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    c = torch.linalg.lstsq(E, (face - mean)[:, None]).solution
+    return (E @ c)[:, 0] + mean
+
+
+def masked_coefficients(face, mean, eigenvectors, rank):
+    c = (face - mean) @ eigenvectors
+    c = torch.where(torch.arange(len(c)) < rank, c, 0.0)
+    return mean + eigenvectors @ c
+
+
+def projection_matrix_in_float32(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank].float()
+    return mean.float() + (E @ E.T) @ (face - mean).float()
+
+
+def project_without_mean(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return E @ (E.T @ face)
+
+
+def project_mean_not_subtracted(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ face)
+
+
+def project_mean_not_added(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return E @ (E.T @ (face - mean))
+
+
+def project_mean_minus_face(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ (mean - face))
+
+
+def project_on_all(face, mean, eigenvectors, rank):
+    return mean + eigenvectors @ (eigenvectors.T @ (face - mean))
+
+
+def project_one_more(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, : rank + 1]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_one_less(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, : rank - 1]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_only_the_last_of_them(face, mean, eigenvectors, rank):
+    e = eigenvectors[:, rank - 1]
+    return mean + e * (e @ (face - mean))
+
+
+def project_on_the_smallest(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, -rank:]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_rows_for_columns(face, mean, eigenvectors, rank):
+    E = eigenvectors[:rank]
+    return mean + E.T @ (E @ (face - mean))
+
+
+def project_coefficients(face, mean, eigenvectors, rank):
+    return eigenvectors[:, :rank].T @ (face - mean)
+
+
+def project_padded_coefficients(face, mean, eigenvectors, rank):
+    c = torch.zeros_like(face)
+    c[:rank] = eigenvectors[:, :rank].T @ (face - mean)
+    return c
+
+
+def project_residual(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return face - mean - E @ (E.T @ (face - mean))
+
+
+def project_on_the_complement(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return face - E @ (E.T @ (face - mean))
+
+
+def project_clipped(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors, rank).clamp(0, 1)
+
+
+def project_absolute_coefficients(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ (face - mean)).abs()
+
+
+def project_the_face_itself(face, mean, eigenvectors, rank):
+    return face
+
+
+def project_the_mean(face, mean, eigenvectors, rank):
+    return mean
+
+
+def project_in_place(face, mean, eigenvectors, rank):
+    face -= mean
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ face)
+
+
+def project_as_a_column(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors, rank)[:, None]
+
+
+def project_numpy(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors, rank).numpy()
+
+
+def project_nan(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors, rank) * math.nan
+
+
+# --- log_likelihood --------------------------------------------------------------------------------------------------
+
+
+def _parts(faces, model, rank, noise_std):
+    """Return what a student has computed: d, c, λ_i + σ², ‖x - μ‖² and σ²."""
+    mean, E, lam = model
+    c = (faces - mean) @ E[:, :rank]
+    return len(mean), c, lam[:rank] + noise_std**2, (faces - mean).square().sum(dim=1), noise_std**2
+
+
+def by_pythagoras(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def by_woodbury(faces, model, rank, noise_std):
+    mean, E, lam = model
+    E, lam, d, s2 = E[:, :rank], lam[:rank], len(mean), noise_std**2
+    x = faces - mean
+    inverse_x = x / s2 - (x @ E) * (lam / (s2 * (lam + s2))) @ E.T
+    log_det = torch.log1p(lam / s2).sum() + d * math.log(s2)
+    return -0.5 * ((x * inverse_x).sum(-1) + log_det + d * math.log(2 * math.pi))
+
+
+def low_rank_distribution(faces, model, rank, noise_std):
+    mean, E, lam = model
+    factor = E[:, :rank] * lam[:rank].sqrt()
+    noise = torch.full_like(mean, noise_std**2)
+    return torch.distributions.LowRankMultivariateNormal(mean, factor, noise).log_prob(faces)
+
+
+def face_by_face(faces, model, rank, noise_std):
+    mean, E, lam = model
+    values = []
+    for face in faces:
+        x = face - mean
+        value = -0.5 * len(mean) * math.log(2 * math.pi)
+        for i in range(rank):
+            c = (x @ E[:, i]).item()
+            value -= 0.5 * (math.log(lam[i] + noise_std**2) + c**2 / (lam[i].item() + noise_std**2))
+            x = x - c * E[:, i]
+        values.append(value - (len(mean) - rank) * math.log(noise_std) - 0.5 * (x @ x).item() / noise_std**2)
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def likelihood_in_float32(faces, model, rank, noise_std):
+    return by_pythagoras(faces.float(), [part.float() for part in model], rank, noise_std)
+
+
+def likelihood_without_half(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * constant - (c**2 / var).sum(dim=1) - (total - (c**2).sum(dim=1)) / s2
+
+
+def likelihood_without_half_anywhere(faces, model, rank, noise_std):
+    return 2 * by_pythagoras(faces, model, rank, noise_std)
+
+
+def likelihood_negative(faces, model, rank, noise_std):
+    return -by_pythagoras(faces, model, rank, noise_std)
+
+
+def likelihood_exponent_sign(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant - (c**2 / var).sum(dim=1) - (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_determinant_sign(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) - torch.log(var).sum() - (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_without_constant(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) + 0.5 * faces.shape[1] * math.log(2 * math.pi)
+
+
+def likelihood_constant_once(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) + 0.5 * (faces.shape[1] - 1) * math.log(2 * math.pi)
+
+
+def likelihood_without_determinant(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    return -0.5 * (d * math.log(2 * math.pi) + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_only_the_exponent(faces, model, rank, noise_std):
+    _, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    return -0.5 * ((c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_determinant_without_noise_directions(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum()
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_noise_counted_d_times(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + d * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_noise_not_squared(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, math.sqrt(noise_std))
+
+
+def likelihood_roots_of_eigenvalues(faces, model, rank, noise_std):
+    mean, E, lam = model
+    return by_pythagoras(faces, (mean, E, lam.sqrt()), rank, noise_std)
+
+
+def likelihood_squared_eigenvalues(faces, model, rank, noise_std):
+    mean, E, lam = model
+    return by_pythagoras(faces, (mean, E, lam**2), rank, noise_std)
+
+
+def likelihood_without_the_outside(faces, model, rank, noise_std):
+    d, c, var, _, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1))
+
+
+def likelihood_of_the_coefficients(faces, model, rank, noise_std):
+    _, c, var, _, _ = _parts(faces, model, rank, noise_std)
+    return -0.5 * (rank * math.log(2 * math.pi) + torch.log(var).sum() + (c**2 / var).sum(dim=1))
+
+
+def likelihood_inside_counted_twice(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + total / s2)
+
+
+def likelihood_no_noise_in_the_subspace(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var - s2).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / (var - s2)).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_without_mean(faces, model, rank, noise_std):
+    mean, E, lam = model
+    return by_pythagoras(faces, (torch.zeros_like(mean), E, lam), rank, noise_std)
+
+
+def likelihood_all_ranks(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, len(model[2]), noise_std)
+
+
+def likelihood_one_more(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank + 1, noise_std)
+
+
+def likelihood_summed(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std).sum()
+
+
+def likelihood_as_a_column(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std)[:, None]
+
+
+def likelihood_density(faces, model, rank, noise_std):
+    return torch.exp(by_pythagoras(faces, model, rank, noise_std))
+
+
+def likelihood_per_pixel(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) / faces.shape[1]
+
+
+def likelihood_in_bits(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) / math.log(2)
+
+
+def likelihood_dense(faces, model, rank, noise_std):
+    mean, E, lam = model
+    C = E[:, :rank] @ torch.diag(lam[:rank]) @ E[:, :rank].T + noise_std**2 * torch.eye(len(mean), dtype=E.dtype)
+    return torch.distributions.MultivariateNormal(mean, C).log_prob(faces)
+
+
+def likelihood_by_determinant(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    determinant = torch.prod(var) * torch.tensor(s2, dtype=torch.float64) ** (d - rank)
+    constant = d * math.log(2 * math.pi) + torch.log(determinant)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_centres_in_place(faces, model, rank, noise_std):
+    mean, E, lam = model
+    faces -= mean
+    return by_pythagoras(faces, (torch.zeros_like(mean), E, lam), rank, noise_std)
+
+
+def likelihood_constant(faces, model, rank, noise_std):
+    return torch.zeros(len(faces), dtype=faces.dtype)
+
+
+RIGHT = {
+    "fit_gaussian": [
+        thin_svd,
+        svd_of_the_transpose,
+        gram_matrix,
+        mean_by_a_loop_and_list,
+        svd_in_float32,
+        svd_by_numpy,
+    ],
+    "sample_gaussian": [
+        latent_times_roots,
+        one_sample_at_a_time,
+        columns_then_transpose,
+        lectures_z_in_d_dimensions,
+        samples_in_float32,
+    ],
+    "project": [
+        matrix_formula,
+        sum_over_eigenvectors,
+        least_squares,
+        masked_coefficients,
+        projection_matrix_in_float32,
+    ],
+    "log_likelihood": [by_pythagoras, by_woodbury, low_rank_distribution, face_by_face, likelihood_in_float32],
+}
+
+WRONG = {
+    "fit_gaussian": [
+        ("mean", fit_without_centring),
+        ("normalisation", fit_with_n_minus_1),
+        ("normalisation", fit_without_division),
+        ("normalisation", fit_divided_by_pixels),
+        ("square-root", fit_singular_values),
+        ("square-root", fit_singular_values_over_n),
+        ("square-root", fit_standard_deviations),
+        ("transpose", fit_eigenvectors_in_rows),
+        ("transpose|shape", fit_u_for_v),
+        ("order", fit_ascending),
+        ("order", fit_only_values_sorted),
+        ("rank", fit_rank_n),
+        ("rank", fit_first_two_only),
+        ("too-slow", fit_full_svd),
+        ("too-slow", fit_covariance_matrix),
+        ("normalisation", fit_gram_unnormalised),
+        ("rank|not-finite", fit_gram_zero_direction),
+        ("normalisation|square-root", fit_scaled_eigenvectors),
+        ("mean|axis", fit_mean_of_each_face),
+        ("mean", fit_mean_of_everything),
+        ("shape", fit_mean_kept_as_a_row),
+        ("mean|normalisation", fit_sum_for_mean),
+        ("mean", fit_median),
+        ("normalisation", fit_standardised),
+        ("mutates-input", fit_in_place),
+        ("order", fit_values_before_vectors),
+        ("shape", fit_diagonal_matrix),
+        ("type", fit_mean_forgotten_in_the_result),
+        ("not-finite", fit_nan),
+        ("mean|constant", fit_constant),
+    ],
+    "sample_gaussian": [
+        ("square-root", sample_with_eigenvalues),
+        ("weight|square-root", sample_white_in_the_subspace),
+        ("square-root", sample_divided_by_roots),
+        ("mean", sample_without_mean),
+        ("mean|sign", sample_minus_mean),
+        ("mean", sample_mean_scaled_too),
+        ("randomness", sample_ignores_generator),
+        ("randomness", sample_by_numpy),
+        ("randomness", sample_reseeds),
+        ("randomness", sample_uniform),
+        ("randomness", sample_centred_uniform),
+        ("randomness|sign|mean", sample_absolute_values),
+        ("randomness|rank", sample_one_z_for_all),
+        ("randomness|rank", sample_one_number_each),
+        ("rank", sample_independent_pixels),
+        ("rank", sample_plus_pixel_noise),
+        ("transpose|shape", sample_in_columns),
+        ("shape", sample_only_one),
+        ("exception|transpose|shape", sample_transpose_forgotten),
+        ("clipping", sample_clipped),
+        ("rank|truncation", sample_first_axis_only),
+        ("constant", sample_the_mean),
+        ("type", sample_numpy_array),
+        ("mutates-input", sample_root_in_place),
+    ],
+    "project": [
+        ("mean", project_without_mean),
+        ("mean", project_mean_not_subtracted),
+        ("mean", project_mean_not_added),
+        ("sign", project_mean_minus_face),
+        ("truncation|rank", project_on_all),
+        ("truncation|rank", project_one_more),
+        ("truncation|rank", project_one_less),
+        ("truncation|rank", project_only_the_last_of_them),
+        ("order", project_on_the_smallest),
+        ("exception|transpose|axis", project_rows_for_columns),
+        ("shape", project_coefficients),
+        ("value", project_padded_coefficients),
+        ("sign|value|adjoint", project_residual),
+        ("sign|value", project_on_the_complement),
+        ("clipping", project_clipped),
+        ("sign|value", project_absolute_coefficients),
+        ("identity", project_the_face_itself),
+        ("constant", project_the_mean),
+        ("mutates-input", project_in_place),
+        ("shape", project_as_a_column),
+        ("type", project_numpy),
+        ("not-finite", project_nan),
+    ],
+    "log_likelihood": [
+        ("weight", likelihood_without_half),
+        ("weight", likelihood_without_half_anywhere),
+        ("sign", likelihood_negative),
+        ("sign", likelihood_exponent_sign),
+        ("sign", likelihood_determinant_sign),
+        ("normalisation", likelihood_without_constant),
+        ("normalisation", likelihood_constant_once),
+        ("normalisation", likelihood_without_determinant),
+        ("normalisation", likelihood_only_the_exponent),
+        ("normalisation|rank", likelihood_determinant_without_noise_directions),
+        ("normalisation|rank", likelihood_noise_counted_d_times),
+        ("square-root", likelihood_noise_not_squared),
+        ("square-root", likelihood_roots_of_eigenvalues),
+        ("square-root", likelihood_squared_eigenvalues),
+        ("truncation|rank", likelihood_without_the_outside),
+        ("truncation|rank", likelihood_of_the_coefficients),
+        ("weight|value", likelihood_inside_counted_twice),
+        ("weight|value", likelihood_no_noise_in_the_subspace),
+        ("mean", likelihood_without_mean),
+        ("truncation|rank", likelihood_all_ranks),
+        ("truncation|rank", likelihood_one_more),
+        ("shape", likelihood_summed),
+        ("shape", likelihood_as_a_column),
+        ("value", likelihood_density),
+        ("normalisation", likelihood_per_pixel),
+        ("normalisation|value", likelihood_in_bits),
+        ("too-slow", likelihood_dense),
+        ("not-finite", likelihood_by_determinant),
+        ("mutates-input", likelihood_centres_in_place),
+        ("constant", likelihood_constant),
+    ],
+}

@@ -1,0 +1,590 @@
+"""`course figures`: the notebooks' own pictures, made once, the same bytes each time, with their provenance."""
+
+import functools
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+from typer.testing import CliRunner
+
+from course_utils import plotting
+from course_utils.classroom import cli, figures, gallery
+from course_utils.classroom.build import ROOT, source_files
+from course_utils.plotting import LINE_STYLES, PALETTE, STYLES, SlideFigure, manifest
+
+TITLE = "Tychonov\nPSNR = 26.71 dB"
+ALT = "Two pictures of noise with <sharp> edges & a name with λ"
+FIRST = '''# %% [markdown]
+"""# First"""
+# %%
+import torch
+from course_utils.plotting import plot_curves, show_images, slide_figure
+# %%
+seed = 3
+u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed))
+# %% [markdown]
+"""## Images"""
+# %%
+fig = show_images([u, u], titles=["Original", "Tychonov\\nPSNR = 26.71 dB"])
+slide_figure(fig, "two-images")
+# %% [markdown]
+"""## Curves"""
+# %%
+slide_figure(plot_curves({"a": ([1, 2], [3, 4])}, "λ", "PSNR (dB)", width=10.0), name="curves")
+# %%
+raise SystemError("this cell is not needed for any figure")
+'''
+SECOND = """# %%
+from course_utils.plotting import plot_curves, slide_figure
+curves = plot_curves({"a": ([1, 2], [3, 4])}, "t", "y", width=10.0)
+# %%
+slide_figure(curves, "before")
+# %%
+1 / 0
+# %%
+slide_figure(curves, "after")
+"""
+ENTRIES = {
+    "two-images": ("Denoising", "01_first"),
+    "curves": ("Denoising", "01_first"),
+    "before": ("Pseudo & inverse", "02_second"),
+    "after": ("Pseudo & inverse", "02_second"),
+}
+
+
+def write_manifest(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
+    blocks = [
+        f'[{name}]\nslide = "{slide}"\nnotebook = "{notebook}"\ncaption = "{caption}"\nalt = "{ALT}"\n'
+        for name, (slide, notebook) in entries.items()
+    ]
+    (root / "course_utils" / "figures.toml").write_text("\n".join(blocks), encoding="utf-8")
+
+
+def make_course(root):
+    """Make a course of two notebooks, whose package is a copy of ours with a manifest of its own."""
+    shutil.copytree(ROOT / "course_utils", root / "course_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    sources = root / "notebooks" / "src"
+    sources.mkdir(parents=True)
+    (sources / "01_first.py").write_text(FIRST, encoding="utf-8")
+    (sources / "02_second.py").write_text(SECOND, encoding="utf-8")
+    (root / "data").mkdir()
+    (root / "data" / "registry.json").write_text("[]")
+    write_manifest(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return (root, folder of figures, outcome, calls of advance) of one complete run."""
+    root = make_course(tmp_path_factory.mktemp("course"))
+    calls = []
+    outcome = figures.make_figures(root / "out", root, advance=lambda *call: calls.append(call))
+    return root, root / "out", outcome, calls
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """Return a course with its figures that a test may change."""
+    shutil.copytree(made[0], tmp_path / "course")
+    return tmp_path / "course", tmp_path / "course" / "out"
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    def start(*arguments):
+        raise AssertionError("a notebook was run")
+
+    monkeypatch.setattr(figures, "_run", start)
+
+
+@pytest.fixture
+def export(tmp_path, monkeypatch):
+    """Return a function that lets ``slide_figure`` export a figure, and returns the folder."""
+    monkeypatch.setattr(plotting, "manifest", lambda: {"toy": SlideFigure("toy", "Slide", "01_first", "Caption", ALT)})
+
+    def run(make, style="slides", folder="out"):
+        monkeypatch.setenv("COURSE_STYLE", style)
+        monkeypatch.setenv("COURSE_FIGURES", str(tmp_path / folder))
+        plotting.slide_figure(make(), "toy")
+        return tmp_path / folder
+
+    return run
+
+
+def two_images(width=40, height=30):
+    u = torch.rand(height, width, generator=torch.Generator().manual_seed(0))
+    return plotting.show_images([u, u], titles=["Original", TITLE])
+
+
+# ------------------------------------------------------------------------------------------------------------- a run
+
+
+def test_a_failing_notebook_stops_only_its_own_figures(made):
+    _, out, outcome, _ = made
+    assert outcome.made == ["two-images", "curves", "before"]
+    assert outcome.fresh == []
+    [failure] = outcome.failures
+    assert (failure.notebook, failure.cell, failure.lost) == ("02_second", 3, ("after",))
+    assert str(failure) == "02_second, cell 3: ZeroDivisionError: division by zero\n  not made: after"
+    expected = {f"{name}.{kind}" for name in outcome.made for kind in figures.FORMATS}
+    assert {path.name for path in out.iterdir()} == {*expected, "previews", "figures.json", "figures.tex", "index.html"}
+
+
+def test_a_notebook_stops_after_the_last_cell_needed(made):
+    calls = [call for call in made[3] if call[0] == "01_first"]
+    assert calls[-1] == ("01_first", 7, 7)  # the eighth cell would raise
+
+
+def test_provenance_says_where_each_figure_comes_from(made):
+    root, out, _, _ = made
+    record = json.loads((out / "figures.json").read_text(encoding="utf-8"))["figures"]["two-images"]
+    assert (record["notebook"], record["cell"], record["section"]) == ("01_first", 5, "Images")
+    assert record["seeds"] == ["seed = 3"]
+    assert record["numbers"] == [{"of": "Tychonov", "name": "PSNR", "value": 26.71, "unit": "dB"}]
+    assert record["versions"]["numpy"] == np.__version__
+    assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in record["made_from"].values())
+    assert record["files"]["two-images.pdf"] == figures._sha((out / "two-images.pdf").read_bytes())
+    assert str(root) not in (out / "figures.json").read_text(encoding="utf-8")
+
+
+def test_two_runs_give_the_same_bytes(made, copy):
+    _, out, _, _ = made
+    root, again = copy
+    before = figures.read_records(out)
+    assert figures.make_figures(again, root, only=["01_first"], force=True).made == ["two-images", "curves"]
+    for name in ("two-images", "curves"):
+        for file in before[name]["files"]:
+            assert (out / file).read_bytes() == (again / file).read_bytes(), file
+    assert (out / "figures.json").read_bytes() == (again / "figures.json").read_bytes()
+    assert (out / "figures.tex").read_bytes() == (again / "figures.tex").read_bytes()
+
+
+def test_the_figure_of_the_slide_is_the_figure_of_the_notebook(made, export):
+    _, out, _, _ = made
+    u = torch.rand(20, 30, generator=torch.Generator().manual_seed(3))
+    folder = export(lambda: plotting.show_images([u, u], titles=["Original", TITLE]))
+    assert np.array_equal(pixels(folder / "toy.png"), pixels(out / "two-images.png"))
+
+
+# --------------------------------------------------------------------------------------------------------- freshness
+
+
+def test_nothing_is_made_again_when_nothing_changed(made, no_kernel):
+    root, out, _, _ = made
+    outcome = figures.make_figures(out, root, only=["01_first", "before"])
+    assert outcome.made == []
+    assert outcome.fresh == ["two-images", "curves", "before"]
+    assert figures.stale_figures(out, root) == {"after": ["never made"]}
+
+
+def test_each_change_makes_stale_what_it_concerns(copy):
+    root, out = copy
+
+    def stale():
+        found = figures.stale_figures(out, root)
+        assert found.pop("after") == ["never made"]
+        return found
+
+    source = root / "notebooks" / "src" / "01_first.py"
+    for old, new, expected in [
+        ('"λ"', '"lambda"', {"curves": ["notebook changed"]}),  # after the images
+        ("seed = 3", "seed = 4", {"two-images": ["notebook changed"], "curves": ["notebook changed"]}),
+        ("# First", "# Other prose", {}),
+        ("raise SystemError", "raise ValueError", {}),  # after the last figure
+    ]:
+        source.write_text(FIRST.replace(old, new), encoding="utf-8")
+        assert stale() == expected, old
+    source.write_text(FIRST, encoding="utf-8")
+    everything = ("two-images", "curves", "before")
+    for file, what in [("data/registry.json", "data"), ("course_utils/metrics.py", "package")]:
+        before = (root / file).read_bytes()
+        (root / file).write_bytes(before + b"\n")
+        assert stale() == {key: [f"{what} changed"] for key in everything}
+        (root / file).write_bytes(before)
+    instructors = root / "course_utils" / "classroom" / "report.py"
+    instructors.write_text(instructors.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert stale() == {}
+    write_manifest(root, caption="Another caption")
+    assert stale() == {key: ["manifest changed"] for key in everything}
+
+
+def test_damage_on_disk_is_stale(copy, monkeypatch):
+    root, out = copy
+    (out / "curves.pdf").unlink()
+    (out / "two-images.svg").write_text("drawn over")
+    monkeypatch.setattr(figures.importlib.metadata, "version", lambda package: "99" if package == "numpy" else "0")
+    found = figures.stale_figures(out, root)
+    assert "curves.pdf is missing" in found["curves"]
+    assert "two-images.svg was altered" in found["two-images"]
+    assert f"made with numpy {np.__version__}, now 99" in found["before"]
+    write_manifest(root, {name: entry for name, entry in ENTRIES.items() if name != "curves"})
+    assert figures.stale_figures(out, root)["curves"] == ["no longer in the manifest"]
+
+
+def test_another_style_or_format_is_made_with_the_formats_already_there(copy, monkeypatch):
+    root, out = copy
+    orders = []
+
+    def run(order, *arguments):
+        orders.append(order)
+        return order, None
+
+    monkeypatch.setattr(figures, "_run", run)
+    (out / "curves.svg").unlink()
+    records = json.loads((out / "figures.json").read_text(encoding="utf-8"))
+    del records["figures"]["curves"]["files"]["curves.svg"]
+    (out / "figures.json").write_text(json.dumps(records), encoding="utf-8")
+    figures.make_figures(out, root, only=["curves"], formats=["png"])
+    assert orders == []
+    figures.make_figures(out, root, only=["curves"], formats=["svg"])
+    figures.make_figures(out, root, only=["two-images"], formats=["png"], style="dark")
+    assert orders == [
+        figures.Order("01_first", ("curves",), ("pdf", "png", "svg"), "slides"),
+        figures.Order("01_first", ("two-images",), ("pdf", "png", "svg"), "dark"),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------------ errors
+
+
+def test_wrong_arguments_are_said_before_the_work(made, tmp_path, no_kernel):
+    root = made[0]
+    with pytest.raises(ValueError, match=r"'two-image' is unknown; did you mean 'two-images'"):
+        figures.make_figures(tmp_path, root, only=["two-image"])
+    with pytest.raises(ValueError, match="format 'jpg' is unknown"):
+        figures.make_figures(tmp_path, root, formats=["jpg"])
+    with pytest.raises(ValueError, match="did you mean 'slides'"):
+        figures.make_figures(tmp_path, root, style="slide")
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RuntimeError, match="cannot write into"):
+            figures.make_figures(folder, root)
+    assert not (tmp_path / "figures.json").exists()
+
+
+def test_a_figure_that_no_cell_makes_is_reported(copy):
+    root, out = copy
+    entries = {"orphan": ("Slide", "01_first"), "lost": ("Slide", "09_missing")}
+    write_manifest(root, ENTRIES | entries)
+    outcome = figures.make_figures(out, root, only=list(entries))
+    assert [(f.notebook, f.cell, f.lost) for f in outcome.failures] == [
+        ("01_first", 0, ("orphan",)),
+        ("09_missing", 0, ("lost",)),
+    ]
+    assert "orphan" in str(outcome.failures[0])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"figures": {"curves": {}}}', '{"figures": {"curves": 1}}'])
+def test_a_broken_record_is_said(text, tmp_path):
+    (tmp_path / "figures.json").write_text(text)
+    with pytest.raises(ValueError, match="broken: delete it"):
+        figures.read_records(tmp_path)
+
+
+def test_the_command(made, monkeypatch, no_kernel):
+    root, out, _, _ = made
+    monkeypatch.setattr(cli, "ROOT", root)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        return CliRunner().invoke(cli.app, ["figures", *arguments])
+
+    listed = run("--list", "--out", str(out), "--only", "curves", "02_second")
+    assert listed.output.splitlines() == [
+        "curves\tDenoising\t01_first\tCurves\t10 x 5",
+        "before\tPseudo & inverse\t02_second\t\t10 x 5",
+        "after\tPseudo & inverse\t02_second\t\t",
+    ]
+    checked = run("--check", str(out))
+    assert (checked.exit_code, checked.output) == (1, "after: never made\n1 figures are not up to date.\n")
+    assert run("--check", str(out), "--only", "01_first").exit_code == 0
+    warm = run("--only", "01_first", "--out", str(out))
+    assert (warm.exit_code, warm.output.split(":")[0]) == (0, "0 figures made, 2 were up to date")
+    assert isinstance(run("--check", str(root / "data")).exception, ValueError)
+
+
+def test_failures_set_the_exit_code(made, monkeypatch):
+    monkeypatch.setattr(cli, "ROOT", made[0])
+    failed = figures.Outcome(failures=[figures.Failure("02_second", 3, "ValueError: no", ("after",))])
+    monkeypatch.setattr(figures, "make_figures", lambda *arguments: failed)
+    result = CliRunner().invoke(cli.app, ["figures", "--out", str(made[1])])
+    assert result.exit_code == 1
+    assert "02_second, cell 3: ValueError: no" in result.output
+
+
+# -------------------------------------------------------------------------------------------- reading the notebooks
+
+
+def test_seeds_are_read_from_the_program():
+    assert figures.find_seeds("g = torch.Generator().manual_seed(7)") == ("7",)
+    assert figures.find_seeds("SEED = 3\ng.manual_seed(SEED)\nf(x, seed=SEED + 1)") == ("SEED = 3", "SEED + 1")
+    assert figures.find_seeds("x = 1\nmodel(x)") == ()
+
+
+def test_numbers_are_read_from_the_texts_of_a_figure():
+    def read(text):
+        return [(n["of"], n["name"], n["value"], n["unit"]) for n in figures.read_numbers([text])]
+
+    assert read("TV\nPSNR = 28.60 dB, λ = 0.1") == [("TV", "PSNR", 28.6, "dB"), ("TV", "λ", 0.1, "")]
+    assert read("$\\lambda = 10^{-2}$") == [("", "lambda", 0.01, "")]
+    assert read("tol = 1e-3 (σ = −2)") == [("", "tol", 0.001, ""), ("", "σ", -2.0, "")]
+    assert read("PSNR (dB)") == read("Original") == []
+
+
+def test_every_figure_of_the_manifest_has_its_cell():
+    for name, planned in figures.survey().items():
+        assert planned.place is not None, name
+        assert planned.place.section, name
+
+
+def test_the_notebooks_themselves_are_left_alone(made):
+    folder = made[0] / "notebooks"
+    assert {path.name for path in folder.rglob("*.*")} == {"01_first.py", "02_second.py"}
+    assert (folder / "src" / "01_first.py").read_text(encoding="utf-8") == FIRST
+
+
+# ------------------------------------------------------------------------------------------------ what a file holds
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(float)
+
+
+def test_images_are_drawn_pixel_by_pixel(export):
+    folder = export(two_images)
+    drawing = (folder / "toy.svg").read_text(encoding="utf-8")
+    sizes = re.findall(r'<image [^>]*width="(\d+)" height="(\d+)"', drawing, re.DOTALL)
+    assert sizes == [("40", "30")] * 2
+    pdf = (folder / "toy.pdf").read_bytes()
+    assert pdf.count(b"/Width 40") == 2
+    assert pdf.count(b"/Height 30") == 2
+    # In the PNG a pixel of the image is a square of whole dots: no more gray levels than in the image.
+    picture = pixels(folder / "toy.png")
+    height, width = picture.shape[:2]
+    inside = picture[height // 2, width // 10 : width * 4 // 10, 0]
+    runs = np.diff(np.flatnonzero(np.diff(inside)))
+    assert len(runs) > 20
+    assert np.all(runs[runs > 0] % np.min(runs) <= 1)
+    assert len(np.unique(picture[int(0.6 * height), : width // 2])) <= 42
+
+
+def test_a_large_image_keeps_its_antialiasing(export, monkeypatch):
+    monkeypatch.setenv("COURSE_FORMATS", "png")
+    folder = export(lambda: two_images(2500, 500))
+    assert pixels(folder / "toy.png").shape[1] == pytest.approx(10 * plotting.FINEST_DPI, abs=1)
+
+
+def test_text_stays_text_with_an_alternative(export):
+    folder = export(two_images)
+    drawing = (folder / "toy.svg").read_text(encoding="utf-8")
+    assert "PSNR = 26.71 dB</text>" in drawing.replace("</tspan>", "")
+    assert f"<title>Slide</title>\n <desc>{html.escape(ALT, quote=False)}</desc>" in drawing
+    assert 'role="img"' in drawing
+    pdf = (folder / "toy.pdf").read_bytes()
+    assert b"/Type /Font" in pdf
+    assert b"/Subject (" in pdf
+    assert "\ufeffTwo pictures".encode("utf-16-be") in pdf
+    assert b"CreationDate" not in pdf
+    with Image.open(folder / "toy.png") as picture:
+        assert picture.text == {"Title": "Slide", "Description": ALT}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_is_deterministic_and_legible(style, export):
+    first, second = export(two_images, style), export(two_images, style, "again")
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes(), path.name
+    width = {"slides": 10.0, "dark": 10.0, "print": 7.16}[style]
+    size = json.loads((first / "toy.json").read_text())["size"]
+    assert size[0] == pytest.approx(width)
+    fonts = [float(px) for px in re.findall(r"font-size: ([\d.]+)px", (first / "toy.svg").read_text(encoding="utf-8"))]
+    shown = {"slides": 128 / 25.4, "dark": 128 / 25.4, "print": 7.16}[style]  # inches across the page
+    assert min(fonts) * shown / width >= {"slides": 8, "dark": 8, "print": 7}[style]
+    corner = pixels(first / "toy.png")[0, 0]
+    assert np.all(corner < 40) if style == "dark" else np.all(corner == 255)
+
+
+@pytest.mark.parametrize(("style", "small"), [("slides", 15.5), ("dark", 15.5), ("print", 6.9)])
+def test_small_text_is_refused_in_every_style(style, small, export):
+    def make():
+        figure = two_images()
+        figure.axes[0].set_title("small", fontsize=small)
+        return figure
+
+    with pytest.raises(ValueError, match=f"'small' is set in {small:g} points, style '{style}' needs"):
+        export(make, style)
+    plt.close("all")
+
+
+def test_text_added_by_a_notebook_follows_the_style(monkeypatch):
+    monkeypatch.setenv("COURSE_STYLE", "dark")
+    with plt.rc_context():
+        exec(figures.PREAMBLE, {})
+        axis = plotting.new_figure()[1][0, 0]
+        assert mpl.colors.to_hex(axis.text(0, 0, "added later").get_color()) == "#f0f0f0"
+    plt.close("all")
+
+
+# ------------------------------------------------------------------------------------------- gallery and LaTeX
+
+
+def test_the_gallery_is_one_page_in_the_lectures_order(made):
+    _, out, _, _ = made
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["Denoising", "Pseudo &amp; inverse"]
+    assert re.findall(r'<figure id="(.*?)"', page) == list(ENTRIES)
+    assert page.count('src="data:image/png;base64,') == 3
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    assert page.count(f'alt="{html.escape(ALT)}"') == 3
+    assert page.count('href="../notebooks/01_first.ipynb"') == 2
+    assert "Not made yet." in page
+    for target in re.findall(r'href="#(.*?)"', page):
+        assert f'id="{target}"' in page
+    for file in re.findall(r'href="([^#.][^"]*\.(?:pdf|png|svg))"', page):
+        assert (out / file).exists()
+
+
+def test_formulas_and_special_characters_become_latex():
+    assert gallery.to_latex("50% of A_1 & {x}") == r"50\% of A\_1 \& \{x\}"
+    assert gallery.to_latex("‖∇u‖²") == r"\ensuremath{\|}\ensuremath{\nabla}u\ensuremath{\|}\ensuremath{^2}"
+    assert gallery.to_latex("k̂ and û") == r"\ensuremath{\hat{k}} and \ensuremath{\hat{u}}"
+    assert gallery.to_latex("Université") == "Université"
+
+
+def test_latex_knows_every_character_of_the_manifest():
+    for entry in manifest().values():
+        for text in (entry.slide, entry.caption):
+            left = {character for character in gallery.to_latex(text) if ord(character) > 0xFF}
+            assert not left, f"{entry.name}: {left}"
+
+
+BEAMER = r"""\documentclass[aspectratio=169]{beamer}
+\newcommand{\coursefolder}{%s}
+\input{%s/figures}
+\begin{document}
+\begin{frame}{\courseslide{two-images}}\coursefigure{two-images}\end{frame}
+\begin{frame}{\courseslide{curves}}\coursefigure[height=3cm]{curves}\par\coursecaption{curves}\end{frame}
+%s
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex") or not shutil.which("kpsewhich"), reason="needs LaTeX")
+def test_the_macros_work_on_slides(made, tmp_path):
+    if not subprocess.run(["kpsewhich", "beamer.cls"], capture_output=True).stdout:
+        pytest.skip("needs beamer")
+    _, out, _, _ = made
+
+    def compile_slides(extra=""):
+        (tmp_path / "slides.tex").write_text(BEAMER % (out, out, extra), encoding="utf-8")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "slides.tex"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+
+    done = compile_slides()
+    assert done.returncode == 0, done.stdout
+    assert "Output written on slides.pdf (2 pages" in done.stdout
+    assert "Overfull" not in done.stdout
+    assert "There is no figure 'two-image'" in compile_slides(r"\coursefigure{two-image}").stdout
+
+
+def test_the_macros_are_defined_for_the_figures_that_exist(made):
+    text = (made[1] / "figures.tex").read_text(encoding="utf-8")
+    assert re.findall(r"\\course@define\{(.*?)\}\{(.*?)\}", text) == [(n, f"{n}.pdf") for n in list(ENTRIES)[:3]]
+    assert r"\providecommand{\coursefolder}{out}" in text
+
+
+# -------------------------------------------------------------------------------------------- colour-blind readers
+
+# Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
+DEFICIENCIES = {
+    "none": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def seen(rgb, deficiency):
+    """Return the CIELAB colours (N, 3) that a reader with a deficiency sees."""
+    rgb = np.asarray(rgb, dtype=float)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(linear @ np.array(DEFICIENCIES[deficiency]).T, 0, 1)
+    return rgb2lab(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+
+
+def nearest(colours, deficiency):
+    """Return the smallest CIEDE2000 distance between two of the colours."""
+    lab = seen(colours, deficiency)
+    first, second = np.triu_indices(len(lab), 1)
+    return deltaE_ciede2000(lab[first], lab[second]).min()
+
+
+def test_the_simulation_confuses_what_such_readers_confuse():
+    red_green = [mpl.colors.to_rgb("#cc3311"), mpl.colors.to_rgb("#5f7a00")]
+    assert nearest(red_green, "none") > 40
+    assert nearest(red_green, "deuteranopia") < 20
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_curves_are_told_apart(deficiency):
+    colours = [mpl.colors.to_rgb(colour) for colour in PALETTE]
+    assert nearest(colours[:4], deficiency) > 12
+    assert nearest(colours, deficiency) > 6  # and their lines differ
+    assert len(set(LINE_STYLES)) == len(LINE_STYLES) >= len(PALETTE)
+    for background in ("#ffffff", STYLES["dark"]["axes.facecolor"]):
+        lightness = seen([mpl.colors.to_rgb(background)], deficiency)[0, 0]
+        assert np.abs(seen(colours, deficiency)[:, 0] - lightness).min() > 20
+
+
+def maps_in_use():
+    """Return the colour maps that the package and the notebooks name."""
+    files = [ROOT / "course_utils" / "plotting.py", ROOT / "course_utils" / "widgets.py", *source_files().values()]
+    named = re.compile(r"""(?:cmap|color_map|_MAP)[\w: ]*=\s*["'](\w+)["']""")
+    return sorted({name for file in files if file.exists() for name in named.findall(file.read_text(encoding="utf-8"))})
+
+
+@functools.cache
+def scale(name):
+    return mpl.colormaps[name](np.linspace(0, 1, 101))[:, :3]
+
+
+def test_the_maps_of_the_notebooks_are_found():
+    assert {"gray", plotting.SPECTRUM_MAP, plotting.SIGNED_MAP} <= set(maps_in_use())
+    assert all(name in mpl.colormaps for name in maps_in_use())
+
+
+@pytest.mark.parametrize("name", maps_in_use())
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_maps_are_read_by_everyone(name, deficiency):
+    lab = seen(scale(name), deficiency)
+    steps = np.diff(lab[:, 0])
+    if name == plotting.SIGNED_MAP:  # from both ends to a bright middle, which the hue tells apart
+        assert np.all(steps[:48] > -0.1)
+        assert np.all(steps[-48:] < 0.1)
+        assert deltaE_ciede2000(lab[10], lab[-11]) > 30
+        assert deltaE_ciede2000(lab[30], lab[-31]) > 10
+    else:
+        assert np.all(steps > -0.1) or np.all(steps < 0.1)
+        assert abs(lab[-1, 0] - lab[0, 0]) > 60
+
+
+def test_the_test_of_maps_would_refuse_a_rainbow():
+    steps = np.diff(seen(scale("jet"), "none")[:, 0])
+    assert steps.min() < -0.1 < 0.1 < steps.max()
+
+
+def test_the_environment_does_not_leak():
+    assert not {"COURSE_FIGURES", "COURSE_FORMATS"} & set(os.environ)
+    assert isinstance(ROOT, Path)

@@ -1,0 +1,308 @@
+"""Gaussian models: against the definitions, SciPy and scikit-learn, in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from course_utils import gaussian
+from course_utils.data import load_faces
+
+F64 = torch.float64
+
+
+def images(n, d, seed=0):
+    noise = torch.randn(n, d, dtype=F64, generator=torch.Generator().manual_seed(seed))
+    return 0.5 + 0.2 * noise * torch.linspace(2, 0.2, d, dtype=F64)
+
+
+def covariance(x):
+    centred = x - x.mean(dim=0)
+    return centred.T @ centred / len(x)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# --- fit_gaussian ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 30), (8, 21), (130, 251), (40, 12), (13, 12), (12, 12), (2, 7)])
+def test_fit_is_the_eigendecomposition_of_the_covariance(n, d):
+    x = images(n, d)
+    mean, E, lam = gaussian.fit_gaussian(x)
+    r = min(n - 1, d)
+    assert (mean.shape, E.shape, lam.shape) == ((d,), (d, r), (r,))
+    torch.testing.assert_close(mean, x.mean(dim=0))
+    torch.testing.assert_close((E * lam) @ E.T, covariance(x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(E.T @ E, torch.eye(r, dtype=F64), rtol=0, atol=1e-10)
+    assert (lam.diff() <= 0).all()
+    assert lam[-1] > 0
+
+
+def test_signs_are_fixed():
+    _, E, _ = gaussian.fit_gaussian(images(6, 20))
+    largest = E.gather(0, E.abs().argmax(dim=0, keepdim=True))
+    assert (largest > 0).all()
+    torch.testing.assert_close(gaussian.fix_signs(-E), E)
+    torch.testing.assert_close(gaussian.fix_signs(E * torch.tensor([1, -1, 1, -1, -1.0], dtype=F64)), E)
+
+
+def test_rank_is_that_of_the_data():
+    x = images(10, 30)
+    assert gaussian.fit_gaussian(torch.cat([x, x]))[2].shape == (9,)
+    line = torch.linspace(0, 1, 7, dtype=F64)[:, None] * x[:1] + 100
+    assert gaussian.fit_gaussian(line)[2].shape == (1,)
+
+
+def test_fit_keeps_dtype_and_computes_in_float64():
+    x = images(12, 50).float()
+    single, double = gaussian.fit_gaussian(x), gaussian.fit_gaussian(x.double())
+    for a, b in zip(single, double, strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a, b.float(), rtol=1e-6, atol=1e-7)
+
+
+def test_fit_leaves_its_input_alone():
+    x = images(5, 9)
+    copy = x.clone()
+    gaussian.fit_gaussian(x)
+    assert torch.equal(x, copy)
+
+
+def test_fit_agrees_with_scikit_learn_on_the_faces():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    faces = load_faces()[0].reshape(400, -1)
+    _, E, lam = gaussian.fit_gaussian(faces)
+    pca = decomposition.PCA().fit(faces.numpy())
+    singular = np.sqrt(400 * lam.numpy())
+    assert E.shape == (10304, 399)
+    assert np.abs(singular / pca.singular_values_[:399] - 1).max() < 1e-6
+    axes = np.abs(np.sum(E.numpy().T * pca.components_[:399], axis=1))  # neighbouring eigenvalues may be close
+    assert axes[:20].min() > 1 - 1e-8
+    assert axes.min() > 1 - 1e-6
+
+
+# --- sample, project -------------------------------------------------------------------------------------------------
+
+
+def test_samples_have_the_moments_of_the_model():
+    x = images(5, 12)
+    model = gaussian.fit_gaussian(x)
+    samples = gaussian.sample_gaussian(*model, 40000, generator())
+    assert samples.shape == (40000, 12)
+    scale = covariance(x).diag().max().item()
+    torch.testing.assert_close(covariance(samples), covariance(x), rtol=0, atol=0.04 * scale)
+    torch.testing.assert_close(samples.mean(dim=0), model[0], rtol=0, atol=0.03 * math.sqrt(scale))
+    torch.testing.assert_close(gaussian.project(samples, model[0], model[1], 4), samples)
+    again = gaussian.sample_gaussian(*model, 40000, generator())
+    assert torch.equal(samples, again)
+
+
+def test_samples_advance_the_generator():
+    model, source = gaussian.fit_gaussian(images(5, 12)), generator()
+    first, second = (gaussian.sample_gaussian(*model, 1, source) for _ in range(2))
+    assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 3, 4])
+def test_projection(rank):
+    mean, E, _ = gaussian.fit_gaussian(images(5, 14))
+    faces = images(6, 14, seed=1).reshape(2, 3, 14)
+    p = gaussian.project(faces, mean, E, rank)
+    torch.testing.assert_close((faces - p) @ E[:, :rank], torch.zeros(2, 3, rank, dtype=F64))
+    torch.testing.assert_close(gaussian.project(p, mean, E, rank), p)
+    torch.testing.assert_close((p - mean) @ E[:, rank:], torch.zeros(2, 3, 4 - rank, dtype=F64))
+    torch.testing.assert_close(gaussian.project(faces[1, 2], mean, E, rank), p[1, 2])
+
+
+def test_projection_of_a_training_face_is_the_face():
+    x = images(7, 20)
+    mean, E, _ = gaussian.fit_gaussian(x)
+    torch.testing.assert_close(gaussian.project(x, mean, E, 6), x)
+
+
+# --- log_likelihood and condition ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noise_std", [0.03, 0.3, 2.0])
+@pytest.mark.parametrize("rank", [0, 1, 3, 6])
+def test_log_likelihood_agrees_with_scipy(rank, noise_std):
+    mean, E, lam = model = gaussian.fit_gaussian(images(7, 15))
+    x = images(5, 15, seed=1)
+    C = (E[:, :rank] * lam[:rank]) @ E[:, :rank].T + noise_std**2 * torch.eye(15, dtype=F64)
+    expected = scipy.stats.multivariate_normal(mean.numpy(), C.numpy()).logpdf(x.numpy())
+    np.testing.assert_allclose(gaussian.log_likelihood(x, model, rank, noise_std).numpy(), expected, rtol=1e-10)
+    one = gaussian.log_likelihood(x[2], model, rank, noise_std)
+    assert one.item() == pytest.approx(expected[2], rel=1e-10)
+
+
+def test_log_likelihood_is_accurate_inside_the_subspace():
+    model = gaussian.fit_gaussian(images(7, 15))
+    x = model[0] + 1000 * model[1][:, 0]  # ‖x - μ‖² - ‖c‖² would be a difference of large numbers over σ²
+    s2 = 1e-8
+    variance = model[2] + s2
+    log_det = variance.log().sum() + (15 - 6) * math.log(s2)
+    expected = -0.5 * (15 * math.log(2 * math.pi) + log_det + 1e6 / variance[0])
+    assert gaussian.log_likelihood(x, model, 6, 1e-4).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_condition_agrees_with_the_textbook_formula():
+    mean, E, lam = model = gaussian.fit_gaussian(images(9, 16))
+    face, mask, sigma = images(1, 16, seed=1)[0], torch.arange(16) % 3 != 0, 0.2
+    m, factor = gaussian.condition(face, mask, model, sigma)
+    C = (E * lam) @ E.T
+    seen = C[mask][:, mask] + sigma**2 * torch.eye(int(mask.sum()), dtype=F64)
+    gain = torch.linalg.solve(seen, C[mask]).T
+    torch.testing.assert_close(m, mean + gain @ (face - mean)[mask])
+    torch.testing.assert_close(factor @ factor.T, C - gain @ C[mask], rtol=0, atol=1e-12)
+
+
+def test_condition_ignores_hidden_pixels_and_knows_the_extremes():
+    x = images(9, 16)
+    mean, E, lam = model = gaussian.fit_gaussian(x)
+    mask = torch.arange(16) < 11
+    changed = torch.where(mask, x[0], 7.0)
+    first, second = (gaussian.condition(face, mask, model, 0.1)[0] for face in (x[0], changed))
+    torch.testing.assert_close(first, second)
+    nothing, factor = gaussian.condition(x[0], torch.zeros(16, dtype=torch.bool), model, 0.1)
+    torch.testing.assert_close(nothing, mean)
+    torch.testing.assert_close(factor @ factor.T, (E * lam) @ E.T)
+    exact, _ = gaussian.condition(x[0], mask, model, 1e-6)  # 11 pixels determine the 8 coefficients
+    torch.testing.assert_close(exact, x[0], rtol=0, atol=1e-6)
+
+
+# --- stationary textures ---------------------------------------------------------------------------------------------
+
+
+def texture(*shape, seed=0):
+    u = torch.randn(shape, dtype=F64, generator=generator(seed))
+    return 0.5 + 0.1 * (u + u.roll(1, -1) + 0.5 * u.roll((2, 1), (-2, -1)))
+
+
+@pytest.mark.parametrize("shape", [(12, 17), (3, 9, 8), (7, 7), (1, 5), (2, 2)])
+def test_periodic_component(shape):
+    u = torch.rand(shape, dtype=F64, generator=generator())
+    p = gaussian.periodic_component(u)
+    s = u - p
+
+    def laplacian(w):
+        return sum(w.roll(shift, axis) for shift in (1, -1) for axis in (-1, -2)) - 4 * w
+
+    def inner_laplacian(w):  # differences across the image's frame left out
+        padded = torch.nn.functional.pad(w.reshape(-1, 1, *shape[-2:]), (1, 1, 1, 1), mode="replicate")[:, 0]
+        total = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
+        return (total - 4 * w.reshape(-1, *shape[-2:])).reshape(shape)
+
+    torch.testing.assert_close(laplacian(p), inner_laplacian(u))  # Moisan: Δ_periodic p = Δ_interior u
+    torch.testing.assert_close(s.mean(dim=(-2, -1)), torch.zeros(shape[:-2], dtype=F64))
+
+
+def test_periodic_component_of_a_periodic_image_is_itself():
+    u = torch.rand(5, 8, dtype=F64, generator=generator())
+    smooth_frame = torch.cat([u, u.flip(0)])
+    smooth_frame = torch.cat([smooth_frame, smooth_frame.flip(1)], dim=1)  # equal on opposite borders
+    torch.testing.assert_close(gaussian.periodic_component(smooth_frame), smooth_frame)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("size", [None, (12, 31), (20, 23), (31, 40), (5, 7), (40, 9)])
+def test_texture_sizes_and_types(channels, size):
+    h = texture(*channels, 20, 23)
+    x = gaussian.gaussian_texture(h, generator(), size)
+    assert x.shape == (*channels, *(size or (20, 23)))
+    single = gaussian.gaussian_texture(h.float(), generator(), size)
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single, x.float(), rtol=1e-4, atol=1e-4)
+    assert torch.equal(x, gaussian.gaussian_texture(h, generator(), size))
+    assert not torch.allclose(x, gaussian.gaussian_texture(h, generator(1), size))
+
+
+def test_texture_has_the_mean_and_autocorrelation_of_the_periodic_component():
+    h = texture(3, 10, 13)
+    p = gaussian.periodic_component(h) - h.mean(dim=(-2, -1), keepdim=True)
+    spectrum = torch.fft.fft2(p)
+    expected = spectrum[:, None] * spectrum.conj() / (10 * 13)  # cross-spectra of the channels: 3 x 3
+    sample = gaussian.gaussian_texture(h, generator())
+    torch.testing.assert_close(sample.mean(dim=(-2, -1)), h.mean(dim=(-2, -1)))
+    total, n = torch.zeros_like(expected), 800
+    source = generator()
+    for _ in range(n):
+        x = gaussian.gaussian_texture(h, source)
+        x_hat = torch.fft.fft2(x - h.mean(dim=(-2, -1), keepdim=True))
+        total += x_hat[:, None] * x_hat.conj() / (n * 10 * 13)
+    scale = torch.sqrt(expected.diagonal().real.permute(2, 0, 1)[:, None] * expected.diagonal().real.permute(2, 0, 1))
+    gap = (total - expected).abs() / scale.clamp(min=1e-12 * scale.max())
+    gap[..., 0, 0] = 0
+    assert gap.max() < 8.5 / math.sqrt(n)  # the largest of 1170 averages of unit variance
+
+
+def test_larger_texture_keeps_variance_and_colour_correlation():
+    h = texture(40, 50)
+    colour = torch.stack([h, 0.5 * h, 1 - h])
+    x = gaussian.gaussian_texture(colour, generator(), (300, 400))
+    reference = gaussian.periodic_component(colour).flatten(1)
+    assert torch.allclose(torch.corrcoef(x.flatten(1)), torch.corrcoef(reference), atol=1e-6)
+    assert (x.std(dim=(-2, -1)) / reference.std(dim=1) - 1).abs().max() < 0.05
+
+
+def test_larger_texture_keeps_the_correlation_of_neighbours():
+    h = texture(40, 50)
+    x = gaussian.gaussian_texture(h, generator(), (300, 400))
+    neighbours = [((u[:, 1:] - u.mean()) * (u[:, :-1] - u.mean())).mean() / u.var() for u in (x, h)]
+    assert neighbours[1] > 0.4
+    assert abs(neighbours[0] - neighbours[1]) < 0.05
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x, m: gaussian.fit_gaussian(x[0]), ValueError, "faces must be a matrix"),
+        (lambda x, m: gaussian.fit_gaussian(x.reshape(9, 4, 4)), ValueError, "faces must be a matrix"),
+        (lambda x, m: gaussian.fit_gaussian(x[:1]), ValueError, "at least 2 images"),
+        (lambda x, m: gaussian.fit_gaussian((255 * x).to(torch.uint8)), TypeError, "faces must hold floating-point"),
+        (lambda x, m: gaussian.fit_gaussian(x.numpy()), TypeError, "faces must be a torch tensor"),
+        (lambda x, m: gaussian.fit_gaussian(x * torch.nan), ValueError, "faces must be finite"),
+        (lambda x, m: gaussian.fit_gaussian(x[:1].repeat(7, 1)), ValueError, "all be equal"),
+        (lambda x, m: gaussian.sample_gaussian(*m, 0, generator()), ValueError, "n must be at least 1"),
+        (lambda x, m: gaussian.sample_gaussian(*m, 2, 0), TypeError, "generator"),
+        (
+            lambda x, m: gaussian.sample_gaussian(m[0], m[1].T, m[2], 2, generator()),
+            ValueError,
+            "mean and eigenvectors",
+        ),
+        (
+            lambda x, m: gaussian.sample_gaussian(m[0], m[1], -m[2], 2, generator()),
+            ValueError,
+            "eigenvalues must be >= 0",
+        ),
+        (lambda x, m: gaussian.sample_gaussian(m[0], m[1], m[2][1:], 2, generator()), ValueError, "eigenvalues must"),
+        (lambda x, m: gaussian.project(x[0], m[0], m[1], 9), ValueError, "rank must be at most"),
+        (lambda x, m: gaussian.project(x[0], m[0], m[1], -1), ValueError, "rank must be at least 0"),
+        (lambda x, m: gaussian.project(x[0], m[0], m[1], 2.0), TypeError, "rank must be an integer"),
+        (lambda x, m: gaussian.project(x[0, 1:], m[0], m[1], 2), ValueError, "face must be flattened"),
+        (lambda x, m: gaussian.project(x[0].float(), m[0], m[1], 2), TypeError, "one dtype"),
+        (lambda x, m: gaussian.log_likelihood(x, m, 2, 0.0), ValueError, "noise_std must be > 0"),
+        (lambda x, m: gaussian.log_likelihood(x, m, 2, -1.0), ValueError, "noise_std must be > 0"),
+        (lambda x, m: gaussian.log_likelihood(x.T, m, 2, 1.0), ValueError, "faces must be flattened"),
+        (lambda x, m: gaussian.condition(x[0], x[0] > 9, m, 0.0), ValueError, "noise_std"),
+        (lambda x, m: gaussian.condition(x[0], x[0], m, 0.1), ValueError, "mask must be a boolean"),
+        (lambda x, m: gaussian.gaussian_texture(x[0], generator()), ValueError, "exemplar"),
+        (lambda x, m: gaussian.gaussian_texture(x[None, None], generator()), ValueError, "exemplar must have shape"),
+        (lambda x, m: gaussian.gaussian_texture(x, None), TypeError, "generator"),
+        (lambda x, m: gaussian.gaussian_texture(x, generator(), (5, 0)), ValueError, "size"),
+        (lambda x, m: gaussian.gaussian_texture(x, generator(), 5), ValueError, "size must be a pair"),
+        (lambda x, m: gaussian.periodic_component(x * torch.inf), ValueError, "u must be finite"),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    x = images(9, 16)
+    with pytest.raises(error, match=message):
+        call(x, gaussian.fit_gaussian(x))

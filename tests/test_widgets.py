@@ -1,0 +1,394 @@
+"""The explorers without a browser: every control changes the picture, and the numbers are the plain function's."""
+
+import asyncio
+import io
+from xml.etree import ElementTree
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import gaussian, metrics, operators, restoration, widgets
+from course_utils.images import add_noise, load_image
+
+
+def shown(explorer):
+    """Return the picture of an explorer as an array."""
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)))
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------
+
+
+def test_png_shows_range_and_zoom():
+    u = torch.tensor([[0.0, 0.5, 1.0], [-1.0, 2.0, 0.25]], dtype=torch.float64)
+    pixels = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, zoom=2))))
+    assert pixels.shape == (4, 6)
+    assert pixels[::2, ::2].tolist() == [[0, 128, 255], [0, 255, 64]]
+    wide = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, value_range=(-1, 2)))))
+    assert wide.tolist() == [[85, 128, 170], [0, 255, 106]]
+    colour = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(torch.rand(3, 4, 5)))))
+    assert colour.shape == (4, 5, 3)
+
+
+def test_a_burst_of_changes_is_drawn_once_with_the_last_value():
+    control, drawn = ipywidgets.IntSlider(value=0, max=100), []
+    widgets.on_change([control], lambda: drawn.append(control.value))
+
+    async def drag():
+        for value in range(1, 51):
+            control.value = value
+        await asyncio.sleep(5 * widgets.DELAY)
+        control.value = 60
+        await asyncio.sleep(5 * widgets.DELAY)
+
+    asyncio.run(drag())
+    assert drawn == [50, 60]
+
+
+def test_explorer_survives_a_function_that_raises():
+    def draw(value):
+        if value > 1:
+            raise ValueError("a <b> problem")
+        return torch.full((4, 5), value, dtype=torch.float64), {"value": value}
+
+    control = widgets.slider("value", 0.5, 0.0, 2.0, 0.1)
+    explorer = widgets.make_explorer("test", {"value": control}, draw, "A gray square")
+    assert "value: 0.50" in explorer.line.value
+    control.value = 1.5
+    assert "ValueError: a &lt;b&gt; problem" in explorer.line.value
+    control.value = 1.0
+    assert "value: 1.00" in explorer.line.value
+    assert shown(explorer).min() == 255
+    assert repr(explorer).startswith("Explorer of test")
+
+
+# --- faces -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def face_model():
+    faces = 0.5 + 0.15 * torch.randn(9, 14 * 11, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return gaussian.fit_gaussian(faces), faces, (14, 11)
+
+
+def test_face_picture_is_the_generator(face_model):
+    model, faces, shape = face_model
+    z = widgets.latent_code(faces[3], model)
+    u, numbers = widgets.face_picture(z, model, shape)
+    torch.testing.assert_close(u.flatten(), faces[3])
+    assert numbers["norm of z"] == pytest.approx(8**0.5)  # all the training faces are at the distance √(N - 1)
+    ratio = gaussian.log_likelihood(u.flatten(), model, 8, 1e-4) - gaussian.log_likelihood(model[0], model, 8, 1e-4)
+    assert numbers["log p(x) / p(mean)"] == pytest.approx(ratio.item(), rel=1e-4)
+    mean, _ = widgets.face_picture(z[:0], model, shape)
+    torch.testing.assert_close(mean.flatten(), model[0])
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_face_picture_refuses_what_does_not_fit(face_model):
+    model, _, shape = face_model
+    with pytest.raises(ValueError, match="q at most 8"):
+        widgets.face_picture(torch.zeros(9, dtype=torch.float64), model, shape)
+    with pytest.raises(ValueError, match="154 pixels"):
+        widgets.face_picture(torch.zeros(3, dtype=torch.float64), model, (11, 11))
+    with pytest.raises(ValueError, match="count must be at most 8"):
+        widgets.explore_faces(model, shape, count=9)
+
+
+def test_each_slider_of_the_faces_draws_the_plain_picture(face_model):
+    model, _, shape = face_model
+    explorer = widgets.explore_faces(model, shape, count=4, zoom=1)
+    for i in range(4):
+        before = shown(explorer)
+        for value in (-4.0, 0.0, 4.0):
+            explorer.controls[f"z_{i + 1}"].value = value
+            z = torch.tensor([explorer.controls[f"z_{j + 1}"].value for j in range(4)], dtype=torch.float64)
+            u, numbers = widgets.face_picture(z, model, shape)
+            assert explorer.picture.value == widgets.png_bytes(u)
+            assert widgets.format_numbers(numbers) in explorer.line.value
+        assert (shown(explorer) != before).any()
+
+
+def test_rank_leaves_out_coefficients(face_model):
+    model, _, shape = face_model
+    explorer = widgets.explore_faces(model, shape, count=2, zoom=1)
+    explorer.controls["z_2"].value = 2.0
+    explorer.controls["rank"].value = 1
+    assert explorer.picture.value == widgets.png_bytes(model[0].reshape(shape))
+    explorer.controls["rank"].value = 2
+    assert explorer.picture.value != widgets.png_bytes(model[0].reshape(shape))
+
+
+def test_codes_are_loaded_whole(face_model):
+    model, faces, shape = face_model
+    explorer = widgets.explore_faces(model, shape, faces[:3], count=2, zoom=1)
+    explorer.controls["portrait"].value = 1
+    assert explorer.picture.value == widgets.png_bytes(faces[1].reshape(shape).clamp(0, 1))
+    z = widgets.latent_code(faces[1], model)
+    assert explorer.controls["z_1"].value == pytest.approx(z[0].item())
+    explorer.controls["z_1"].value = 0.0  # moves one coefficient, keeps the others
+    z[0] = 0
+    assert explorer.picture.value == widgets.png_bytes(widgets.face_picture(z, model, shape)[0])
+    explorer.controls["mean face"].click()
+    assert explorer.picture.value == widgets.png_bytes(model[0].reshape(shape))
+    explorer.controls["random face"].click()
+    first = explorer.picture.value
+    explorer.controls["random face"].click()
+    assert len({first, explorer.picture.value, widgets.png_bytes(model[0].reshape(shape))}) == 3
+
+
+# --- the pseudo-inverse ----------------------------------------------------------------------------------------------
+
+SIGMA = 4 / 255
+
+
+def inverse_reference(method, value, photograph, v):
+    """Return what the restoration module computes, without spectra of noise or closed forms."""
+    if method == "truncation":
+        return restoration.pseudo_inverse_deblur(v, photograph.kernel, value)
+    if method == "ridge":
+        return restoration.ridge_path(v, photograph.kernel, [value])[0]
+    return restoration.landweber(operators.Blur(photograph.kernel, tuple(v.shape)), v, 1.0, int(value))
+
+
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [("truncation", 1e-10), ("truncation", 0.1), ("ridge", 1e-4), ("ridge", 1), ("early stopping", 80)],
+)
+def test_inverse_picture_is_the_restoration(method, value):
+    photograph = widgets._blurred_photograph()
+    v = photograph.blurred + SIGMA * photograph.noise
+    u, numbers = widgets.pseudo_inverse_picture(method, value, SIGMA)
+    expected = inverse_reference(method, value, photograph, v)
+    assert (u - expected).norm() < 1e-9 * expected.norm()
+    assert numbers["PSNR (dB)"] == pytest.approx(metrics.psnr(expected, photograph.u0), abs=1e-6)
+    assert numbers["PSNR of v (dB)"] == pytest.approx(metrics.psnr(v, photograph.u0), abs=1e-9)
+
+
+@pytest.mark.parametrize("method", list(widgets.INVERSE_METHODS))
+@pytest.mark.parametrize("sigma", [0.0, SIGMA])
+def test_inverse_curve_is_the_psnr_of_the_pictures(method, sigma):
+    values = widgets.INVERSE_METHODS[method][1]
+    curve = widgets._inverse_curve(method, sigma)
+    for i in (0, len(values) // 2, len(values) - 1):
+        _, numbers = widgets.pseudo_inverse_picture(method, values[i], sigma)
+        assert numbers["PSNR (dB)"] == pytest.approx(curve[i], abs=1e-3)
+
+
+def test_pseudo_inverse_explorer_follows_its_controls():
+    explorer = widgets.explore_pseudo_inverse()
+    method, parameter, noise = (explorer.controls[name] for name in ("method", "parameter", "noise"))
+    for name, (symbol, values) in widgets.INVERSE_METHODS.items():
+        method.value = name
+        assert [value for _, value in parameter.options] == list(values)
+        pictures = []
+        for index in (0, len(values) // 2, len(values) - 1):
+            parameter.index = index
+            assert parameter.label.startswith(f"{symbol} = ")
+            _, numbers = widgets.pseudo_inverse_picture(name, values[index], noise.value / 255)
+            assert widgets.format_numbers(numbers) in explorer.line.value
+            pictures.append(shown(explorer))
+        assert pictures[0].shape == (256, 512)
+        assert not np.array_equal(pictures[0], pictures[1])
+        assert not np.array_equal(pictures[1], pictures[2])
+        for level in (noise.min, noise.max, 4.0):
+            before = shown(explorer)
+            noise.value = level
+            assert not np.array_equal(shown(explorer), before)
+
+
+def test_pseudo_inverse_explorer_uses_the_function_of_the_student():
+    explorer = widgets.explore_pseudo_inverse(deblur=lambda v, kernel, tol: torch.full_like(v, 0.5))
+    assert (shown(explorer)[:, 256:] == 128).all()
+    explorer.controls["method"].value = "ridge"
+    assert shown(explorer)[:, 256:].std() > 10
+
+
+def test_inverse_curve_marks_the_place():
+    dots = []
+    for value in (1e-10, 1e-2, 1.0):
+        svg = widgets.inverse_curve_svg("ridge", value, SIGMA)
+        dots.append(float(ElementTree.fromstring(svg).find("{*}circle").get("cx")))
+    assert dots == [60.0, 412.0, 500.0]
+
+
+def test_pseudo_inverse_picture_rejects_bad_input():
+    with pytest.raises(ValueError, match="method 'landweber' is unknown"):
+        widgets.pseudo_inverse_picture("landweber", 1.0, 0.0)
+    with pytest.raises(ValueError, match="value must be > 0"):
+        widgets.pseudo_inverse_picture("ridge", 0.0, 0.0)
+    with pytest.raises(ValueError, match="sigma must be >= 0"):
+        widgets.pseudo_inverse_picture("ridge", 1.0, -0.1)
+
+
+# --- deblurring ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gray_image():
+    return torch.rand(24, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def asymmetric_kernels():
+    generator = torch.Generator().manual_seed(2)
+    kernels = {name: torch.rand(shape, dtype=torch.float64, generator=generator) for name, shape in SHAKES.items()}
+    return {name: kernel / kernel.sum() for name, kernel in kernels.items()}
+
+
+SHAKES = {"small": (3, 2), "large": (6, 9)}
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.05])
+def test_deblurring_picture_is_the_restoration(gray_image, asymmetric_kernels, sigma):
+    u0, kernel = gray_image, asymmetric_kernels["large"]
+    restorations = {
+        "Tychonov": lambda v: restoration.tychonov_deblur(v, kernel, 0.03),
+        "ridge": lambda v: restoration.ridge_deblur(v, kernel, 0.03),
+        "inverse filter": lambda v: restoration.inverse_filter(v, kernel),
+    }
+    for method, restore in restorations.items():
+        (original, v, u, transfer), numbers = widgets.deblurring_picture(u0, kernel, sigma, method, 0.03)
+        assert torch.equal(original, u0)
+        noise = v - operators.blur(u0, kernel)
+        assert noise.square().mean().sqrt().item() == pytest.approx(sigma, rel=0.1, abs=1e-12)
+        torch.testing.assert_close(u, restore(v))
+        assert numbers["PSNR observed (dB)"] == pytest.approx(metrics.psnr(v, u0))
+        assert numbers["PSNR restored (dB)"] == pytest.approx(metrics.psnr(u, u0))
+        assert len(numbers) == (3 if sigma else 2)
+        assert transfer[12, 10] == pytest.approx(1.0)  # frequency 0 in the middle, where k_hat = 1
+        assert transfer.min() >= 0
+        assert transfer.max() <= 1 + 1e-12
+
+
+def test_deblurring_explorer_follows_its_controls(gray_image, asymmetric_kernels):
+    explorer = widgets.explore_deblurring(gray_image, asymmetric_kernels)
+    kernel, noise, method, weight = (explorer.controls[name] for name in ("kernel", "noise", "method", "weight"))
+    moves = [(kernel, "large"), (kernel, "small"), (noise, noise.min), (noise, noise.max), (noise, 4.0)]
+    moves += [(weight, 10**weight.min), (weight, 10**weight.max), (weight, 0.01)]
+    moves += [(method, "ridge"), (method, "inverse filter"), (method, "Tychonov")]
+    for control, value in moves:
+        before = explorer.picture.value
+        control.value = value
+        panels, numbers = widgets.deblurring_picture(
+            gray_image, asymmetric_kernels[kernel.value], noise.value / 255, method.value, weight.value
+        )
+        assert explorer.picture.value != before
+        assert explorer.picture.value == widgets.png_bytes(
+            torch.cat([torch.cat([*panels[i : i + 2]], 1) for i in (0, 2)])
+        )
+        assert widgets.html.escape(widgets.format_numbers(numbers)) in explorer.line.value
+
+
+def test_deblurring_explorer_uses_the_function_of_the_student(gray_image, asymmetric_kernels):
+    explorer = widgets.explore_deblurring(
+        gray_image, asymmetric_kernels, lambda v, kernel, lam: torch.full_like(v, 0.5)
+    )
+    assert (shown(explorer)[24:, :20] == 128).all()
+    explorer.controls["method"].value = "ridge"
+    assert shown(explorer)[24:, :20].std() > 10
+
+
+def test_deblurring_explorer_knows_the_kernels_of_the_course():
+    explorer = widgets.explore_deblurring()
+    assert explorer.controls["kernel"].options == ("disk", "gaussian", "motion_1", "motion_2")
+    assert shown(explorer).shape == (512, 512)
+
+
+def test_deblurring_picture_rejects_bad_input(gray_image, asymmetric_kernels):
+    with pytest.raises(ValueError, match="method 'wiener' is unknown"):
+        widgets.deblurring_picture(gray_image, asymmetric_kernels["small"], 0.0, "wiener", 0.1)
+    with pytest.raises(ValueError, match="sigma must be >= 0"):
+        widgets.deblurring_picture(gray_image, asymmetric_kernels["small"], -1.0, "ridge", 0.1)
+
+
+# --- total variation -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tv_explorer():
+    return widgets.explore_tv()
+
+
+def test_tv_explorer_changes_its_picture_with_every_control(tv_explorer):
+    places = {"lam": 1.0, "eps": 0.5, "sigma": 0.2, "divider": 0.9, "regularizer": "Tychonov"}
+    for name, value in places.items():
+        control, before = tv_explorer.controls[name], shown(tv_explorer)
+        default, control.value = control.value, value
+        assert not np.array_equal(shown(tv_explorer), before), name
+        control.value = default
+        assert np.array_equal(shown(tv_explorer), before), name
+
+
+@pytest.mark.parametrize("name", ["lam", "eps", "sigma", "divider"])
+@pytest.mark.parametrize("regularizer", ["smoothed TV", "Tychonov"])
+def test_tv_explorer_agrees_with_the_plain_functions_over_the_range(tv_explorer, name, regularizer):
+    control = tv_explorer.controls[name]
+    tv_explorer.controls["regularizer"].value = regularizer
+    logarithmic = isinstance(control, ipywidgets.FloatLogSlider)
+    ends = [10**control.min, 10**control.max] if logarithmic else [control.min, control.max]
+    default = control.value
+    for value in (*ends, default):
+        control.value = value
+        values = {key: c.value for key, c in tv_explorer.controls.items()}
+        picture, numbers = widgets.tv_picture(**values)
+        np.testing.assert_array_equal(shown(tv_explorer), png_pixels(picture, zoom=2))
+        assert tv_explorer.line.value == f'<span role="status">{widgets.format_numbers(numbers)}</span>'
+    tv_explorer.controls["regularizer"].value = "smoothed TV"
+
+
+def png_pixels(u, zoom=1):
+    return np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, zoom=zoom))))
+
+
+def test_tv_picture_is_the_denoising_of_the_course():
+    u0 = load_image("cameraman", 256)
+    v = add_noise(u0, 0.15, torch.Generator().manual_seed(0))
+    only_noisy, numbers = widgets.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 1.0)
+    torch.testing.assert_close(only_noisy, v)
+    denoised, _ = widgets.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 0.0)
+    reference = restoration.accelerated_tv_denoise(v, 0.1, 2e-2, 2000, tol=1e-8)
+    assert metrics.rmse(denoised, reference) < 1e-4
+    assert numbers["PSNR (dB)"] == pytest.approx(metrics.psnr(reference, u0), abs=0.02)
+    assert numbers["PSNR of v (dB)"] == pytest.approx(metrics.psnr(v, u0))
+    smooth, numbers = widgets.tv_picture(2.0, 2e-2, 0.15, "Tychonov", 0.0)
+    torch.testing.assert_close(smooth, restoration.tychonov_denoise(v, 2.0))
+    assert float(numbers["RMS of ∇F"]) < 1e-12
+
+
+def test_tv_picture_puts_the_divider_where_it_is_asked():
+    left, _ = widgets.tv_picture(divider=1.0)
+    right, _ = widgets.tv_picture(divider=0.0)
+    split, _ = widgets.tv_picture(divider=0.25)
+    torch.testing.assert_close(split[:, :64], left[:, :64])
+    assert (split[:, 64] == 1).all()
+    torch.testing.assert_close(split[:, 65:], right[:, 65:])
+
+
+def test_tv_explorer_uses_the_function_of_the_student_and_only_when_needed():
+    calls = []
+
+    def denoise(v, lam, eps, n):
+        calls.append((lam, eps, n))
+        return torch.full_like(v, 0.5)
+
+    explorer = widgets.explore_tv(denoise=denoise)
+    assert (shown(explorer)[:, 300:] == 128).all()
+    explorer.controls["divider"].value = 0.1
+    assert (shown(explorer)[:, 60:] == 128).all()
+    assert len(calls) == 1
+    explorer.controls["lam"].value = 1.0
+    assert [call[0] for call in calls] == [pytest.approx(0.08), pytest.approx(1.0)]
+
+
+def test_tv_picture_rejects_bad_input():
+    with pytest.raises(ValueError, match="regularizer 'TV' is unknown"):
+        widgets.tv_picture(regularizer="TV")
+    with pytest.raises(ValueError, match="eps must be > 0"):
+        widgets.tv_picture(eps=0.0)
+    with pytest.raises(ValueError, match="divider must be at most 1"):
+        widgets.tv_picture(divider=1.5)
+    with pytest.raises(ValueError, match="sigma must be >= 0"):
+        widgets.tv_picture(sigma=-0.1)
