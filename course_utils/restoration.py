@@ -123,7 +123,7 @@ def ridge_deblur(
     """
     k_hat = _checked_transfer(v, kernel, "v")
     lam = require_number(lam, "lam", minimum=0.0)
-    return _apply_filter(v, _regularized_inverse(k_hat, lam))
+    return _solve_normal_equations(v, k_hat, lam)
 
 
 def ridge_path(
@@ -158,8 +158,10 @@ def ridge_path(
     weights = [require_number(lam, f"lams[{i}]", minimum=0.0) for i, lam in enumerate(lams)]
     if not weights:
         raise ValueError("lams must hold at least one weight, got an empty sequence")
-    v_hat = torch.fft.rfft2(v)
-    return torch.stack([torch.fft.irfft2(_regularized_inverse(k_hat, lam) * v_hat, s=v.shape[-2:]) for lam in weights])
+    back_hat = torch.fft.rfft2(v).mul_(k_hat.conj())  # of Aᵀv
+    return torch.stack(
+        [torch.fft.irfft2(back_hat * _inverse_denominator(k_hat, lam), s=v.shape[-2:]) for lam in weights]
+    )
 
 
 def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor, "*batch H W"]:
@@ -187,7 +189,8 @@ def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor
     Slide "Explicit solution: Wiener filtering".
     """
     require_image(v, "v")
-    return _apply_filter(v, 1 / (1 + require_number(lam, "lam", minimum=0.0) * _half_laplacian(v)))
+    lam = require_number(lam, "lam", minimum=0.0)
+    return _apply_filter(v, _half_laplacian(v).mul_(lam).add_(1).reciprocal_())
 
 
 def tychonov_deblur(
@@ -223,7 +226,7 @@ def tychonov_deblur(
     """
     k_hat = _checked_transfer(v, kernel, "v")
     lam = require_number(lam, "lam", minimum=0.0)
-    return _apply_filter(v, _regularized_inverse(k_hat, lam * _half_laplacian(v)))
+    return _solve_normal_equations(v, k_hat, _half_laplacian(v).mul_(lam))
 
 
 def gradient_descent_deblur(
@@ -598,13 +601,18 @@ def landweber(
     return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2, callback=callback)[0]
 
 
-def _regularized_inverse(k_hat: Tensor, weight: Tensor | float) -> Tensor:
-    """Return conj(k_hat) / (|k_hat|² + weight), and 0 where the denominator is 0 up to rounding."""
-    denominator = k_hat.real.square().addcmul_(k_hat.imag, k_hat.imag)  # not abs(): it takes a square root for nothing
+def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor | float) -> Tensor:
+    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), where a frequency whose denominator is 0 is set to 0."""
+    v_hat = torch.fft.rfft2(v).mul_(k_hat.conj())
+    return torch.fft.irfft2(v_hat.mul_(_inverse_denominator(k_hat, weight)), s=v.shape[-2:])
+
+
+def _inverse_denominator(k_hat: Tensor, weight: Tensor | float) -> Tensor:
+    """Return 1 / (|k_hat|² + weight), and 0 where the denominator is 0 up to rounding."""
+    denominator = k_hat.real.square().addcmul_(k_hat.imag, k_hat.imag)  # abs() would take a square root for nothing
     zero = _rounding(denominator) ** 2 * denominator.max()
     denominator.add_(weight)
-    inverse = denominator.masked_fill_(denominator <= zero, math.inf).reciprocal_()
-    return k_hat.conj() * inverse
+    return denominator.masked_fill_(denominator <= zero, math.inf).reciprocal_()
 
 
 def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], Tensor], float]:

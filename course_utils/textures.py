@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -23,6 +24,7 @@ from course_utils._validation import (
     require_same_shape,
     require_tensor,
 )
+from course_utils.data import fetch, read_picture
 from course_utils.features import ARCHITECTURES, VGGFeatures
 from course_utils.gaussian import gaussian_texture
 from course_utils.images import zoom_out
@@ -33,6 +35,7 @@ __all__ = [
     "count_statistics",
     "gram_loss",
     "gram_matrix",
+    "load_synthesis",
     "mean_feature",
     "mean_loss",
     "relative_weights",
@@ -47,7 +50,7 @@ Callback = Callable[[Tensor, float], object]
 _FIRST_STEP = (
     0.001  # mean change of a value in the first step of L-BFGS, which torch makes of l1 norm 1 in its variable
 )
-_LOSS_SCALE = 1e6  # torch's L-BFGS compares with absolute constants (y.s > 1e-10 among them): E is kept far above them
+_LOSS_SCALE = 1e6  # what L-BFGS sees first: torch compares with absolute constants, y.s > 1e-10 among them
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -321,10 +324,13 @@ class Synthesis(NamedTuple):
         little below 0 or above 1, as nothing in E(x) forbids them.
     losses : list of float
         E at each evaluation, in order; one scale after the other when there are several.
+    stopped : bool
+        Whether it was interrupted before its end.
     """
 
     image: Float[Tensor, "*channels H W"]
     losses: list[float]
+    stopped: bool = False
 
 
 def synthesize_texture(
@@ -381,7 +387,7 @@ def synthesize_texture(
     Returns
     -------
     Synthesis
-        ``image`` and ``losses``. The network computes in float32, whatever the dtype of the exemplar.
+        ``image``, ``losses`` and ``stopped``. The network computes in float32, whatever the dtype of the exemplar.
 
     Raises
     ------
@@ -405,7 +411,7 @@ def synthesize_texture(
             energy = _energy(zoom_out(u, factor), network, weights, statistic, extra_losses)
             x = _minimize(energy, x, budgets[i], monitor)
     x = _enlarge(monitor.x, full_size)
-    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses)
+    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses, monitor.stopped)
 
 
 def _energy(
@@ -437,13 +443,18 @@ def _minimize(energy: Callable[[Tensor], Tensor], start: Tensor, n: int, monitor
         [z], max_iter=n, max_eval=n, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
 
+    first = 0.0
+
     def evaluate() -> Tensor:
+        nonlocal first
         lbfgs.zero_grad()
         x = start + unit * z
         loss = energy(x)
-        (_LOSS_SCALE * loss).backward()
+        first = first or loss.item() or 1.0
+        scaled = _LOSS_SCALE * loss / first
+        scaled.backward()
         monitor.record(x.detach(), loss.item())
-        return _LOSS_SCALE * loss.detach()
+        return scaled.detach()
 
     lbfgs.step(evaluate)
     return monitor.x
@@ -487,7 +498,8 @@ class _Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._bar.close()
-        return kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
+        self.stopped = kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
+        return self.stopped
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -612,3 +624,33 @@ def _require_init(init: Tensor, u: Tensor, full_size: tuple[int, int]) -> Tensor
     if x.shape != (u.shape[0], *full_size):
         raise ValueError(f"init must have {u.shape[0]} channels of {full_size} pixels, got shape {tuple(init.shape)}")
     return x
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Precomputed syntheses
+
+
+def load_synthesis(name: str) -> tuple[Float[Tensor, "*channels H W"], dict[str, Any]]:
+    """Load a texture that ``make syntheses`` made, and the record of how it was made.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"gravel"``; an error lists them all.
+
+    Returns
+    -------
+    image : Tensor
+        float64, values in [0, 1]: the result clipped and rounded to 8 bits, so its loss is not that of the synthesis.
+    record : dict
+        ``texture``, ``seed``, ``layers`` and the other settings; ``loss``, of the synthesis; ``loss_of_file``, of the
+        8-bit image; ``seconds`` that it took; ``sha256`` of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no synthesis of that name, or its file was altered.
+    """
+    records = json.loads(fetch("synthesis_records").read_text(encoding="utf-8"))
+    record = records[require_choice(name, "name", records)]
+    return read_picture(fetch(f"synthesis_{name}")), record

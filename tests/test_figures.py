@@ -63,6 +63,23 @@ ENTRIES = {
 }
 
 
+PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit": "dB"}
+# The titles of the lecture's slides, as the lecture spells them.
+SLIDES = """
+Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
+Conditional generative models: Examples | Inverse Problems | Classical Inverse Problems | Gaussian denoising
+Deblurring | Inverse problem | Image Restoration by Optimization | The Steepest Descent | Descent Lemma | Gradient Descent
+Strong Convexity | Optimization for Inverse Problems | Let us start with zero regularization!
+Gaussian deblurring and pseudo-inverse | Explicit Regularizations | Explicit Solution: Wiener filtering
+Link with an evolution model | Smoothed Total Variation | Denoising Examples | Projected Gradient Descent
+Metrics for Inverse Problems | Structural similarity index measure (SSIM)
+LPIPS: Learned Perceptual Image Patch Similarity | Texture synthesis | Texture synthesis: Motivation
+Convolutional Neural Networks (CNN) | Gatys et al algorithm | Gatys et al algorithm: Depth influence
+Gatys et al algorithm: Results | Generative networks for texture synthesis
+On demand solid texture synthesis using deep 3D networks
+""".replace("\n", "|")
+
+
 def write_manifest(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
     blocks = [
         f'[{name}]\nslide = "{slide}"\nnotebook = "{notebook}"\ncaption = "{caption}"\nalt = "{ALT}"\n'
@@ -151,7 +168,7 @@ def test_provenance_says_where_each_figure_comes_from(made):
     record = json.loads((out / "figures.json").read_text(encoding="utf-8"))["figures"]["two-images"]
     assert (record["notebook"], record["cell"], record["section"]) == ("01_first", 5, "Images")
     assert record["seeds"] == ["seed = 3"]
-    assert record["numbers"] == [{"of": "Tychonov", "name": "PSNR", "value": 26.71, "unit": "dB"}]
+    assert record["numbers"] == [PSNR]
     assert record["versions"]["numpy"] == np.__version__
     assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in record["made_from"].values())
     assert record["files"]["two-images.pdf"] == figures._sha((out / "two-images.pdf").read_bytes())
@@ -339,13 +356,20 @@ def test_numbers_are_read_from_the_texts_of_a_figure():
     assert read("TV\nPSNR = 28.60 dB, λ = 0.1") == [("TV", "PSNR", 28.6, "dB"), ("TV", "λ", 0.1, "")]
     assert read("$\\lambda = 10^{-2}$") == [("", "lambda", 0.01, "")]
     assert read("tol = 1e-3 (σ = −2)") == [("", "tol", 0.001, ""), ("", "σ", -2.0, "")]
-    assert read("PSNR (dB)") == read("Original") == []
+    assert read("inverse filter\nPSNR > 100 dB") == [("inverse filter", "PSNR", 100.0, "dB")]
+    assert read("23.99 dB") == [("", "", 23.99, "dB")]
+    assert read("PSNR (dB)") == read("Original") == read("100 steps") == read("conv1_1") == []
 
 
 def test_every_figure_of_the_manifest_has_its_cell():
     for name, planned in figures.survey().items():
         assert planned.place is not None, name
         assert planned.place.section, name
+
+
+def test_slide_titles_are_spelled_as_in_the_lecture():
+    known = {title.strip() for title in SLIDES.split("|")} - {""}
+    assert {entry.slide for entry in manifest().values()} <= known
 
 
 def test_the_notebooks_themselves_are_left_alone(made):

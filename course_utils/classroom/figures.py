@@ -50,8 +50,9 @@ FORMATS = ("pdf", "png", "svg")
 RECORDS = "figures.json"
 PACKAGES = ("torch", "numpy", "matplotlib", "pillow")
 NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-EQUATION = re.compile(
-    rf"(?P<name>[^=,;()]+?)\s*=\s*(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?\s*(?P<unit>dB|%|°)?"
+SHOWN = re.compile(
+    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?"
+    r"\s*(?P<unit>dB\b|%|°)?"
 )
 # Text that a notebook adds to a figure by itself follows the style too; the style of the notebook changes nothing.
 PREAMBLE = "import matplotlib, course_utils.plotting as p; matplotlib.rcParams.update(p.STYLES[p.style_name()])"
@@ -249,7 +250,7 @@ def find_figures(notebook: NotebookNode) -> dict[str, Place]:
             code += f"{cell.source}\n"
             for name in _figure_names(cell.source):
                 places[name] = Place(number, section, find_seeds(code), _sha(code.encode()))
-        elif headings := re.findall(r"^#+ +(.+?) *$", cell.source, re.MULTILINE):
+        elif headings := re.findall(r"^##? +(.+?) *$", cell.source, re.MULTILINE):
             section = headings[-1]
     return places
 
@@ -277,16 +278,22 @@ def find_seeds(code: str) -> tuple[str, ...]:
 def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
     """Return the numbers in the texts of a figure, such as "PSNR = 26.71 dB" under the title "Tychonov".
 
-    Each is ``{"of": first line of its text, "name", "value", "unit"}``.
+    A number counts when it is said to be something's value or has a unit. Each is
+    ``{"of": first line of its text, "name", "relation", "value", "unit"}``.
     """
     numbers = []
     for text in texts:
         lines = text.replace("$", "").replace("\\", "").splitlines()
-        for found in (found for line in lines for found in EQUATION.finditer(line)):
-            of = lines[0].strip() if lines[0] != found.string else ""
+        for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
             value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
             numbers.append(
-                {"of": of, "name": found["name"].strip(), "value": _value(value), "unit": found["unit"] or ""}
+                {
+                    "of": lines[0].strip() if lines[0] != found.string else "",
+                    "name": (found["name"] or "").strip(),
+                    "relation": found["relation"] or "=",
+                    "value": _value(value),
+                    "unit": found["unit"] or "",
+                }
             )
     return numbers
 

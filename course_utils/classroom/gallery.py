@@ -8,7 +8,6 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -60,8 +59,8 @@ def page(
 ) -> str:
     """Return the gallery: the figures under their slides' titles, with pictures and alternative texts inside."""
     sections, contents = [], []
-    for title, members in groupby(entries, key=lambda entry: entry.slide):
-        figures = list(members)
+    for title in dict.fromkeys(entry.slide for entry in entries):
+        figures = [entry for entry in entries if entry.slide == title]
         body = "".join(_figure(out, notebooks, entry, records.get(entry.name), stale) for entry in figures)
         sections.append(f"<section><h2>{html.escape(title)}</h2>{body}</section>\n")
         links = ", ".join(f'<a href="#{entry.name}">{entry.name}</a>' for entry in figures)
@@ -165,6 +164,7 @@ kbd{border:1px solid var(--line);border-radius:3px;padding:0 .3em;font-size:.9em
 @media(prefers-color-scheme:dark){:root{--line:#555;--soft:#bbb;--link:#8ec5ff}body{color:#eee;background:#1c1c1c}
 .stale{color:#ffb074}}
 @media(max-width:40rem){.keys{display:none}}
+@page{margin:15mm}
 @media print{:root{color-scheme:light;--soft:#555;--link:#1c1c1c}
 body{max-width:none;padding:0;color:#000;background:#fff}
 nav,.skip,.keys,figure details{display:none}figure,h2{break-inside:avoid}h2{break-after:avoid}

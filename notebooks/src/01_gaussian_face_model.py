@@ -65,8 +65,8 @@ seed = 0
 r"""
 ## 1. The data
 
-A generative model is learnt from a dataset $\mathcal{D} = \{\mathbf{x}_1, \dots, \mathbf{x}_N\}$. Ours are the ORL faces
-(AT&T Laboratories Cambridge): 40 people, 10 portraits each, taken in the same place over two years.
+A generative model is learnt from a dataset $\mathcal{D} = \{\mathbf{x}_1, \dots, \mathbf{x}_N\}$. Ours are the ORL
+faces (AT&T Laboratories Cambridge): 40 people, 10 portraits each, taken in the same place over two years.
 
 A model must be judged on what it has not seen. Two portraits of one person look alike, so we split **by person**: 32
 people for training, 4 to choose the size of the model (validation), 4 to judge it (test).
@@ -82,8 +82,20 @@ x_test = faces[people >= n_train + n_validation].flatten(1)
 N, d = x_train.shape
 print(f"{N} training portraits, {len(x_validation)} for validation, {len(x_test)} for the test, d = {d} pixels")
 
+
 # %%
-slide_figure(show_images(list(faces[::10]), columns=10, width=11), "face-dataset")
+def as_images(rows):
+    """Return flattened faces as a list of images (H, W)."""
+    return [row.reshape(H, W) for row in rows]
+
+
+def quality(x, x0):
+    """Return the PSNR of a flattened face in dB, as text."""
+    return f"PSNR = {psnr(x.reshape(H, W), x0.reshape(H, W)):.2f} dB"
+
+
+# %%
+slide_figure(show_images(list(faces[::10]), columns=10), "face-dataset")
 
 
 # %% [markdown]
@@ -95,8 +107,8 @@ $$p(x) = \frac{1}{\sqrt{(2\pi)^d\,|\Sigma|}}\exp\Bigl[-\tfrac12 (x-\mu)^T\Sigma^
 *The slide's formula lacks the $\tfrac12$ in the exponent.* Without it the density does not integrate to 1 (to what, in
 dimension $d$?).
 
-Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the plane, and the eigenvectors of $\Sigma$ are
-the axes of the ellipses.
+Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the plane, and the eigenvectors of $\Sigma$
+are the axes of the ellipses.
 """
 
 # %%
@@ -108,8 +120,8 @@ print(f"standard deviations along the axes: {lam[1].sqrt():.3f} and {lam[0].sqrt
 
 # %% [markdown]
 r"""
-To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture: $G(z) =
-\mu + E\Lambda^{1/2}z$ is the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent
+To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture:
+$G(z) = \mu + E\Lambda^{1/2}z$ is the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent
 distribution.
 """
 
@@ -121,22 +133,24 @@ circle = torch.stack([angle.cos(), angle.sin()], dim=1)
 ellipse = mu + (circle * lam.sqrt()) @ E.T
 
 # %%
-fig, axes = new_figure(1, 3, width=11, height=3.9)
-panels = [("latent: z ~ N(0, I)", z, circle), ("model: x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
+fig, axes = new_figure(1, 3, height=4.2)
+panels = [("latent z", z, circle), ("x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
 for axis, (title, points, curve) in zip(axes.flat, panels, strict=True):
-    center = points.mean(dim=0) if title.startswith("latent") else mu
+    center = mu if curve is ellipse else 0 * mu
     axis.scatter(*points.T.cpu(), s=6, color="0.6")
     for k in (1, 2):
-        axis.plot(*(center + k * (curve - curve.mean(dim=0))).T.cpu(), color="#0072b2")
-    axis.set(title=title, xlabel="z 1" if curve is circle else "left cheek")
-    axis.set(ylabel="z 2" if curve is circle else "right cheek", aspect="equal")
+        axis.plot(*(center + k * (curve - center)).T.cpu(), color="#0072b2")
+    axis.title.set_text(title)
+    axis.set(aspect="equal")
+for axis in axes[0, 1:]:
+    axis.set(xlabel="left cheek", ylabel="right cheek", xlim=(-0.1, 1.2), ylim=(-0.1, 1.2))
 slide_figure(fig, "gaussian-pdf-2d")
 
 # %% [markdown]
 r"""
-**What to see.** $G$ stretches the disk into the ellipse at one and two standard deviations, then moves it to $\mu$. The
-model and the data have the same mean and covariance; the data are not Gaussian (they stop at an edge, and have a group
-in the dark corner).
+**What to see.** $G$ stretches the disk into the ellipse at one and two standard deviations, then moves it to $\mu$.
+The model and the data have the same mean and covariance; the data are not Gaussian (they stop at an edge, and have
+a group in the dark corner).
 """
 
 
@@ -164,16 +178,19 @@ $\hat\Sigma$.
 
 ### Exercise 1 — the mean and the principal axes (12 min)
 
-Write `fit_gaussian`. Return the $r = N-1$ eigenvectors in columns and the eigenvalues of $\hat\Sigma$ with the lecture's
-factor $1/N$, in descending order. The sign of an eigenvector is free.
+Write `fit_gaussian`. Return the $r = N-1$ eigenvectors in columns and the eigenvalues of $\hat\Sigma$ with the
+lecture's factor $1/N$, in descending order. The sign of an eigenvector is free.
 
 <details><summary>Hint</summary>
 
 `torch.linalg.svd(X, full_matrices=False)` returns $U$, $S$ and $V^T$: which of them has $d$ columns?
-`hint("fit_gaussian")` tells more.
+`hint("fit_gaussian")` tells more, in three steps.
 
 </details>
 """
+
+# %%
+hint("fit_gaussian", 1)
 
 
 # %%
@@ -186,7 +203,7 @@ def fit_gaussian(faces):
     ### BEGIN SOLUTION
     N = len(faces)
     mean = faces.mean(dim=0)
-    U, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
+    _, S, Vt = torch.linalg.svd(faces - mean, full_matrices=False)
     return mean, Vt[: N - 1].T, S[: N - 1] ** 2 / N
     ### END SOLUTION
 
@@ -209,13 +226,20 @@ print(f"rank r = {r} = N - 1, eigenvectors {tuple(eigenvectors.shape)}")
 
 # %%
 std = (eigenvectors.square() @ eigenvalues).sqrt()  # roots of the diagonal of Σ
-fig = show_images([mean.reshape(H, W), 2 * std.reshape(H, W)], ["mean face μ", "standard deviation, twice"], width=5)
+images = [x_train[82], x_train[80:90].mean(dim=0), mean, 2 * std]
+titles = [
+    "one portrait\n",
+    "mean of 10\nof one person",
+    f"mean face μ\n(of {N} portraits)",
+    "standard deviation\n(twice)",
+]
+fig = show_images(as_images(images), titles)
 slide_figure(fig, "mean-face")
 
 # %% [markdown]
 r"""
-**What to see.** The mean is a face, blurred where people differ. The standard deviation says where: hair, forehead,
-eyes, background, clothes.
+**What to see.** The mean is a face, blurred where portraits differ; ten portraits of one person differ less. The
+standard deviation says where: hair, forehead, eyes, background, clothes.
 
 ### The main variation axes
 
@@ -223,8 +247,8 @@ An eigenvector has $d$ entries: it is an image, an **eigenface**. It has both si
 """
 
 # %%
-images = [e.reshape(H, W) for e in eigenvectors.T[:16]]
-fig = show_images(images, [f"e$_{{{i + 1}}}$" for i in range(16)], columns=8, value_range=(-0.03, 0.03), width=11)
+images = as_images(eigenvectors.T[:16])
+fig = show_images(images, [f"e$_{{{i + 1}}}$" for i in range(16)], columns=8, value_range=(-0.03, 0.03))
 slide_figure(fig, "eigenfaces")
 
 # %% [markdown]
@@ -236,28 +260,29 @@ What an axis means is seen by walking along it from the mean, two standard devia
 # %%
 steps = (-2, 0, 2)
 images = [mean + t * eigenvalues[j].sqrt() * eigenvectors[:, j] for t in steps for j in range(8)]
-titles = [f"μ {'−' if t < 0 else '+'} 2√λ$_{j + 1}$ e$_{j + 1}$" if t else "μ" for t in steps for j in range(8)]
-slide_figure(show_images([u.reshape(H, W) for u in images], titles, columns=8, width=12), "face-variation-axes")
+names = {-2: "$-2\\sqrt{{\\lambda_{0}}}\\,e_{0}$", 0: "μ", 2: "$+2\\sqrt{{\\lambda_{0}}}\\,e_{0}$"}
+titles = [names[t].format(j + 1) for t in steps for j in range(8)]
+slide_figure(show_images(as_images(images), titles, columns=8), "face-variation-axes")
 
 # %% [markdown]
 r"""
-**What to see.** $e_1$: dark hair, or a bright forehead. $e_2$: a bright or a dark portrait as a whole. $e_4$: from which
-side the light comes, or where the head turns. From about $e_6$ on, the names fail: an axis mixes several things, because
-nothing but variance chose it.
+**What to see.** $e_1$: dark hair, or a bright forehead. $e_2$: a bright or a dark portrait as a whole. $e_4$: from
+which side the light comes, or where the head turns. From about $e_6$ on, the names fail: an axis mixes several
+things, because nothing but variance chose it.
 
 **Think about it.** Nobody told the model about light and hair. Why are these in front, and expressions not?
 
 ### How many axes?
 
-$\lambda_j$ is the variance along $e_j$. The first $k$ axes explain the part $\sum_{j\leq k}\lambda_j / \sum_j\lambda_j$
-of the total variance.
+$\lambda_j$ is the variance along $e_j$. The first $k$ axes explain the part $\sum_{j\leq k}\lambda_j /
+\sum_j\lambda_j$ of the total variance.
 """
 
 # %%
 explained = eigenvalues.cumsum(0) / eigenvalues.sum()
 for part in (0.5, 0.8, 0.9, 0.95, 0.99):
     print(f"{int((explained < part).sum()) + 1:3d} axes explain {100 * part:.0f} % of the variance")
-fig, axes = new_figure(1, 2, width=10, height=3.6)
+fig, axes = new_figure(1, 2, height=4)
 index = list(range(1, r + 1))
 plot_curves({"λ": (index, eigenvalues.tolist())}, "j", "eigenvalue λ$_j$", "log", "log", axis=axes[0, 0])
 plot_curves({"part": (index, explained.tolist())}, "number of axes", "explained variance", axis=axes[0, 1])
@@ -265,13 +290,14 @@ slide_figure(fig, "face-spectrum")
 
 # %% [markdown]
 r"""
-**What to see.** The eigenvalues fall steeply, then slowly: a few axes explain much, but the last tenth of the variance,
-which makes a face sharp, needs more than 200 axes. The curve ends at $r = N - 1$: with more faces there would be more.
+**What to see.** The eigenvalues fall steeply, then slowly: a few axes explain much, but the last tenth of the
+variance, which makes a face sharp, needs more than 200 axes. The curve ends at $r = N - 1$: with more faces there
+would be more.
 
 ### Why the course's own version is faster
 
-If $XX^Tw = N\lambda w$, then $X^TX(X^Tw) = N\lambda\,(X^Tw)$: the eigenvectors of the small matrix $\frac1N XX^T$ (`(N,
-N)`, the *Gram matrix* of the faces) give those of $\hat\Sigma$, with the same eigenvalues.
+If $XX^Tw = N\lambda w$, then $X^TX(X^Tw) = N\lambda\,(X^Tw)$: the eigenvectors of the small matrix $\frac1N XX^T$
+(`(N, N)`, the *Gram matrix* of the faces) give those of $\hat\Sigma$, with the same eigenvalues.
 """
 
 # %%
@@ -302,7 +328,8 @@ the faces would be wrong in the fourth digit.
 r"""
 ## 4. Draw new faces
 
-$$\begin{cases} z \sim \mathcal{N}(0, I) & \text{latent variable} \\ x = \hat\mu + \hat E\hat\Lambda^{1/2}z \end{cases}$$
+$$\begin{cases} z \sim \mathcal{N}(0, I) & \text{latent variable} \\
+x = \hat\mu + \hat E\hat\Lambda^{1/2}z \end{cases}$$
 
 ### Exercise 2 — sample the model (8 min)
 
@@ -335,15 +362,15 @@ sample_gaussian = check(sample_gaussian)
 
 # %%
 samples = sample_gaussian(*model, 16, torch.Generator().manual_seed(seed))
-slide_figure(show_images([x.reshape(H, W) for x in samples], columns=8, width=11), "gaussian-face-samples")
+slide_figure(show_images(as_images(samples), columns=8), "gaussian-face-samples")
 
 # %% [markdown]
 r"""
-**What to see.** Each sample has a face's layout, and none is a photograph: they look like several exposures on one film.
-Two reasons.
+**What to see.** Each sample has a face's layout, and none is a photograph: they look like several exposures on one
+film. Two reasons.
 
-**The generator is linear.** A sample is a sum of eigenfaces. Half a pair of glasses plus half a bare face is a face with
-glasses half there. In the words of the lecture, $G$ is a neural network of one linear layer:
+**The generator is linear.** A sample is a sum of eigenfaces. Half a pair of glasses plus half a bare face is a face
+with glasses half there. In the words of the lecture, $G$ is a neural network of one linear layer:
 """
 
 # %%
@@ -351,9 +378,8 @@ G = torch.nn.Linear(r, d, dtype=torch.float64).to(device).requires_grad_(False)
 G.weight.copy_(eigenvectors * eigenvalues.sqrt())
 G.bias.copy_(mean)
 z = torch.randn(16, r, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
-print("largest difference of one linear layer to μ + EΛ^(1/2)z below 1e-10:", bool(
-    (G(z) - gaussian.sample_gaussian(*model, 16, torch.Generator().manual_seed(seed))).abs().max() < 1e-10
-))  # fmt: skip
+same = torch.allclose(G(z), gaussian.sample_gaussian(*model, 16, torch.Generator().manual_seed(seed)), atol=1e-10)
+print("one linear layer gives μ + EΛ^(1/2)z:", same)
 
 # %% [markdown]
 r"""
@@ -367,7 +393,8 @@ fig, axes = new_figure(1, 2, width=9, height=4.2)
 for axis, title, c in [(axes[0, 0], "codes of real faces", codes), (axes[0, 1], "codes of samples", None)]:
     c = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed)) if c is None else c.cpu()
     axis.scatter(c[:, 0], c[:, 2], c=(people[people < n_train]).cpu() if title.endswith("faces") else "0.4", s=10)
-    axis.set(title=title, xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    axis.title.set_text(title)
+    axis.set(xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
 show(fig, "Two clouds of points. Left, codes of real faces: clumps, one per person. Right, samples: one round cloud.")
 kurtosis = codes.pow(4).mean(dim=0)
 print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean():.3f}")
@@ -375,13 +402,13 @@ print(f"fourth moment of the last 100 coefficients, on average: {kurtosis[-100:]
 
 # %% [markdown]
 r"""
-**What to see.** Left, one colour per person: the real codes come in clumps, with empty space between them. The Gaussian
-fills that space.
+**What to see.** Left, one colour per person: the real codes come in clumps, with empty space between them. The
+Gaussian fills that space.
 
 ## 5. The latent code of a real face
 
-$G$ can be inverted on its range: $z = \Lambda^{-1/2}E^T(x-\mu)$. A face that the model has not seen is not in the range
-$\mu + \operatorname{span}(E)$; the nearest point of it is its orthogonal projection.
+$G$ can be inverted on its range: $z = \Lambda^{-1/2}E^T(x-\mu)$. A face that the model has not seen is not in the
+range $\mu + \operatorname{span}(E)$; the nearest point of it is its orthogonal projection.
 
 ### Exercise 3 — project a face (6 min)
 
@@ -414,19 +441,19 @@ project = check(project)
 # %%
 images, titles = [], []
 for name, face in [("training", x_train[82]), ("test", x_test[10])]:
-    images.append(face.reshape(H, W))
+    images.append(face)
     titles.append(f"{name} face\n")
     for rank in (5, 20, 80, 200, r):
         p = project(face, mean, eigenvectors, rank)
-        images.append(p.reshape(H, W))
-        titles.append(f"rank {rank}\nPSNR = {min(psnr(p, face), 99):.2f} dB")
-show(show_images(images, titles, columns=6, width=12), "A training face, sharper with each rank and exact at the last, "
-     "and a test face, whose reconstruction stays blurred and ghostly.")  # fmt: skip
+        images.append(p)
+        titles.append(f"rank {rank}\n{quality(p, face) if rank < r or name == 'test' else 'exact'}")
+    assert name == "test" or torch.allclose(p, face)
+fig = show_images(as_images(images), titles, columns=6, width=14)
+show(fig, "A training face, sharper with each rank and exact at the last, and a test face, which stays blurred.")
 
 # %% [markdown]
 r"""
-At full rank a training face is reproduced exactly (its PSNR is infinite up to rounding, we write 99), a new face is
-not. How fast do they part?
+At full rank a training face is reproduced exactly, a new face is not. How fast do they part?
 """
 
 # %%
@@ -451,17 +478,16 @@ Compute the codes of the training faces, and their norms:
 
 # %%
 norms = codes.norm(dim=1)
-print(
-    f"norm of the codes of training faces: from {norms.min():.4f} to {norms.max():.4f}, √(N - 1) = {math.sqrt(N - 1):.4f}"
-)
+print(f"norm of the codes of training faces: from {norms.min():.4f} to {norms.max():.4f}")
+print(f"√(N - 1) = {math.sqrt(N - 1):.4f}")
 z_sample = torch.randn(1000, r, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 print(f"norm of 1000 samples z: {z_sample.norm(dim=1).mean():.1f} ± {z_sample.norm(dim=1).std():.1f}")
 
 # %% [markdown]
 r"""
-They are all the same, and samples are nearly so. With as many axes as faces allow, the model puts all the training faces
-on one sphere, and cannot tell a frequent face from a strange one. **Think about it.** Show that $\|z_i\|^2 = N-1$ from $X =
-USV^T$: which matrix has the $z_i$ in its rows?
+They are all the same, and samples are nearly so. With as many axes as faces allow, the model puts all the training
+faces on one sphere, and cannot tell a frequent face from a strange one. **Think about it.** Show that $\|z_i\|^2 =
+N-1$ from $X = USV^T$: which matrix has the $z_i$ in its rows?
 
 ### Interpolate
 
@@ -473,14 +499,14 @@ first, second = x_train[0], x_train[160]
 images = [(1 - t) * first + t * second for t in (0, 0.25, 0.5, 0.75, 1)] + [samples[7].to(faces)]
 names = ["t = 0", "t = 0.25", "t = 0.5", "t = 0.75", "t = 1", "a sample"]
 titles = [f"{name}\n‖z‖ = {latent_code(x, model).norm():.1f}" for name, x in zip(names, images, strict=True)]
-show(show_images([x.reshape(H, W) for x in images], titles, width=12),
-     "From one man to another in five steps: in the middle both are seen at once. Last, a sample of the model.")  # fmt: skip
+fig = show_images(as_images(images), titles, width=12)
+show(fig, "From one man to another in five steps: in the middle both are seen at once. Last, a sample of the model.")
 
 # %% [markdown]
 r"""
-**What to see.** Half way, you see two people at once: the straight segment between two faces leaves the set of faces.
-And it leaves the sphere: $\|z\|$ falls in the middle. A sample has the right norm and is no better: the norm of the code
-is not what makes a face.
+**What to see.** Half way, you see two people at once: the straight segment between two faces leaves the set of
+faces. And it leaves the sphere: $\|z\|$ falls in the middle. A sample has the right norm and is no better: the norm
+of the code is not what makes a face.
 
 A good generator has a latent space in which the half-way point is a face. That needs a non-linear $G$: the rest of the
 lecture.
@@ -539,8 +565,8 @@ log_likelihood = check(log_likelihood)
 r"""
 ### Choose the size of the model
 
-For each $k$, take $\sigma^2$ from the training faces: the variance, per pixel, that the first $k$ axes leave over. Then
-compare the likelihood of the training people with that of the validation people.
+For each $k$, take $\sigma^2$ from the training faces: the variance, per pixel, that the first $k$ axes leave over.
+Then compare the likelihood of the training people with that of the validation people.
 """
 
 
@@ -564,9 +590,9 @@ print(f"largest likelihood of the validation people: k = {k} axes, σ = {noise_s
 
 # %% [markdown]
 r"""
-**What to see.** On the faces it was trained on, a larger model is always better. On new people it is best with about 20
-axes, then it becomes too sure: $\sigma$ is taken from faces which the model knows by heart. From here on we use the model
-of 20 axes.
+**What to see.** On the faces it was trained on, a larger model is always better. On new people it is best with
+about 20 axes, then it becomes too sure: $\sigma$ is taken from faces which the model knows by heart. From here on
+we use the model of 20 axes.
 
 ### The most likely image
 """
@@ -584,14 +610,14 @@ candidates = {
 }
 values = log_likelihood(torch.stack(list(candidates.values())), model, k, noise_std) / d
 titles = [f"{name}\nlog p / d = {value:.2f}" for name, value in zip(candidates, values, strict=True)]
-show(show_images([x.reshape(H, W) for x in candidates.values()], titles, width=12),
-     "Mean face, training face, test face, sample, a face upside down, the mean face under noise.")  # fmt: skip
+fig = show_images(as_images(candidates.values()), titles, width=14)
+show(fig, "Mean face, training face, test face, sample, a face upside down, the mean face under noise.")
 
 # %% [markdown]
 r"""
-**What to see.** The density ranks images: upside down and noise come last. But its maximum is the mean face, which nobody
-has, and a smooth sample is "more likely" than any portrait. **Think about it.** In dimension $d$, how far from $\mu$ are
-typical draws of $\mathcal{N}(\mu, C)$, and how likely is it to draw something close to $\mu$?
+**What to see.** The density ranks images: upside down and noise come last. But its maximum is the mean face, which
+nobody has, and a smooth sample is "more likely" than any portrait. **Think about it.** In dimension $d$, how far
+from $\mu$ are typical draws of $\mathcal{N}(\mu, C)$, and how likely is it to draw something close to $\mu$?
 """
 
 
@@ -600,10 +626,11 @@ r"""
 ## 7. A good image model leads to good image processing
 
 A region of a portrait is hidden. The prior knows what faces look like: ask it for the hidden pixels **given** the
-visible ones. Write $x = \mu + Bz$ with $B = E_k\Lambda_k^{1/2}$, and let $\omega$ be the set of visible pixels, $v_\omega
-= x_\omega + \sigma n$. The latent code given $v_\omega$ is Gaussian, with mean
+visible ones. Write $x = \mu + Bz$ with $B = E_k\Lambda_k^{1/2}$, and let $\omega$ be the set of visible pixels,
+$v_\omega = x_\omega + \sigma n$. The latent code given $v_\omega$ is Gaussian, with mean
 
-$$\hat z = \Bigl(I + \tfrac{1}{\sigma^2}B_\omega^TB_\omega\Bigr)^{-1}\tfrac{1}{\sigma^2}B_\omega^T(v_\omega-\mu_\omega):$$
+$$\hat z = \Bigl(I + \tfrac{1}{\sigma^2}B_\omega^TB_\omega\Bigr)^{-1}
+\tfrac{1}{\sigma^2}B_\omega^T(v_\omega-\mu_\omega):$$
 
 the minimizer of $\frac{1}{2\sigma^2}\|\mu_\omega + B_\omega z - v_\omega\|^2 + \frac12\|z\|^2$, a data term and a
 regularization that comes from the model. The system is only $k \times k$.
@@ -624,9 +651,9 @@ def repair(v, mask):
 
 # %% [markdown]
 r"""
-Compare with fills that know nothing of faces: one gray, the mean of the visible pixels; and a harmonic fill, in which
-each hidden pixel is the mean of its four neighbours (the heat equation of notebook 07, run to its end). The mean face is
-in between: it knows faces, but not this one.
+Compare with fills that know nothing of faces: one gray, the mean of the visible pixels; and a harmonic fill, in
+which each hidden pixel is the mean of its four neighbours (the heat equation of notebook 07, run to its end). The
+mean face is in between: it knows faces, but not this one.
 """
 
 
@@ -653,7 +680,7 @@ half[:, W // 2 :] = False
 def all_fills(x, mask):
     """Return the fills of one flattened face, by name."""
     gray, harmonic = x[mask].mean(), harmonic_fill(x.reshape(H, W), mask, 1500).flatten()
-    fills = {"gray": gray, "harmonic": harmonic, "mean face": mean, "Gaussian prior": repair(x * mask, mask)}
+    fills = {"gray": gray, "harmonic": harmonic, "mean face": mean, "Gaussian": repair(x * mask, mask)}
     return {name: torch.where(mask, x, fill) for name, fill in fills.items()}
 
 
@@ -664,13 +691,14 @@ for x, mask in [(x_test[39], eyes.flatten()), (x_test[33], half.flatten())]:
     titles += ["original\n", "hidden\n"]
     for name, filled in all_fills(x, mask).items():
         images.append(filled)
-        titles.append(f"{name}\nPSNR = {psnr(filled.reshape(H, W), x.reshape(H, W)):.2f} dB")
-fig = show_images([x.reshape(H, W) for x in images], titles, columns=6, width=12)
+        titles.append(f"{name}\n{quality(filled, x)[7:]}")
+fig = show_images(as_images(images), titles, columns=6)
 slide_figure(fig, "face-inpainting-prior")
 
 # %% [markdown]
 r"""
-These two are cases that went well. What counts is the average, here over ten portraits of the four test people:
+The titles give the PSNR of the whole picture. These two are cases that went well. What counts is the average, here
+over ten portraits of the four test people:
 """
 
 # %%
@@ -681,16 +709,16 @@ for region, mask in [("eyes", eyes.flatten()), ("half a face", half.flatten())]:
             scores.setdefault(name, []).append(psnr(filled.reshape(H, W), x.reshape(H, W)))
     means = {name: sum(values) / len(values) for name, values in scores.items()}
     print(f"{region:12s}" + ", ".join(f"{name} {value:.2f} dB" for name, value in means.items()))
-    assert max(means, key=means.get) == "Gaussian prior"
+    assert max(means, key=means.get) == "Gaussian"
 
 # %% [markdown]
 r"""
-**What to see.** The prior opens eyes where the harmonic fill has skin, and completes half a face by a blurred other half,
-lit alike. It is not sharp: the posterior mean is an average over all that could be there.
+**What to see.** The prior opens eyes where the harmonic fill has skin, and completes half a face by a blurred other
+half, lit alike. It is not sharp: the posterior mean is an average over all that could be there.
 
-How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns its mean $m$ and
-a factor $F$ of its covariance $FF^T$, so that the norms of the rows of $F$ are the standard deviations of the pixels,
-and $m + Fn$, $n \sim \mathcal{N}(0, I)$, is one possible answer.
+How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns its mean
+$m$ and a factor $F$ of its covariance $FF^T$, so that the norms of the rows of $F$ are the standard deviations of
+the pixels, and $m + Fn$, $n \sim \mathcal{N}(0, I)$, is one possible answer.
 """
 
 # %%
@@ -700,18 +728,18 @@ assert torch.allclose(torch.where(mask, x, m), repair(x * mask, mask))
 n = torch.randn(3, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
 images = [torch.where(mask, x, m), *torch.where(mask, x, m + n @ F.T), 5 * F.norm(dim=1)]
 titles = ["posterior mean", "a draw", "a draw", "a draw", "5 × standard deviation"]
-show(show_images([u.reshape(H, W) for u in images], titles, width=11),
-     "Half a face completed by the posterior mean, by three draws, and the standard deviation, largest at the far edge.")  # fmt: skip
+fig = show_images(as_images(images), titles, width=12)
+show(fig, "Half a face, completed by the posterior mean and by three draws; the standard deviation of each pixel.")
 ratio = F[mask].norm(dim=1).mean() / F[~mask].norm(dim=1).mean()
 print(f"mean standard deviation: {ratio:.2f} times as large on the visible half as on the hidden one")
 
 # %% [markdown]
 r"""
-**Think about it.** The draws differ little, and the true face is further from $m$ than they are. Which part of the model
-is too sure of itself?
+**Think about it.** The draws differ little, and the true face is further from $m$ than they are. Which part of the
+model is too sure of itself?
 
-This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys both.
-In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
+This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys
+both. In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
 """
 
 # %% [markdown]
@@ -740,15 +768,16 @@ show(show_images([u], [title], width=4), "A face with a bright forehead, lit fro
 r"""
 ## What you have learnt
 
-- A Gaussian fitted to $N$ images has rank at most $N-1$; its axes come from a thin SVD, never from a $d \times d$ matrix.
-- $x = \mu + E\Lambda^{1/2}z$ is a generator: one linear layer. Its samples have the right mean and covariance and are
-  not faces.
+- A Gaussian fitted to $N$ images has rank at most $N-1$; its axes come from a thin SVD, never from a $d \times d$
+  matrix.
+- $x = \mu + E\Lambda^{1/2}z$ is a generator: one linear layer. Its samples have the right mean and covariance and
+  are not faces.
 - A model is judged on people it has not seen: reconstruction improves with the rank, likelihood has a maximum.
 - Conditioning the model on what is visible repairs an image: data term plus regularization.
 
 **Hand in**: this notebook with the four exercises passed; your answers to the questions in bold; a portrait of
 `x_test` with a hidden region of your choice, repaired, with its PSNR and one sentence on what the model got wrong.
 
-**Next**: notebook 02 (textures) makes the Gaussian model stationary: one exemplar is then enough to learn it. Notebook 04
-starts with inverse problems.
+**Next**: notebook 02 (textures) makes the Gaussian model stationary: one exemplar is then enough to learn it.
+Notebook 04 starts with inverse problems.
 """

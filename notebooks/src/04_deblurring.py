@@ -490,9 +490,9 @@ slide_figure(show_images(images + details, titles + [""] * 4, columns=4), "ridge
 
 # %% [markdown]
 r"""
-**What to see.** Both are far better than the observation; Tychonov leaves less noise in the sky and the grass for the
-same sharpness of the camera. Both keep waves parallel to strong edges: frequencies where $\hat k \approx 0$ are
-missing, and no quadratic regularization can invent them.
+**What to see.** Both are far better than the observation; Tychonov leaves less noise in the sky and on the coat for the
+same sharpness of the camera. Neither is the original: the frequencies where $\hat k \approx 0$ are missing, and no
+quadratic regularization can invent them.
 
 Why is $\lambda\hat L$ better than λ? If images were random with independent Fourier coefficients of variance
 $S(\xi)$, the best linear restoration, Wiener's filter, would have $\sigma^2|\Omega| / S(\xi)$ in the place of λ or
@@ -513,6 +513,9 @@ show(figure, "Power of the photograph against frequency: it falls like Tychonov'
 
 # %% [markdown]
 r"""
+**What to see.** Over two decades the power of the photograph falls by three orders of magnitude. Tychonov's bet has about
+this slope; ridge's is too low for the low frequencies and too high for the high ones, where the noise is.
+
 **Question.** Which kernel would make the difference between ridge and Tychonov disappear? Check your guess with the
 explorer of section 8.
 
@@ -578,8 +581,8 @@ assert max(tychonov_psnr) - psnr(blind, u0) < 1
 
 # %% [markdown]
 r"""
-**Question.** You believe that σ is 20 % larger than it is: in which direction does λ move, and what happens to the image?
-For which *wrong* σ would the discrepancy principle have found the best λ? (The residual printed above tells.)
+**Question.** You believe that σ is 20 % larger than it is: in which direction does λ move, and what happens to the
+image? For which *wrong* σ would the discrepancy principle have found the best λ? (The residual printed above tells.)
 
 ## 6. The same minimizer by gradient descent
 

@@ -1,0 +1,222 @@
+"""Remake the precomputed textures of notebook 10: syntheses/*.png, syntheses/syntheses.json and their entries.
+
+    python data/remake_syntheses.py                   remake all (half an hour)
+    python data/remake_syntheses.py gravel cork       remake these only
+    python data/remake_syntheses.py --missing         make what is missing or was made with other settings
+
+``make syntheses`` calls it. Each item is written as soon as it is done, whole or not at all: when you interrupt, what
+is finished stays, and ``--missing`` goes on. One torch thread, so that another run comes close; two machines differ in
+the last digit of a convolution, L-BFGS amplifies it, and the pictures then differ in their pixels but not in their
+statistics. The pictures have 8 bits, so their loss is above that of the synthesis: both are recorded.
+``portilla_simoncelli`` needs the package plenoptic, which nothing else here does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils.data import REGISTRY, fetch, make_entry, read_picture, register
+from course_utils.features import TEXTURE_LAYERS, VGGFeatures
+from course_utils.images import center_crop, load_image, save_image
+from course_utils.textures import (
+    color_statistics_loss,
+    gram_loss,
+    gram_matrix,
+    mean_feature,
+    relative_weights,
+    spectrum_loss,
+    synthesize_texture,
+)
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "syntheses"
+RECORDS = FOLDER / "syntheses.json"
+STATISTICS = {"gram_matrix": gram_matrix, "mean_feature": mean_feature}
+EXTRA_LOSSES = {"color_statistics_loss": color_statistics_loss, "spectrum_loss": spectrum_loss}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One synthesis; ``exemplar`` is the side of the exemplar, whose middle ``crop`` is taken when given."""
+
+    texture: str
+    seed: int = 0
+    layers: tuple[str, ...] = TEXTURE_LAYERS
+    scales: tuple[float, ...] = (0.25, 0.5, 1.0)
+    n_iterations: tuple[int, ...] = (80, 60, 45)
+    init: str = "gaussian texture"
+    statistic: str = "gram_matrix"
+    extra: tuple[tuple[str, float], ...] = ()
+    exemplar: int = 256
+    crop: int | None = None
+    size: tuple[int, int] | None = None
+    method: str = "gatys"
+
+    def load_exemplar(self) -> Tensor:
+        """Return u in float32."""
+        u = load_image(self.texture, self.exemplar).float()
+        return u if self.crop is None else center_crop(u, self.crop)
+
+
+PLAIN = {"scales": (1.0,), "n_iterations": (150,), "init": "white noise", "crop": 128}
+RECIPES = {
+    "gravel": Recipe("gravel"),
+    "cork": Recipe("cork"),
+    "tissue": Recipe("tissue"),
+    "brick": Recipe("brick"),
+    "deco_paper": Recipe("deco_paper"),
+    "gravel_conv1_1": Recipe("gravel", layers=TEXTURE_LAYERS[:1]),
+    "gravel_pool1": Recipe("gravel", layers=TEXTURE_LAYERS[:2]),
+    "gravel_pool2": Recipe("gravel", layers=TEXTURE_LAYERS[:3]),
+    "gravel_pool3": Recipe("gravel", layers=TEXTURE_LAYERS[:4]),
+    "gravel_seed1": Recipe("gravel", seed=1),
+    "gravel_seed2": Recipe("gravel", seed=2),
+    "gravel_means": Recipe("gravel", statistic="mean_feature"),
+    "brick_spectrum": Recipe("brick", extra=(("spectrum_loss", 1.0),)),
+    "cork_plain": Recipe("cork", **PLAIN),
+    "cork_colors": Recipe("cork", extra=(("color_statistics_loss", 10.0),), **PLAIN),
+    "cork_large": Recipe("cork", size=(256, 512)),
+    "portilla_simoncelli": Recipe("gravel", method="portilla_simoncelli", layers=TEXTURE_LAYERS),
+}
+
+
+def synthesize(recipe: Recipe) -> Tensor:
+    """Return the texture of a recipe, not clipped."""
+    u, generator = recipe.load_exemplar(), torch.Generator().manual_seed(recipe.seed)
+    if recipe.method == "portilla_simoncelli":
+        return portilla_simoncelli(u, generator)
+    result = synthesize_texture(
+        u,
+        VGGFeatures("vgg16", recipe.layers),
+        None,
+        recipe.n_iterations,
+        generator=generator,
+        scales=recipe.scales,
+        size=recipe.size,
+        init=recipe.init,
+        statistic=STATISTICS[recipe.statistic],
+        extra_losses=[(EXTRA_LOSSES[name], weight) for name, weight in recipe.extra],
+    )
+    if result.stopped:
+        raise KeyboardInterrupt  # an unfinished texture is not kept
+    return result.image
+
+
+def portilla_simoncelli(u: Tensor, generator: torch.Generator, n: int = 30) -> Tensor:
+    """Return a texture with the statistics of Portilla and Simoncelli (2000), by the package plenoptic."""
+    import plenoptic
+
+    exemplar = u.double()[None, None]
+    model = plenoptic.models.PortillaSimoncelli(u.shape[-2:]).double().eval()
+    loss = plenoptic.loss.portilla_simoncelli_loss_factory(model, exemplar)
+    metamer = plenoptic.Metamer(exemplar, model, loss_function=loss)
+    start = 0.5 + 0.2 * torch.rand(exemplar.shape, generator=generator, dtype=torch.float64)
+    settings = {"max_iter": 10, "max_eval": 10, "history_size": 100, "line_search_fn": "strong_wolfe", "lr": 1.0}
+    metamer.setup(start, optimizer=torch.optim.LBFGS, optimizer_kwargs=settings)
+    metamer.synthesize(max_iter=n, stop_criterion=0)
+    return metamer.metamer.detach()[0, 0].float()
+
+
+@torch.no_grad()
+def gatys_loss(x: Tensor, recipe: Recipe) -> float:
+    """Return E(x), the sum of the relative errors of the Gram matrices; without what a recipe adds to it."""
+    network = VGGFeatures("vgg16", recipe.layers)
+    targets = {layer: gram_matrix(v) for layer, v in network(recipe.load_exemplar()).items()}
+    return float(gram_loss(network(x.float()), targets, relative_weights(targets)))
+
+
+def make(name: str, recipe: Recipe) -> dict[str, Any]:
+    """Make one item, write its picture, and return its record."""
+    start = time.perf_counter()
+    x = synthesize(recipe)
+    seconds = time.perf_counter() - start
+    path = FOLDER / f"{name}.png"
+    save_image(x.clamp(0, 1), path)
+    out = float(((x < 0) | (x > 1)).double().mean())
+    record = asdict(recipe) | {
+        "loss": float(f"{gatys_loss(x, recipe):.6g}"),
+        "loss_of_file": float(f"{gatys_loss(read_picture(path), recipe):.6g}"),
+        "outside_unit_interval": float(f"{out:.3g}"),
+        "seconds": round(seconds, 1),
+        "torch": torch.__version__,
+    }
+    source = f"data/remake_syntheses.py, from the texture {recipe.texture}"
+    origin = REGISTRY[recipe.texture]
+    entry = make_entry(
+        f"synthesis_{name}",
+        f"syntheses/{name}.png",
+        kind="synthesis",
+        source=source,
+        licence=origin.licence,
+        credit=f"this course, after {origin.credit}",
+    )
+    register([entry])
+    return record | {"sha256": entry.sha256}
+
+
+def read_records() -> dict[str, Any]:
+    """Return the records of what was made."""
+    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else {}
+
+
+def write_records(records: dict[str, Any]) -> None:
+    """Write the records, whole or not at all, and register them."""
+    ordered = {name: records[name] for name in RECIPES if name in records}
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=FOLDER, delete=False) as stream:
+        json.dump(ordered, stream, indent=1)
+        stream.write("\n")
+    os.chmod(stream.name, 0o644)
+    os.replace(stream.name, RECORDS)
+    about = {"source": "data/remake_syntheses.py", "licence": "CC0-1.0", "credit": "this course"}
+    stale = [n for n, e in REGISTRY.items() if e.kind == "synthesis" and n.removeprefix("synthesis_") not in RECIPES]
+    entry = make_entry("synthesis_records", "syntheses/syntheses.json", kind="synthesis", **about)
+    register([entry], dropped=stale)
+
+
+def is_made(name: str, records: dict[str, Any]) -> bool:
+    """Tell whether an item was made with the settings that its recipe has now, and its file is intact."""
+    settings = json.loads(json.dumps(asdict(RECIPES[name])))
+    try:
+        fetch(f"synthesis_{name}")
+    except (ValueError, FileNotFoundError):
+        return False
+    return name in records and all(records[name].get(key) == value for key, value in settings.items())
+
+
+def main() -> int:
+    """Make what the command line asks for; return the exit status."""
+    parser = argparse.ArgumentParser(description="Remake the precomputed textures of notebook 10.")
+    parser.add_argument("names", nargs="*", help="items to make (default: all)")
+    parser.add_argument("--missing", action="store_true", help="only what is missing or was made with other settings")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(RECIPES))
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(RECIPES)}")
+    torch.set_num_threads(1)
+    FOLDER.mkdir(exist_ok=True)
+    records = read_records()
+    names = [name for name in RECIPES if not options.names or name in options.names]
+    for name in [name for name in names if not (options.missing and is_made(name, records))]:
+        try:
+            records[name] = make(name, RECIPES[name])
+        except KeyboardInterrupt:
+            print("stopped; what is finished is kept, go on with --missing")
+            return 130
+        write_records(records)
+        print(f"{name:20} loss {records[name]['loss']:.2e}  {records[name]['seconds']:6.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
