@@ -19,7 +19,9 @@ import torch
 from IPython.display import Markdown, display
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from torch import Tensor
 
@@ -307,6 +309,7 @@ def _require_legible(figure: Figure, name: str) -> None:
 def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[str]) -> None:
     """Write the figure into ``folder``: a preview, one file per format, and what is to be read in it as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
+    _follow_ink(figure)
     with plt.rc_context(style() | {"image.composite_image": False}):
         figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
         resolution = _show_native_pixels(figure)
@@ -318,6 +321,14 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     width, height = figure.get_size_inches()
     facts = {"size": [round(width, 3), round(height, 3)], "texts": _texts(figure), "maps": _color_maps(figure)}
     (folder / f"{entry.name}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _follow_ink(figure: Figure) -> None:
+    """Draw black lines and markers in the colour of the text, which is light in the dark style."""
+    ink = style().get("text.color", "black")
+    for line in figure.findobj(Line2D):
+        if to_rgb(line.get_color()) == (0.0, 0.0, 0.0):
+            line.set_color(ink)
 
 
 def _show_native_pixels(figure: Figure) -> float:

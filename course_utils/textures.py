@@ -323,23 +323,21 @@ class Synthesis(NamedTuple):
         x, with the channels, the dtype and the device of the exemplar. **Not clipped**: a few of its values are a
         little below 0 or above 1, as nothing in E(x) forbids them.
     losses : list of float
-        E at each evaluation, in order; one scale after the other when there are several.
-    stopped : bool
-        Whether it was interrupted before its end.
+        E at each evaluation, in order; one scale after the other when there are several. Fewer than asked for when
+        the synthesis was interrupted.
     """
 
     image: Float[Tensor, "*channels H W"]
     losses: list[float]
-    stopped: bool = False
 
 
 def synthesize_texture(
     exemplar: Float[Tensor, "*channels _ _"],
     network: VGGFeatures,
-    weights: Mapping[str, float] | None = None,
-    n_iterations: int | Sequence[int] = 100,
-    *,
+    weights: Mapping[str, float] | None,
     generator: torch.Generator,
+    n_iterations: int | Sequence[int],
+    *,
     scales: Sequence[float] = (1.0,),
     size: tuple[int, int] | None = None,
     init: str | Float[Tensor, "*channels _ _"] = "white noise",
@@ -360,13 +358,13 @@ def synthesize_texture(
         u, values in [0, 1]. For a gray exemplar one channel is optimized, so that no colour can appear.
     network : VGGFeatures
         Its layers are those whose statistics are matched.
-    weights : mapping of str to float, optional
-        w_L; by default 1 / ‖G^L(u)‖²_F, so that E is a sum of relative errors (:func:`relative_weights`).
+    weights : mapping of str to float, or None
+        w_L; None for 1 / ‖G^L(u)‖²_F, with which E is a sum of relative errors (:func:`relative_weights`).
+    generator : torch.Generator
+        Source of the noise.
     n_iterations : int or sequence of int
         Evaluations of E and its gradient, at each scale or scale by scale. An iteration of L-BFGS takes one, a few when
         its line search needs them.
-    generator : torch.Generator
-        Source of the noise.
     scales : sequence of float
         Increasing, the last one 1; the others 1/2, 1/3, 1/4, ... of the full size.
     size : (int, int), optional
@@ -387,7 +385,7 @@ def synthesize_texture(
     Returns
     -------
     Synthesis
-        ``image``, ``losses`` and ``stopped``. The network computes in float32, whatever the dtype of the exemplar.
+        ``image`` and ``losses``. The network computes in float32, whatever the dtype of the exemplar.
 
     Raises
     ------
@@ -411,7 +409,7 @@ def synthesize_texture(
             energy = _energy(zoom_out(u, factor), network, weights, statistic, extra_losses)
             x = _minimize(energy, x, budgets[i], monitor)
     x = _enlarge(monitor.x, full_size)
-    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses, monitor.stopped)
+    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses)
 
 
 def _energy(
@@ -498,8 +496,7 @@ class _Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._bar.close()
-        self.stopped = kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
-        return self.stopped
+        return kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

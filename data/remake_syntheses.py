@@ -100,15 +100,15 @@ def synthesize(recipe: Recipe) -> Tensor:
         u,
         VGGFeatures("vgg16", recipe.layers),
         None,
+        generator,
         recipe.n_iterations,
-        generator=generator,
         scales=recipe.scales,
         size=recipe.size,
         init=recipe.init,
         statistic=STATISTICS[recipe.statistic],
         extra_losses=[(EXTRA_LOSSES[name], weight) for name, weight in recipe.extra],
     )
-    if result.stopped:
+    if len(result.losses) < sum(recipe.n_iterations):
         raise KeyboardInterrupt  # an unfinished texture is not kept
     return result.image
 

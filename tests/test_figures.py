@@ -68,8 +68,8 @@ PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit
 SLIDES = """
 Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
 Conditional generative models: Examples | Inverse Problems | Classical Inverse Problems | Gaussian denoising
-Deblurring | Inverse problem | Image Restoration by Optimization | The Steepest Descent | Descent Lemma | Gradient Descent
-Strong Convexity | Optimization for Inverse Problems | Let us start with zero regularization!
+Deblurring | Inverse problem | Image Restoration by Optimization | The Steepest Descent | Descent Lemma
+Gradient Descent | Strong Convexity | Optimization for Inverse Problems | Let us start with zero regularization!
 Gaussian deblurring and pseudo-inverse | Explicit Regularizations | Explicit Solution: Wiener filtering
 Link with an evolution model | Smoothed Total Variation | Denoising Examples | Projected Gradient Descent
 Metrics for Inverse Problems | Structural similarity index measure (SSIM)
@@ -459,6 +459,17 @@ def test_text_added_by_a_notebook_follows_the_style(monkeypatch):
         axis = plotting.new_figure()[1][0, 0]
         assert mpl.colors.to_hex(axis.text(0, 0, "added later").get_color()) == "#f0f0f0"
     plt.close("all")
+
+
+def test_black_lines_are_light_on_dark_slides(export):
+    def make():
+        figure = plotting.plot_curves({"a": ([1, 2], [3, 4])}, "x", "y", width=10.0)
+        figure.axes[0].plot([1.5], [3.5], "ko", markersize=12)
+        return figure
+
+    assert (pixels(export(make, "dark") / "toy.png").min(axis=2) > 200).sum() > 300
+    assert "#000000" not in (export(make, "dark") / "toy.svg").read_text(encoding="utf-8")
+    assert "#000000" in (export(make, "slides", "light") / "toy.svg").read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------- gallery and LaTeX

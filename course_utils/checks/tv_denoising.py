@@ -516,6 +516,10 @@ def _expect_descent_on_flat_image(student: Student) -> None:
     for shape, lam, eps in (((6, 8), 0.2, 0.1), ((8, 4), 1.5, 0.2)):
         problem = Problem(_nearly_flat(shape, eps), lam, eps)
         iterates = [student.tensor(*problem.arguments(n), shape=shape).double() for n in (1, 2, 3)]
+        if is_close(iterates[0], iterates[2], 1e-9):
+            raise Mistake(
+                "not-converged", "One iteration and three give the same image: n must be the number of iterations."
+            )
         values = [problem.objective(u) for u in iterates]
         slack = 1e-3 * (problem.objective(problem.v) - problem.objective(problem.minimizer))
         if values[1] > values[0] + slack or values[2] > values[1] + slack:

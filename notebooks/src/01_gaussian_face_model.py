@@ -53,7 +53,7 @@ from course_utils.checks import check, hint
 from course_utils.data import load_faces
 from course_utils.gaussian import condition, fix_signs
 from course_utils.metrics import psnr
-from course_utils.plotting import new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import PALETTE, new_figure, plot_curves, show, show_images, slide_figure
 from course_utils.widgets import explore_faces, face_picture, latent_code
 
 # %%
@@ -104,28 +104,35 @@ r"""
 
 $$p(x) = \frac{1}{\sqrt{(2\pi)^d\,|\Sigma|}}\exp\Bigl[-\tfrac12 (x-\mu)^T\Sigma^{-1}(x-\mu)\Bigr]$$
 
-*The slide's formula lacks the $\tfrac12$ in the exponent.* Without it the density does not integrate to 1 (to what, in
-dimension $d$?).
-
-Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the plane, and the eigenvectors of $\Sigma$
-are the axes of the ellipses.
+Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the plane.
 """
 
 # %%
 pair = faces[people < n_train][:, [65, 65], [28, 64]]
 mu = pair.mean(dim=0)
 Sigma = (pair - mu).T @ (pair - mu) / N
-lam, E = torch.linalg.eigh(Sigma)
-print(f"standard deviations along the axes: {lam[1].sqrt():.3f} and {lam[0].sqrt():.3f}")
+axis = torch.linspace(-0.5, 1.5, 401, dtype=torch.float64, device=device)
+grid = torch.cartesian_prod(axis, axis) - mu
+distance = (grid @ torch.linalg.inv(Sigma) * grid).sum(dim=1)  # (x − μ)ᵀ Σ⁻¹ (x − μ)
+density = torch.exp(-0.5 * distance) / torch.sqrt((2 * math.pi) ** 2 * torch.linalg.det(Sigma))
+without_half = torch.exp(-distance) / torch.sqrt((2 * math.pi) ** 2 * torch.linalg.det(Sigma))
+print(f"integral of p: {density.sum() * 0.005**2:.3f}, of the slide's: {without_half.sum() * 0.005**2:.3f}")
 
 # %% [markdown]
 r"""
-To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture:
+*The slide's formula lacks the $\tfrac12$ in the exponent*, and without it the density does not integrate to 1.
+**Think about it.** To what does it integrate in dimension $d$?
+"""
+
+# %% [markdown]
+r"""
+The eigenvectors of $\Sigma$ are the axes of the ellipses on which $p$ is constant. To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture:
 $G(z) = \mu + E\Lambda^{1/2}z$ is the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent
 distribution.
 """
 
 # %%
+lam, E = torch.linalg.eigh(Sigma)
 z = torch.randn(N, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
 x = mu + (z * lam.sqrt()) @ E.T
 angle = torch.linspace(0, 2 * math.pi, 100, dtype=torch.float64, device=device)
@@ -134,23 +141,25 @@ ellipse = mu + (circle * lam.sqrt()) @ E.T
 
 # %%
 fig, axes = new_figure(1, 3, height=4.2)
-panels = [("latent z", z, circle), ("x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
-for axis, (title, points, curve) in zip(axes.flat, panels, strict=True):
+axes[0, 1].contourf(axis.cpu(), axis.cpu(), density.reshape(401, 401).T.cpu(), levels=12, cmap="Blues")
+panels = [("latent z", z, circle), ("p(x), x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
+for axes_, (title, points, curve) in zip(axes.flat, panels, strict=True):
     center = mu if curve is ellipse else 0 * mu
-    axis.scatter(*points.T.cpu(), s=6, color="0.6")
+    axes_.scatter(*points.T.cpu(), s=6, color="0.5")
     for k in (1, 2):
-        axis.plot(*(center + k * (curve - center)).T.cpu(), color="#0072b2")
-    axis.title.set_text(title)
-    axis.set(aspect="equal")
-for axis in axes[0, 1:]:
-    axis.set(xlabel="left cheek", ylabel="right cheek", xlim=(-0.1, 1.2), ylim=(-0.1, 1.2))
+        axes_.plot(*(center + k * (curve - center)).T.cpu(), color="#d55e00")
+    axes_.title.set_text(title)
+    axes_.set(aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z 1", ylabel="z 2")
+for axes_ in axes[0, 1:]:
+    axes_.set(
+        xlabel="left cheek", ylabel="right cheek", xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1]
+    )
 slide_figure(fig, "gaussian-pdf-2d")
 
 # %% [markdown]
 r"""
-**What to see.** $G$ stretches the disk into the ellipse at one and two standard deviations, then moves it to $\mu$.
-The model and the data have the same mean and covariance; the data are not Gaussian (they stop at an edge, and have
-a group in the dark corner).
+**What to see.** $G$ stretches the disk into the ellipses at one and two standard deviations, then moves it to $\mu$. The
+model and the data have the same mean and covariance. The data are not quite Gaussian: dark portraits make a tail.
 """
 
 
@@ -226,12 +235,12 @@ print(f"rank r = {r} = N - 1, eigenvectors {tuple(eigenvectors.shape)}")
 
 # %%
 std = (eigenvectors.square() @ eigenvalues).sqrt()  # roots of the diagonal of Σ
-images = [x_train[82], x_train[80:90].mean(dim=0), mean, 2 * std]
+images = [x_train[82], x_train[80:90].mean(dim=0), mean, 3 * std]
 titles = [
     "one portrait\n",
     "mean of 10\nof one person",
     f"mean face μ\n(of {N} portraits)",
-    "standard deviation\n(twice)",
+    "standard deviation\n(× 3)",
 ]
 fig = show_images(as_images(images), titles)
 slide_figure(fig, "mean-face")
@@ -290,7 +299,7 @@ slide_figure(fig, "face-spectrum")
 
 # %% [markdown]
 r"""
-**What to see.** The eigenvalues fall steeply, then slowly: a few axes explain much, but the last tenth of the
+**What to see.** The eigenvalues fall like a power of $j$: a few axes explain much, but the last tenth of the
 variance, which makes a face sharp, needs more than 200 axes. The curve ends at $r = N - 1$: with more faces there
 would be more.
 
@@ -389,21 +398,31 @@ but not independent, nor normal:
 
 # %%
 codes = ((x_train - mean) @ eigenvectors) / eigenvalues.sqrt()
-fig, axes = new_figure(1, 2, width=9, height=4.2)
-for axis, title, c in [(axes[0, 0], "codes of real faces", codes), (axes[0, 1], "codes of samples", None)]:
-    c = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed)) if c is None else c.cpu()
-    axis.scatter(c[:, 0], c[:, 2], c=(people[people < n_train]).cpu() if title.endswith("faces") else "0.4", s=10)
+c_samples = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+fig, axes = new_figure(1, 2, width=9, height=4.4)
+for axis, title, c in zip(
+    axes.flat, ["codes of real faces", "codes of samples"], [codes.cpu(), c_samples], strict=True
+):
+    axis.scatter(c[:, 0], c[:, 2], color="0.7", s=10)
     axis.title.set_text(title)
     axis.set(xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
-show(fig, "Two clouds of points. Left, codes of real faces: clumps, one per person. Right, samples: one round cloud.")
-kurtosis = codes.pow(4).mean(dim=0)
-print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean():.3f}")
-print(f"fourth moment of the last 100 coefficients, on average: {kurtosis[-100:].mean():.1f} (normal: 3)")
+for person, marker, color in [(0, "o", PALETTE[0]), (9, "s", PALETTE[1]), (19, "^", PALETTE[2]), (26, "D", PALETTE[3])]:
+    c = codes[10 * person : 10 * person + 10].cpu()
+    axes[0, 0].scatter(c[:, 0], c[:, 2], marker=marker, color=color, s=30)
+show(
+    fig,
+    "Left, codes of real faces, ten of each of four people in colours: four clumps. Right, samples: one round cloud.",
+)
+
+# %%
+print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean().abs():.3f}")
+print(f"mean fourth moment of z 220 to z 319: {codes[:, 219:].pow(4).mean():.1f} (normal: 3)")
 
 # %% [markdown]
 r"""
-**What to see.** Left, one colour per person: the real codes come in clumps, with empty space between them. The
-Gaussian fills that space.
+**What to see.** Left, each colour is one person: real codes come in clumps, and stop at two standard deviations, where
+the Gaussian does not. The late coefficients are the other extreme: their fourth moment says that they are nearly always
+small, and large for the few faces to which they belong.
 
 ## 5. The latent code of a real face
 
@@ -686,7 +705,7 @@ def all_fills(x, mask):
 
 # %%
 images, titles = [], []
-for x, mask in [(x_test[39], eyes.flatten()), (x_test[33], half.flatten())]:
+for x, mask in [(x_test[15], eyes.flatten()), (x_test[33], half.flatten())]:
     images += [x, x * mask]
     titles += ["original\n", "hidden\n"]
     for name, filled in all_fills(x, mask).items():
@@ -725,18 +744,21 @@ the pixels, and $m + Fn$, $n \sim \mathcal{N}(0, I)$, is one possible answer.
 x, mask = x_test[33], half.flatten()
 m, F = condition(x * mask, mask, prior, noise_std)
 assert torch.allclose(torch.where(mask, x, m), repair(x * mask, mask))
-n = torch.randn(3, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
-images = [torch.where(mask, x, m), *torch.where(mask, x, m + n @ F.T), 5 * F.norm(dim=1)]
-titles = ["posterior mean", "a draw", "a draw", "a draw", "5 × standard deviation"]
+draw = m + F @ torch.randn(k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
+error = torch.where(mask, 0, x - m)
+images = [x, torch.where(mask, x, m), torch.where(mask, x, draw), 5 * F.norm(dim=1), 5 * error.abs()]
+titles = ["original", "posterior mean", "a draw", "5 × std", "5 × |error|"]
 fig = show_images(as_images(images), titles, width=12)
-show(fig, "Half a face, completed by the posterior mean and by three draws; the standard deviation of each pixel.")
-ratio = F[mask].norm(dim=1).mean() / F[~mask].norm(dim=1).mean()
-print(f"mean standard deviation: {ratio:.2f} times as large on the visible half as on the hidden one")
+show(fig, "A portrait, its right half replaced by the posterior mean and by a draw that looks the same; a black picture of "
+     "the standard deviation, and the error, bright at the hair and at the far contour.")  # fmt: skip
+promised, real = F[~mask].norm(dim=1).square().mean().sqrt(), error[~mask].square().mean().sqrt()
+print(f"hidden half: standard deviation {promised:.3f}, error of the posterior mean {real:.3f}")
 
 # %% [markdown]
 r"""
-**Think about it.** The draws differ little, and the true face is further from $m$ than they are. Which part of the
-model is too sure of itself?
+**What to see.** The model is far too sure: the error is many times what it promises. It takes the $5152$ visible pixels for
+as many independent measurements of 20 coefficients, with white noise. **Think about it.** Is what the 20 axes leave over
+(look at the reconstructions of section 5) like white noise? What would an honest $C$ contain?
 
 This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys
 both. In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
@@ -761,8 +783,10 @@ The same picture without the explorer: a code with three coefficients that are n
 # %%
 code = torch.tensor([2.0, -1.5, 0.0, 2.5], dtype=torch.float64, device=device)
 u, numbers = face_picture(code, model, (H, W))
+mean_face, _ = face_picture(0 * code, model, (H, W))
 title = "z = (2, −1.5, 0, 2.5, 0, …)\n" + ", ".join(f"{name} = {value:.2f}" for name, value in numbers.items())
-show(show_images([u], [title], width=4), "A face with a bright forehead, lit from one side.")
+fig = show_images([mean_face, u], ["z = 0\n", title], width=9)
+show(fig, "The mean face, and a blurred face with a bright forehead, lit from one side.")
 
 # %% [markdown]
 r"""

@@ -509,12 +509,16 @@ power = {
 }
 curves = {name: (frequencies, S.mean(0)[1 : size // 2].cpu()) for name, S in power.items()}
 figure = plot_curves(curves, "horizontal frequency (cycles per pixel)", "power", "log", "log")
-show(figure, "Power of the photograph against frequency: it falls like Tychonov's model, ridge's model is constant.")
+show(
+    figure,
+    "Power of the photograph against frequency: it falls steeply, Tychonov's model less so, ridge's is constant.",
+)
 
 # %% [markdown]
 r"""
-**What to see.** Over two decades the power of the photograph falls by three orders of magnitude. Tychonov's bet has about
-this slope; ridge's is too low for the low frequencies and too high for the high ones, where the noise is.
+**What to see.** Over two decades of frequency the power of the photograph falls by more than three orders of magnitude.
+Tychonov's bet falls by two: not steep enough, but the right idea. Ridge's does not fall: it is too low for the low
+frequencies, and too high for the high ones, where the noise is.
 
 **Question.** Which kernel would make the difference between ridge and Tychonov disappear? Check your guess with the
 explorer of section 8.
