@@ -201,7 +201,9 @@ def sample_gaussian(student: Student) -> str:
     c = _coefficients(x, mean, E, lam)
     _examine_variances(c, lam)
     _examine_independence(c)
-    return f"mean μ, covariance EΛEᵀ and normal coefficients over {SAMPLES} samples, in μ + span(E), repeatable"
+    with _NoLargeMatrix(3000**2, "Multiply z by √λ, then by the eigenvectors: two products with r columns."):
+        _draw(student, _toy_model(3000, 3, seed=1), 2, seed=0)
+    return f"mean μ, covariance EΛEᵀ, independent normal coefficients over {SAMPLES} samples, repeatable, no d × d matrix"
 
 
 def _draw(student: Student, model: tuple[Tensor, Tensor, Tensor], n: int, seed: int) -> Tensor:
@@ -308,7 +310,9 @@ def project(student: Student) -> str:
         expect_close(E @ (E.T @ centred), centred, "value", message)
         message = "x - p(x) must be orthogonal to the first rank eigenvectors: the coefficients are ⟨e_i, x - μ⟩."
         expect_close(E.T @ centred, E.T @ (face - mean), "value", message)
-    return "p(x) - μ in span(e_1, …, e_rank), x - p(x) orthogonal to it"
+    with _NoLargeMatrix(3000**2, "Put parentheses: E (Eᵀ (x - μ)) takes two products with rank columns."):
+        student(random_image((3000,)), *_toy_model(3000, 3, seed=4)[:2], 2)
+    return "p(x) - μ in span(e_1, …, e_rank), x - p(x) orthogonal to it, no d × d matrix"
 
 
 def _recognise_projection(p: Tensor, face: Tensor, mean: Tensor, eigenvectors: Tensor, rank: int) -> None:

@@ -126,9 +126,9 @@ r"""
 
 # %% [markdown]
 r"""
-The eigenvectors of $\Sigma$ are the axes of the ellipses on which $p$ is constant. To draw from the model, turn a standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture:
-$G(z) = \mu + E\Lambda^{1/2}z$ is the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent
-distribution.
+The eigenvectors of $\Sigma$ are the axes of the ellipses on which $p$ is constant. To draw from the model, turn a
+standard normal $z$ into $x = \mu + E\Lambda^{1/2}z$. In the words of the lecture: $G(z) = \mu + E\Lambda^{1/2}z$ is
+the **generator**, and $p = G_\#\mathcal{N}(0, I)$ the push-forward of the latent distribution.
 """
 
 # %%
@@ -158,8 +158,9 @@ slide_figure(fig, "gaussian-pdf-2d")
 
 # %% [markdown]
 r"""
-**What to see.** $G$ stretches the disk into the ellipses at one and two standard deviations, then moves it to $\mu$. The
-model and the data have the same mean and covariance. The data are not quite Gaussian: dark portraits make a tail.
+**What to see.** $G$ stretches the disk into the ellipses at one and two standard deviations, then moves it to
+$\mu$. The model and the data have the same mean and covariance. The data are not quite Gaussian: dark portraits
+make a tail.
 """
 
 
@@ -420,9 +421,9 @@ print(f"mean fourth moment of z 220 to z 319: {codes[:, 219:].pow(4).mean():.1f}
 
 # %% [markdown]
 r"""
-**What to see.** Left, each colour is one person: real codes come in clumps, and stop at two standard deviations, where
-the Gaussian does not. The late coefficients are the other extreme: their fourth moment says that they are nearly always
-small, and large for the few faces to which they belong.
+**What to see.** Left, each colour is one person: real codes come in clumps, and stop at two standard deviations,
+where the Gaussian does not. The late coefficients are the other extreme: their fourth moment says that they are
+nearly always small, and large for the few faces to which they belong.
 
 ## 5. The latent code of a real face
 
@@ -749,16 +750,16 @@ error = torch.where(mask, 0, x - m)
 images = [x, torch.where(mask, x, m), torch.where(mask, x, draw), 5 * F.norm(dim=1), 5 * error.abs()]
 titles = ["original", "posterior mean", "a draw", "5 × std", "5 × |error|"]
 fig = show_images(as_images(images), titles, width=12)
-show(fig, "A portrait, its right half replaced by the posterior mean and by a draw that looks the same; a black picture of "
-     "the standard deviation, and the error, bright at the hair and at the far contour.")  # fmt: skip
+alt = "A portrait; its right half replaced by the posterior mean, and by a draw that looks the same; a black picture "
+show(fig, alt + "of the standard deviation; the error, bright at the hair and at the contour of the face.")
 promised, real = F[~mask].norm(dim=1).square().mean().sqrt(), error[~mask].square().mean().sqrt()
 print(f"hidden half: standard deviation {promised:.3f}, error of the posterior mean {real:.3f}")
 
 # %% [markdown]
 r"""
-**What to see.** The model is far too sure: the error is many times what it promises. It takes the $5152$ visible pixels for
-as many independent measurements of 20 coefficients, with white noise. **Think about it.** Is what the 20 axes leave over
-(look at the reconstructions of section 5) like white noise? What would an honest $C$ contain?
+**What to see.** The model is far too sure: the error is many times what it promises. It takes the $5152$ visible
+pixels for as many independent measurements of 20 coefficients, with white noise. **Think about it.** Is what the 20
+axes leave over (look at the reconstructions of section 5) like white noise? What would an honest $C$ contain?
 
 This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys
 both. In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
@@ -785,7 +786,7 @@ code = torch.tensor([2.0, -1.5, 0.0, 2.5], dtype=torch.float64, device=device)
 u, numbers = face_picture(code, model, (H, W))
 mean_face, _ = face_picture(0 * code, model, (H, W))
 title = "z = (2, −1.5, 0, 2.5, 0, …)\n" + ", ".join(f"{name} = {value:.2f}" for name, value in numbers.items())
-fig = show_images([mean_face, u], ["z = 0\n", title], width=9)
+fig = show_images([mean_face, u], ["z = 0\n", title], width=7)
 show(fig, "The mean face, and a blurred face with a bright forehead, lit from one side.")
 
 # %% [markdown]
