@@ -10,12 +10,13 @@ endif
 NAMES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all notebooks syntheses diagnosis clean
+.PHONY: help lab test test-all test-browser notebooks syntheses diagnosis clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
 	@echo "make test       lint, types, unit tests, every notebook executed and compared"
 	@echo "make test-all   the whole suite without network or home folder, two builds compared, student copies run, nbgrader"
+	@echo "make test-browser  student copies and explorers in JupyterLab and Chromium (sudo apt install chromium fonts-dejavu-core)"
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
 	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
@@ -41,6 +42,10 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/torch.stamp
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	@touch $@
 
+$(VENV)/browser.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[browser]"
+	@touch $@
+
 lab: $(VENV)/lab.stamp
 	$(BIN)/course student --out lab
 	$(BIN)/python -m jupyterlab lab
@@ -52,7 +57,10 @@ test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2
 
 test-all: $(VENV)/test.stamp
-	HOME=`mktemp -d` PYTHONPATH=tests/offline $(BIN)/python -m pytest -n 2 -m "slow or not slow"
+	HOME=`mktemp -d` PYTHONPATH=tests/offline $(BIN)/python -m pytest -n 2 -m "not browser"
+
+test-browser: $(VENV)/browser.stamp
+	$(BIN)/python -m pytest -m browser tests/browser
 
 notebooks: $(VENV)/test.stamp
 	$(BIN)/course build $(NAMES)

@@ -168,9 +168,10 @@ def project(
     -----
     Slide "Image generation: Gaussian model" (main variation axes).
     """
-    _require_model(mean, eigenvectors)
-    _require_faces(face, mean, "face")
+    _require_floating_matrix(eigenvectors, "eigenvectors")
     E = eigenvectors[:, : _require_rank(rank, eigenvectors)]
+    _require_model(mean, E if rank else eigenvectors[:, :1])  # finite where it is used: a model is large
+    _require_faces(face, mean, "face")
     return mean + ((face - mean) @ E) @ E.T
 
 

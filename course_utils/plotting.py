@@ -19,6 +19,7 @@ import torch
 from IPython.display import Markdown, display
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -369,7 +370,7 @@ def _texts(figure: Figure) -> list[str]:
 
 
 def _color_maps(figure: Figure) -> list[str]:
-    images = [image for axis in figure.axes for image in axis.images]
-    return sorted(
-        {image.get_cmap().name for image in images if (data := image.get_array()) is not None and data.ndim == 2}
-    )
+    """Return the colour maps of the images in one channel, contours and colour bars of the figure."""
+    mapped = [artist for artist in figure.findobj() if isinstance(artist, ScalarMappable)]
+    arrays = [(artist.get_array(), artist.get_cmap().name) for artist in mapped]
+    return sorted({name for array, name in arrays if array is not None and array.ndim < 3})

@@ -377,8 +377,8 @@ def synthesize_texture(
     extra_losses : sequence of (callable, float)
         Pairs of a loss (x, u) -> scalar and its weight, added to E.
     callback : callable, optional
-        Called as ``callback(x, E(x))`` after each evaluation, x at the current scale. When it raises ``StopIteration``
-        the synthesis ends like with an interrupt.
+        Called as ``callback(x, E(x))`` after each evaluation, x at the current scale, with the channels of the
+        exemplar. When it raises ``StopIteration`` the synthesis ends like with an interrupt.
     progress : bool
         Show a bar with the loss and the remaining time (the variable ``TQDM_DISABLE`` switches all bars off).
 
@@ -401,7 +401,7 @@ def synthesize_texture(
     budgets = _require_budgets(n_iterations, len(factors))
     full_size = _require_size(size, u, network.smallest_side * max(factors))
     x = _initial_image(init, u, full_size, factors[0], generator)
-    with _Monitor(factors, budgets, callback, progress) as monitor:  # an interrupt ends this block
+    with _Monitor(factors, budgets, exemplar.shape[:-2], callback, progress) as monitor:  # an interrupt ends this block
         for i, factor in enumerate(factors):
             if i > 0:
                 x = _refine(x, u, factors[i - 1], factor, full_size, generator)
@@ -462,12 +462,17 @@ class _Monitor:
     """Keeps the best x of the current scale and all the losses, and shows the progress."""
 
     def __init__(
-        self, factors: Sequence[int], budgets: Sequence[int], callback: Callback | None, progress: bool
+        self,
+        factors: Sequence[int],
+        budgets: Sequence[int],
+        channels: Sequence[int],
+        callback: Callback | None,
+        progress: bool,
     ) -> None:
         from tqdm.auto import tqdm
 
         self.losses: list[float] = []
-        self._callback = callback
+        self._channels, self._callback = channels, callback
         self._bar = tqdm(
             total=sum(n / factor**2 for n, factor in zip(budgets, factors, strict=True)),
             desc="synthesis",
@@ -487,7 +492,7 @@ class _Monitor:
         self._bar.set_postfix_str(f"E = {loss:.2e}", refresh=False)
         self._bar.update(min(self._cost, max(0.0, self._bar.total - self._bar.n)))
         if self._callback is not None:
-            self._callback(x.clone(), loss)
+            self._callback(x.reshape(*self._channels, *x.shape[-2:]).clone(), loss)
 
     def __enter__(self) -> _Monitor:
         return self

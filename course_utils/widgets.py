@@ -10,9 +10,10 @@ import asyncio
 import html
 import io
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -32,13 +33,15 @@ from course_utils._validation import (
 )
 from course_utils.data import load_kernel, names_of_kind
 from course_utils.derivatives import laplacian
+from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.fourier import gaussian_kernel, kernel_to_transfer
 from course_utils.gaussian import FaceModel, project
-from course_utils.images import add_noise, load_image, to_gray, to_numpy
+from course_utils.images import add_noise, center_crop, load_image, to_gray, to_numpy
 from course_utils.metrics import mse, psnr
 from course_utils.operators import blur
 from course_utils.priors import smoothed_tv_gradient
 from course_utils.restoration import accelerated_tv_denoise, pseudo_inverse_deblur, tychonov_denoise
+from course_utils.textures import synthesize_texture
 
 REACH = 4.0  # standard deviations: range of the sliders of latent coefficients
 DELAY = 0.02  # seconds: the changes of a control that arrive within it are drawn once, with the last value
@@ -72,7 +75,9 @@ class Explorer(widgets.VBox):
     ) -> None:
         panel = widgets.VBox([*controls.values(), *extra])
         super().__init__(children=[widgets.HBox([panel, picture]), line])
+        self.add_class("course-explorer")
         self.name, self.controls, self.update, self.picture, self.line = name, dict(controls), update, picture, line
+        self.thread: threading.Thread | None = None  # where an explorer works when that takes long
 
     def __repr__(self) -> str:
         """Return what a notebook without a running kernel shows in the explorer's place."""
@@ -748,3 +753,159 @@ def explore_tv(denoise: Denoise = accelerated_tv_denoise) -> Explorer:
 
     alt = "The cameraman, noisy left of the divider, denoised right of it"
     return make_explorer("denoising", controls, draw, alt, zoom=2)
+
+
+# --- notebook 10: Gatys' texture synthesis ---------------------------------------------------------------------------
+
+GATYS_SIZE = 64  # side of the images: an evaluation takes a fifth of a second
+
+Watch = Callable[[Tensor, float], object]
+
+
+@lru_cache(maxsize=len(TEXTURE_LAYERS))
+def _texture_network(last: str) -> VGGFeatures:
+    return VGGFeatures("vgg16", TEXTURE_LAYERS[: TEXTURE_LAYERS.index(last) + 1])
+
+
+@cache
+def _small_exemplar(texture: str) -> Tensor:
+    return center_crop(load_image(texture, 4 * GATYS_SIZE), GATYS_SIZE).float()
+
+
+def _beside(u: Tensor, x: Tensor) -> Tensor:
+    """Return two images side by side, with a white gap."""
+    return torch.cat([u, torch.ones_like(u[..., :4]), x], dim=-1)
+
+
+def gatys_picture(
+    texture: str = "gravel", last: str = "pool4", seed: int = 0, n_iterations: int = 40, watch: Watch | None = None
+) -> tuple[Float[Tensor, "*channels H W"], dict[str, float | str]]:
+    """Return a texture of 64 x 64 pixels beside the one that Gatys' algorithm makes of it, and the loss.
+
+    Parameters
+    ----------
+    texture : str
+        Name of a texture of the course.
+    last : str
+        The deepest layer used: conv1_1, pool1, pool2, pool3 or pool4; those before it are used too.
+    seed : int
+        Seed of the noise.
+    n_iterations : int
+        Evaluations of E and its gradient.
+    watch : callable
+        Called as ``watch(x, E(x))`` after each of them; it ends the synthesis by raising ``StopIteration``.
+
+    Returns
+    -------
+    (Tensor, dict)
+        The picture, not clipped; how many evaluations there were, and E at the end.
+
+    Raises
+    ------
+    ValueError
+        If ``texture`` or ``last`` is unknown, or ``n_iterations`` is below 1.
+    """
+    u = _small_exemplar(require_choice(texture, "texture", names_of_kind("texture")))
+    network = _texture_network(require_choice(last, "last", TEXTURE_LAYERS))
+    generator = torch.Generator().manual_seed(seed)
+    x, losses = synthesize_texture(u, network, None, generator, n_iterations, callback=watch, progress=False)
+    return _beside(u, x), {"evaluations": str(len(losses)), "E": f"{min(losses):.1e}"}
+
+
+def explore_gatys(n_iterations: int = 100) -> Explorer:
+    """Return an explorer of Gatys' algorithm: choose texture, layers and seed, run, watch, pause, stop.
+
+    The synthesis runs in a thread of its own, so that the kernel stays free; it looks at the buttons after each
+    evaluation. When it is stopped the best image so far stays. A change of the choices ends it.
+
+    Parameters
+    ----------
+    n_iterations : int
+        Evaluations of E and its gradient.
+
+    Returns
+    -------
+    Explorer
+        Controls "texture", "last" and "seed", as the arguments of `gatys_picture`; "run", "pause" and "stop".
+    """
+    n_iterations = require_count(n_iterations, "n_iterations")
+    choices = {
+        "texture": _choice("texture", names_of_kind("texture")),
+        "last": _choice("layers up to", TEXTURE_LAYERS),
+        "seed": count_slider("seed", 0, 0, 20),
+    }
+    choices["texture"].value, choices["last"].value = "gravel", "pool4"
+    buttons = {
+        "run": widgets.Button(description="run"),
+        "pause": widgets.ToggleButton(description="pause"),
+        "stop": widgets.Button(description="stop"),
+    }
+    running: list[threading.Event] = []  # the event that ends the current synthesis
+
+    def end() -> None:
+        while running:
+            running.pop().set()
+
+    def draw(texture: str, last: str, seed: int) -> tuple[Tensor, Numbers]:
+        end()
+        u = _small_exemplar(texture)
+        return _beside(u, torch.full_like(u, 0.5)), {"exemplar": texture, "synthesis": "press run"}
+
+    alt = "Left, the exemplar; right, the texture that is being synthesized"
+    explorer = make_explorer("Gatys' algorithm", choices, draw, alt, 4, [widgets.HBox(list(buttons.values()))])
+    explorer.controls |= buttons
+
+    def run(_: object) -> None:
+        end()
+        running.append(threading.Event())
+        settings = {name: control.value for name, control in choices.items()}
+        work = partial(_run_synthesis, explorer, running[0], running, buttons["pause"], settings, n_iterations)
+        explorer.thread = threading.Thread(target=work, args=(_in_event_loop(),), daemon=True)
+        explorer.thread.start()
+
+    buttons["run"].on_click(run)
+
+    def stop(_: object) -> None:
+        for ended in running:
+            ended.set()
+
+    buttons["stop"].on_click(stop)
+    return explorer
+
+
+def _in_event_loop() -> Callable[..., object]:
+    """Return a function that calls another one in the kernel's event loop, or at once when there is none."""
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        return lambda function, *args: function(*args)
+
+
+def _run_synthesis(
+    explorer: Explorer,
+    ended: threading.Event,
+    running: list[threading.Event],
+    pause: widgets.ToggleButton,
+    settings: dict[str, Any],
+    n_iterations: int,
+    call: Callable[..., object],
+) -> None:
+    """Run a synthesis and show how it advances, as long as it is the current one."""
+    u, count = _small_exemplar(settings["texture"]), 0
+
+    def show(picture: Tensor, numbers: Numbers) -> None:
+        if ended in running:
+            explorer.picture.value = png_bytes(picture, zoom=4)
+            explorer.line.value = f'<span role="status">{html.escape(format_numbers(numbers))}</span>'
+
+    def watch(x: Tensor, loss: float) -> None:
+        nonlocal count
+        count += 1
+        call(show, _beside(u, x), {"evaluations": f"{count} of {n_iterations}", "E": f"{loss:.1e}"})
+        while pause.value and not ended.wait(0.05):
+            pass
+        if ended.is_set():
+            raise StopIteration
+
+    picture, numbers = gatys_picture(**settings, n_iterations=n_iterations, watch=watch)
+    call(show, picture, numbers | {"state": "stopped" if ended.is_set() else "done"})

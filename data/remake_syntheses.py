@@ -69,19 +69,22 @@ class Recipe:
         return u if self.crop is None else center_crop(u, self.crop)
 
 
+LONGER = {"n_iterations": (80, 60, 100)}  # for what is projected large
 PLAIN = {"scales": (1.0,), "n_iterations": (150,), "init": "white noise", "crop": 128}
 RECIPES = {
-    "gravel": Recipe("gravel"),
-    "cork": Recipe("cork"),
+    "gravel": Recipe("gravel", **LONGER),
+    "cork": Recipe("cork", **LONGER),
     "tissue": Recipe("tissue"),
     "brick": Recipe("brick"),
     "deco_paper": Recipe("deco_paper"),
-    "gravel_conv1_1": Recipe("gravel", layers=TEXTURE_LAYERS[:1]),
-    "gravel_pool1": Recipe("gravel", layers=TEXTURE_LAYERS[:2]),
-    "gravel_pool2": Recipe("gravel", layers=TEXTURE_LAYERS[:3]),
-    "gravel_pool3": Recipe("gravel", layers=TEXTURE_LAYERS[:4]),
-    "gravel_seed1": Recipe("gravel", seed=1),
-    "gravel_seed2": Recipe("gravel", seed=2),
+    # Depth, at one scale: with several, the shallow layers see the large structures at the coarse ones.
+    "gravel_conv1_1": Recipe("gravel", layers=TEXTURE_LAYERS[:1], **PLAIN),
+    "gravel_pool1": Recipe("gravel", layers=TEXTURE_LAYERS[:2], **PLAIN),
+    "gravel_pool2": Recipe("gravel", layers=TEXTURE_LAYERS[:3], **PLAIN),
+    "gravel_pool3": Recipe("gravel", layers=TEXTURE_LAYERS[:4], **PLAIN),
+    "gravel_pool4": Recipe("gravel", **PLAIN),
+    "gravel_seed1": Recipe("gravel", seed=1, **LONGER),
+    "gravel_seed2": Recipe("gravel", seed=2, **LONGER),
     "gravel_means": Recipe("gravel", statistic="mean_feature"),
     "brick_spectrum": Recipe("brick", extra=(("spectrum_loss", 1.0),)),
     "cork_plain": Recipe("cork", **PLAIN),

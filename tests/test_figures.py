@@ -461,15 +461,17 @@ def test_text_added_by_a_notebook_follows_the_style(monkeypatch):
     plt.close("all")
 
 
-def test_black_lines_are_light_on_dark_slides(export):
+def test_black_lines_are_light_on_dark_slides(export, monkeypatch):
     def make():
         figure = plotting.plot_curves({"a": ([1, 2], [3, 4])}, "x", "y", width=10.0)
         figure.axes[0].plot([1.5], [3.5], "ko", markersize=12)
         return figure
 
-    assert (pixels(export(make, "dark") / "toy.png").min(axis=2) > 200).sum() > 300
-    assert "#000000" not in (export(make, "dark") / "toy.svg").read_text(encoding="utf-8")
-    assert "#000000" in (export(make, "slides", "light") / "toy.svg").read_text(encoding="utf-8")
+    monkeypatch.setenv("COURSE_FORMATS", "png,svg")
+    dark, light = export(make, "dark"), export(make, "slides", "light")
+    assert (pixels(dark / "toy.png").min(axis=2) > 200).sum() > 300
+    assert "#000000" not in (dark / "toy.svg").read_text(encoding="utf-8")
+    assert "#000000" in (light / "toy.svg").read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------- gallery and LaTeX
@@ -538,6 +540,30 @@ def test_the_macros_are_defined_for_the_figures_that_exist(made):
     text = (made[1] / "figures.tex").read_text(encoding="utf-8")
     assert re.findall(r"\\course@define\{(.*?)\}\{(.*?)\}", text) == [(n, f"{n}.pdf") for n in list(ENTRIES)[:3]]
     assert r"\providecommand{\coursefolder}{out}" in text
+
+
+# ------------------------------------------------------------------------------------------------ the real notebooks
+
+
+@pytest.mark.slow
+def test_all_figures_of_the_lecture_fit_into_print(tmp_path):
+    outcome = figures.make_figures(tmp_path, formats=["pdf"], style="print")
+    assert not outcome.failures
+    assert outcome.made == list(manifest())
+    assert figures.stale_figures(tmp_path) == {}
+    for name, record in figures.read_records(tmp_path).items():
+        assert record["size"][0] <= 7.16, name
+        assert set(record["color_maps"]) <= set(maps_in_use()), name
+
+
+@pytest.mark.slow
+def test_two_runs_of_a_real_notebook_give_the_same_bytes(tmp_path):
+    notebook = next(iter(manifest().values())).notebook
+    runs = [tmp_path / "first", tmp_path / "second"]
+    for out in runs:
+        assert figures.make_figures(out, only=[notebook], jobs=1).made
+    for path in runs[0].rglob("*.*"):
+        assert path.read_bytes() == (runs[1] / path.relative_to(runs[0])).read_bytes(), path.name
 
 
 # -------------------------------------------------------------------------------------------- colour-blind readers

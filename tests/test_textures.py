@@ -188,7 +188,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def exemplar():
-    return load_image("cork", 64)[:, :32, :40]
+    return load_image("cork", 64)[:, :24, :32]
 
 
 def test_the_loss_falls_and_is_that_of_the_image(network, exemplar):
@@ -214,8 +214,12 @@ def test_the_same_generator_gives_the_same_texture(network, exemplar):
 
 def test_a_gray_exemplar_gives_a_gray_texture(network, exemplar):
     for u in (exemplar[0], exemplar[:1]):
-        result = synthesize_texture(u, network, n_iterations=3, generator=generator(), progress=False)
+        seen = []
+        result = synthesize_texture(
+            u, network, None, generator(), 3, callback=lambda x, _, seen=seen: seen.append(x), progress=False
+        )
         assert result.image.shape == u.shape
+        assert {tuple(x.shape) for x in seen} == {tuple(u.shape)}
 
 
 def test_any_weights_move_the_optimizer(network, exemplar):
@@ -235,16 +239,16 @@ def test_coarse_to_fine_any_size_and_every_start(network, exemplar):
         None,
         n_iterations=(4, 3),
         scales=(1 / 2, 1),
-        size=(37, 52),
+        size=(29, 36),
         init="gaussian texture",
         generator=generator(),
         callback=lambda x, loss: seen.append((tuple(x.shape), loss)),
         progress=False,
     )
-    assert result.image.shape == (3, 37, 52)
+    assert result.image.shape == (3, 29, 36)
     assert [loss for _, loss in seen] == result.losses
     assert [shape for shape, _ in seen] == sorted(shape for shape, _ in seen)
-    assert {shape for shape, _ in seen} == {(3, 18, 26), (3, 37, 52)}
+    assert {shape for shape, _ in seen} == {(3, 14, 18), (3, 29, 36)}
 
 
 def test_the_starts(network, exemplar):
@@ -260,7 +264,7 @@ def test_the_starts(network, exemplar):
     torch.testing.assert_close(firsts["own"], own.float())
     torch.testing.assert_close(firsts["gaussian texture"], gaussian_texture(exemplar.float(), generator()))
     noise = firsts["white noise"]
-    torch.testing.assert_close(noise.mean((-2, -1)), exemplar.float().mean((-2, -1)), rtol=0, atol=0.02)
+    torch.testing.assert_close(noise.mean((-2, -1)), exemplar.float().mean((-2, -1)), rtol=0, atol=0.03)
     torch.testing.assert_close(noise.std((-2, -1)), exemplar.float().std((-2, -1)), rtol=0.1, atol=0)
     correlation = torch.corrcoef(torch.stack([noise[0, :, 1:].flatten(), noise[0, :, :-1].flatten()]))[0, 1]
     assert correlation.abs() < 0.15

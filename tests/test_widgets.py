@@ -392,3 +392,65 @@ def test_tv_picture_rejects_bad_input():
         widgets.tv_picture(divider=1.5)
     with pytest.raises(ValueError, match="sigma must be >= 0"):
         widgets.tv_picture(sigma=-0.1)
+
+
+# --- Gatys -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gatys_explorer(monkeypatch):
+    monkeypatch.setattr(widgets, "GATYS_SIZE", 32)
+    monkeypatch.setattr(widgets, "_small_exemplar", widgets._small_exemplar.__wrapped__)
+    explorer = widgets.explore_gatys(n_iterations=4)
+    explorer.controls["last"].value = "pool1"
+    yield explorer
+    explorer.controls["stop"].click()
+    if explorer.thread:
+        explorer.thread.join()
+
+
+def test_gatys_explorer_shows_the_exemplar_of_each_choice(gatys_explorer):
+    first = shown(gatys_explorer)
+    assert first.shape == (128, 4 * 68)
+    assert "press run" in gatys_explorer.line.value
+    gatys_explorer.controls["texture"].value = "cork"
+    assert shown(gatys_explorer).shape == (128, 4 * 68, 3)
+    assert "cork" in gatys_explorer.line.value
+
+
+def test_gatys_explorer_runs_to_the_picture_of_the_plain_function(gatys_explorer):
+    for last, seed in (("conv1_1", 0), ("pool1", 20)):
+        gatys_explorer.controls["last"].value, gatys_explorer.controls["seed"].value = last, seed
+        gatys_explorer.controls["run"].click()
+        gatys_explorer.thread.join()
+        picture, numbers = widgets.gatys_picture("gravel", last, seed, 4)
+        np.testing.assert_array_equal(shown(gatys_explorer), png_pixels(picture, zoom=4))
+        assert f"E: {numbers['E']}" in gatys_explorer.line.value
+        assert "done" in gatys_explorer.line.value
+
+
+def test_gatys_explorer_pauses_stops_and_keeps_what_was_reached(gatys_explorer):
+    gatys_explorer.controls["pause"].value = True
+    gatys_explorer.controls["run"].click()
+    gatys_explorer.thread.join(2.0)
+    assert gatys_explorer.thread.is_alive()  # paused after the first evaluation
+    assert "evaluations: 1 of 4" in gatys_explorer.line.value
+    gatys_explorer.controls["stop"].click()
+    gatys_explorer.thread.join()
+    assert "stopped" in gatys_explorer.line.value
+    assert shown(gatys_explorer)[:, 4 * 36 :].std() > 10
+
+
+def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer):
+    gatys_explorer.controls["pause"].value = True
+    gatys_explorer.controls["run"].click()
+    gatys_explorer.controls["seed"].value = 3
+    gatys_explorer.thread.join()
+    assert "press run" in gatys_explorer.line.value
+
+
+def test_gatys_picture_rejects_bad_input():
+    with pytest.raises(ValueError, match="texture 'gravle' is unknown"):
+        widgets.gatys_picture("gravle")
+    with pytest.raises(ValueError, match="last 'pool5' is unknown"):
+        widgets.gatys_picture(last="pool5")

@@ -203,7 +203,7 @@ def sample_gaussian(student: Student) -> str:
     _examine_independence(c)
     with _NoLargeMatrix(3000**2, "Multiply z by √λ, then by the eigenvectors: two products with r columns."):
         _draw(student, _toy_model(3000, 3, seed=1), 2, seed=0)
-    return f"mean μ, covariance EΛEᵀ, independent normal coefficients over {SAMPLES} samples, repeatable, no d × d matrix"
+    return f"mean μ, covariance EΛEᵀ, independent normal z over {SAMPLES} samples, repeatable, no d × d matrix"
 
 
 def _draw(student: Student, model: tuple[Tensor, Tensor, Tensor], n: int, seed: int) -> Tensor:

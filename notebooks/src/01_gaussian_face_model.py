@@ -479,7 +479,7 @@ At full rank a training face is reproduced exactly, a new face is not. How fast 
 # %%
 ranks = (1, 5, 10, 20, 40, 80, 160, 240, r)
 curves = {}
-for name, x in [("training people", x_train[::8]), ("test people", x_test)]:
+for name, x in [("training people", x_train[::16]), ("test people", x_test[::2])]:
     errors = [[(project(face, mean, eigenvectors, k) - face).square().mean() for face in x] for k in ranks]
     curves[name] = (ranks, [math.sqrt(sum(e) / len(e)) for e in errors])
     print(f"{name}: root mean square error {curves[name][1][3]:.3f} at rank 20, {curves[name][1][-1]:.3f} at rank {r}")

@@ -713,7 +713,7 @@ without): a larger or a smaller one gives less.
 lam_tychonov, lam_tv = 1.05, 0.085
 for factor in [0.8, 1.0, 1.25]:
     quadratic = tychonov_denoise(v, factor * lam_tychonov)
-    variation = restoration.accelerated_tv_denoise(v, factor * lam_tv, eps, 1000, tol=1e-4)
+    variation = restoration.accelerated_tv_denoise(v, factor * lam_tv, eps, 1000, tol=2e-5)
     print(f"{factor:4} times λ: Tychonov {psnr(quadratic, u0):.2f} dB, TV_ε {psnr(variation, u0):.2f} dB")
 
 # %%

@@ -1,0 +1,532 @@
+"""Checks of notebook 10: Gram matrices, their number, the losses of a texture, the synthesis by L-BFGS."""
+
+# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils import textures
+from course_utils.checks.engine import (
+    Mistake,
+    Student,
+    exercise,
+    expect,
+    expect_close,
+    is_close,
+    random_image,
+    recognise,
+    relative_error,
+    tolerance,
+)
+from course_utils.features import ARCHITECTURES, VGGFeatures
+from course_utils.textures import gram_matrix as _gram
+from course_utils.textures import mean_feature as _mean
+
+Known = tuple[str, Tensor | float, str]
+Layers = Mapping[str, Tensor]
+
+_FEATURES = ((4, 6, 5), (3, 7, 8), (2, 3, 5, 6))  # the last one is a batch
+_WEIGHTS = {"conv1_1": 0.5, "pool1": 2.0, "pool2": 0.25}
+
+# --- statistics ------------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    textures.gram_matrix,
+    hints=(
+        "Forget where the pixels are: put the n channels on rows and the w h pixels on columns. The sum over the pixels "
+        "of V_k V_kᵀ is then one product of matrices.",
+        "With V of shape (n, wh), G = V Vᵀ / (wh), of shape (n, n). On a batch, the last two dimensions do it.",
+        "v = features.flatten(start_dim=-2)",
+    ),
+)
+def gram_matrix(student: Student) -> str:
+    """Compare with the definition, on non-square features and on a batch."""
+    for seed, shape in enumerate(_FEATURES):
+        v = random_image(shape, seed) + 1
+        answer = _gram_answer(student, v)
+        expected = _gram(v)
+        if is_close(answer, expected):
+            continue
+        recognise(answer, *_wrong_grams(v))
+        _recognise_constant_or_scaled(answer, expected, _gram_answer(student, v.flip(0) * 2))
+        expect_close(answer, answer.mT, "value", "A Gram matrix is symmetric, yours is not.")
+        text = "G is not (1/wh) Σ_k V_k V_kᵀ, the mean over the pixels of the products of two channels."
+        expect_close(answer, expected, "value", text)
+    return "G = (1/wh) Σ_k V_k V_kᵀ on non-square features and on batches"
+
+
+def _gram_answer(student: Student, v: Tensor) -> Tensor:
+    n, pixels = v.shape[-3], v.shape[-2] * v.shape[-1]
+    result = student(v)
+    if isinstance(result, Tensor) and result.shape[-2:] == (pixels, pixels) and pixels != n:
+        text = "You multiplied the pixels with each other, Vᵀ V. The Gram matrix of the channels is V Vᵀ, n × n."
+        raise Mistake("transpose", text, {"your shape": tuple(result.shape), "expected shape": (n, n)})
+    if v.ndim == 4 and isinstance(result, Tensor) and result.ndim == 2:
+        text = "Of a batch of images you return one matrix: each image of the batch has its own. Work on the last dimensions, and leave the first alone."
+        raise Mistake("shape", text, {"your shape": tuple(result.shape), "expected shape": (v.shape[0], n, n)})
+    return student.as_tensor(result, (*v.shape[:-2], n))
+
+
+def _wrong_grams(v: Tensor) -> list[Known]:
+    n, h, w = v.shape[-3:]
+    g = _gram(v)
+    flat = v.flatten(-2)
+    centred = flat - flat.mean(dim=-1, keepdim=True)
+    reordered = v.reshape(*v.shape[:-3], h * w, n)
+    norms = g.diagonal(dim1=-2, dim2=-1).sqrt()
+    return [
+        ("normalisation", g * h * w, "You forgot 1/(wh): the sum over the pixels must be divided by their number, or images of different sizes cannot be compared."),
+        ("normalisation", g / n, "You divided by the number n of channels too. The lecture divides by the number wh of pixels only."),
+        ("normalisation", g * h * w / n, "You divided by the number n of channels. The sum is over the wh pixels: divide by wh."),
+        ("normalisation", g * w, "You divided by the height only: there are wh pixels."),
+        ("normalisation", g * h, "You divided by the width only: there are wh pixels."),
+        ("normalisation", g * h * w / (h * w - 1), "You divided by wh − 1. The lecture divides by wh: G is a mean over the pixels."),
+        ("normalisation", g / (norms[..., :, None] * norms[..., None, :]), "These are correlations: you normalised each channel. How large the channels are is part of the statistics."),
+        ("mean", centred @ centred.mT / (h * w), "You subtracted the mean of each channel: that is the covariance. The Gram matrix contains the mean too."),
+        ("axis", reordered.mT @ reordered / (h * w), "reshape(wh, n) does not bring the channels to the columns, it mixes channels and pixels. Flatten to (n, wh), then transpose."),
+        ("value", _gram(v.abs()), "You took absolute values of the features. The Gram matrix keeps their signs."),
+    ]  # fmt: skip
+
+
+def _recognise_constant_or_scaled(answer: Tensor, expected: Tensor, another: Tensor) -> None:
+    """Raise the mistake of a result that ignores its input, or is right up to a factor."""
+    if is_close(answer, another):
+        raise Mistake("constant", "The result is the same whatever the input is.")
+    factor = (torch.sum(answer * expected) / torch.sum(expected * expected)).item()
+    if factor > 0 and is_close(answer, factor * expected):
+        raise Mistake("normalisation", "The result is right up to a factor.", {"your result / the right one": factor})
+
+
+@exercise(
+    textures.count_statistics,
+    hints=(
+        "A symmetric n × n matrix has as many distinct entries as its diagonal and one of the two triangles.",
+        "n_L (n_L + 1) / 2 for each layer, summed over the layers up to the last one, which counts.",
+        "layers = list(architecture)",
+    ),
+)
+def count_statistics(student: Student) -> str:
+    """Compare on the two networks, on the five layers of Gatys et al., and on a made-up one."""
+    vgg19 = ARCHITECTURES["vgg19"]
+    five = {layer: vgg19[layer] for layer in ("conv1_1", "pool1", "pool2", "pool3", "pool4")}
+    other = {"a": 5, "b": 3, "c": 7, "d": 2}
+    cases: list[tuple[dict[str, int], str]] = [(vgg19, "pool4"), (ARCHITECTURES["vgg16"], "pool4"), (five, "pool4"), (other, "c"), (other, "a")]  # fmt: skip
+    answers = [student.number(table, last) for table, last in cases]
+    expected = [textures.count_statistics(table, last) for table, last in cases]
+    if all(round(a) == e and math.isclose(a, e) for a, e in zip(answers, expected, strict=True)):
+        return "852,128 for VGG-19 up to pool4, 687,904 for VGG-16, 176,640 for conv1_1 and the four pools"
+    if len(set(answers)) == 1:
+        raise Mistake("constant", "The result is the same for every architecture.", {"yours": answers[0]})
+    known = _wrong_counts(cases)
+    for cause, values, text in known:
+        if all(math.isclose(a, b) for a, b in zip(answers, values, strict=True)):
+            raise Mistake(cause, text, {"yours for VGG-19": answers[0], "expected": expected[0]})
+    shown = {"channels": list(other.values())[:3], "yours": answers[3], "expected": expected[3]}
+    raise Mistake("value", "The number is not Σ n(n + 1)/2 over the layers up to the last one.", shown)
+
+
+def _wrong_counts(cases: list[tuple[dict[str, int], str]]) -> list[tuple[str, list[float], str]]:
+    def count(of: Callable[[list[int]], float], take: Callable[[list[str], int], list[str]]) -> list[float]:
+        results = []
+        for table, last in cases:
+            layers = list(table)
+            results.append(of([table[layer] for layer in take(layers, layers.index(last))]))
+        return results
+
+    def pairs(channels: list[int]) -> float:
+        return sum(n * (n + 1) / 2 for n in channels)
+
+    def up_to(layers: list[str], i: int) -> list[str]:
+        return layers[: i + 1]
+
+    def convolutions(layers: list[str], i: int) -> list[str]:
+        return [layer for layer in layers[: i + 1] if layer.startswith("conv")]
+
+    return [
+        ("value", count(lambda c: sum(n**2 for n in c), up_to), "You counted all the n² entries. G is symmetric: entries (i, j) and (j, i) are the same statistic."),
+        ("value", count(lambda c: sum(n * (n - 1) / 2 for n in c), up_to), "You left out the diagonal: the mean squares of the channels are statistics too, n(n + 1)/2 and not n(n − 1)/2."),
+        ("truncation", count(pairs, lambda layers, i: layers[:i]), "The last layer must be counted too: a slice ends before its second index."),
+        ("truncation", count(pairs, lambda layers, i: layers), "You counted all the layers, whatever the last one is."),
+        ("truncation", count(pairs, lambda layers, i: layers[i : i + 1]), "You counted the last layer only: sum over all the layers up to it."),
+        ("truncation", count(pairs, convolutions), "You left out the pooling layers: every layer of the table up to the last one counts."),
+        ("value", count(lambda c: sum(c), up_to), "You summed the channels: these are the means (order 1). Each pair of channels gives a statistic of order 2."),
+        ("value", count(lambda c: pairs([sum(c)]), up_to), "You counted one matrix of all the channels together. There is one for each layer: no products between layers."),
+    ]  # fmt: skip
+
+
+# --- losses on features ----------------------------------------------------------------------------------------------
+
+
+def _random_layers(statistic: Callable[[Tensor], Tensor], seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return features of x, and the statistics of features of u, on three layers."""
+    shapes = {"conv1_1": (3, 6, 5), "pool1": (4, 3, 4), "pool2": (2, 2, 3)}
+    v = {k: random_image(s, seed + i) + 0.5 for i, (k, s) in enumerate(shapes.items())}
+    u = {k: statistic(random_image(s, seed + 10 + i) + 1) for i, (k, s) in enumerate(shapes.items())}
+    return {k: value.requires_grad_() for k, value in v.items()}, u
+
+
+def _loss_answer(student: Student, *args: Any) -> Tensor:
+    """Return the loss as a scalar, once it is known to be a number that can be differentiated."""
+    student(*(_detached(argument) for argument in args))  # an in-place change shows here; on leaves torch itself raises
+    result = student(*args)
+    if isinstance(result, (bool, int, float, complex)):
+        text = f"{student.name} must return a tensor: without .item() or float(), or nothing can be differentiated."
+        raise Mistake("type", text)
+    if isinstance(result, Tensor) and result.is_complex():
+        raise Mistake("complex", "The loss is complex. A squared modulus is |z|² = z·conj(z), not z².")
+    answer = student.as_tensor(result, ())
+    text = f"{student.name} cannot be differentiated: a .detach(), .item() or torch.no_grad() cuts the gradient."
+    expect(isinstance(result, Tensor) and result.requires_grad, "type", text)
+    return answer
+
+
+def _detached(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return argument.detach()
+    if isinstance(argument, dict):
+        return {key: _detached(value) for key, value in argument.items()}
+    return argument
+
+
+def _recognise_constant_or_factor(answers: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
+    """Raise the mistake of a number that ignores its input, or is right up to one factor on two inputs."""
+    if is_close(answers[0], answers[1]):
+        raise Mistake("constant", "The result is the same whatever the input is.")
+    factors = [(a / e).item() for a, e in zip(answers, expected, strict=True)]
+    if factors[0] > 0 and math.isclose(*factors, rel_tol=1e-3):
+        raise Mistake(
+            "normalisation", "The result is right up to a factor.", {"your result / the right one": factors[0]}
+        )
+
+
+def _examine_layers_loss(
+    student: Student,
+    reference: Callable[[Layers, Layers, Mapping[str, float]], Tensor],
+    statistic: Callable[[Tensor], Tensor],
+    wrong: Callable[[Layers, Layers], list[Known]],
+    formula: str,
+) -> None:
+    """Examine Σ_L w_L ‖S(V^L) − target‖² for a statistic S."""
+    for seed in (0, 100):
+        v, targets = _random_layers(statistic, seed)
+        answer, expected = _loss_answer(student, v, targets, _WEIGHTS), reference(v, targets, _WEIGHTS).detach()
+        if is_close(answer, expected):
+            continue
+        values = {k: value.detach() for k, value in v.items()}
+        recognise(answer, *wrong(values, targets), *_wrong_sums(values, targets, statistic))
+        other = {k: (value.detach().flip(0) * 2).requires_grad_() for k, value in v.items()}
+        another = _loss_answer(student, other, targets, _WEIGHTS)
+        _recognise_constant_or_factor((answer, another), (expected, reference(other, targets, _WEIGHTS).detach()))
+        expect_close(answer, expected, "value", f"The result is not {formula}.")
+
+
+def _wrong_sums(v: Layers, targets: Layers, statistic: Callable[[Tensor], Tensor]) -> list[Known]:
+    """Return what goes wrong in the sum over the layers and in the squared norm, whatever the statistic is."""
+    d = {k: statistic(value) - targets[k] for k, value in v.items()}
+    w, squares = _WEIGHTS, {k: value.square().sum() for k, value in d.items()}
+    total = sum((w[k] * squares[k] for k in d), torch.zeros(()))
+    first, *_, last = d
+    return [
+        ("sign", -total, "The sign is wrong: E is a sum of squares, to be minimized."),
+        ("square-root", sum((w[k] * squares[k].sqrt() for k in d), torch.zeros(())), "The norms must be squared: w_L ‖·‖²."),
+        ("square-root", sum((w[k] * d[k].abs().sum() for k in d), torch.zeros(())), "You summed absolute values. The squared norm is the sum of the squares."),
+        ("square-root", sum((w[k] * d[k].sum() for k in d), torch.zeros(())), "You forgot the squares: differences of opposite signs cancel."),
+        ("weight", sum(squares.values(), torch.zeros(())), "The weights w_L are missing."),
+        ("weight", sum((w[k] ** 2 * squares[k] for k in d), torch.zeros(())), "The weights are inside the square: w_L multiplies ‖·‖², once."),
+        ("normalisation", sum((w[k] * d[k].square().mean() for k in d), torch.zeros(())), "You took the mean of the squares (as torch's mse_loss does). The squared norm is their sum."),
+        ("normalisation", total / len(d), "You divided by the number of layers: E is a sum over the layers."),
+        ("truncation", w[last] * squares[last], "Only the last layer counts: add the terms up, loss = loss + …."),
+        ("truncation", w[first] * squares[first], "Only the first layer counts: the return must come after the loop, not in it."),
+    ]  # fmt: skip
+
+
+@exercise(
+    textures.gram_loss,
+    hints=(
+        "One term for each layer: the Gram matrix of the features of x, minus the target, squared entry by entry, summed, "
+        "times the weight of the layer.",
+        "E(x) = Σ_L w_L ‖G^L(x) − G^L(u)‖²_F, with ‖M‖²_F = Σ_ij M_ij². The targets are the G^L(u).",
+        "difference = gram_matrix(features[layer]) - targets[layer]",
+    ),
+)
+def gram_loss(student: Student) -> str:
+    """Compare with the definition on three layers of different sizes."""
+
+    def wrong(v: Layers, targets: Layers) -> list[Known]:
+        w, g = _WEIGHTS, {k: _gram(value) for k, value in v.items()}
+        spectral = [w[k] * torch.linalg.matrix_norm(g[k] - targets[k], 2) ** 2 for k in v]
+        norms = [w[k] * (g[k].norm() - targets[k].norm()) ** 2 for k in v]
+        means = [w[k] * (_mean(v[k]) - targets[k].diagonal().sqrt()).square().sum() for k in v]
+        return [
+            ("value", torch.stack(spectral).sum(), "You took the largest singular value of the difference. The Frobenius norm is the root of the sum of all squares."),
+            ("value", torch.stack(norms).sum(), "You compared the norms of the two matrices. The norm is that of their difference."),
+            ("value", torch.stack(means).sum(), "You compared means with the diagonal of the targets. The statistics of x are its Gram matrices."),
+        ]  # fmt: skip
+
+    formula = "Σ_L w_L ‖G^L(x) − G^L(u)‖²_F"
+    _examine_layers_loss(student, textures.gram_loss, _gram, wrong, formula)
+    return f"E(x) = {formula} on three layers of different sizes, and it can be differentiated"
+
+
+@exercise(
+    textures.mean_loss,
+    hints=(
+        "The same as gram_loss with another statistic: for each channel its mean over the pixels, a vector of n numbers.",
+        "Σ_L w_L ‖m^L(x) − m^L(u)‖², m^L = (1/wh) Σ_k V^L_k. The targets are the m^L(u), of shape (n,).",
+        "difference = features[layer].mean(dim=(-2, -1)) - targets[layer]",
+    ),
+)
+def mean_loss(student: Student) -> str:
+    """Compare with the definition on three layers of different sizes."""
+
+    def wrong(v: Layers, targets: Layers) -> list[Known]:
+        w = _WEIGHTS
+        spread = {k: (v[k] - targets[k][:, None, None]).square() for k in v}
+        sums = [w[k] * (v[k].sum(dim=(-2, -1)) - targets[k]).square().sum() for k in v]
+        one = [w[k] * (v[k].mean() - targets[k]).square().sum() for k in v]
+        channels = [w[k] * (v[k].mean(0) - targets[k].mean()).square().sum() for k in v]
+        every = [w[k] * spread[k].sum() for k in v]
+        every_mean = [w[k] * spread[k].mean(dim=(-2, -1)).sum() for k in v]
+        squares = [w[k] * (_gram(v[k]).diagonal() - targets[k] ** 2).square().sum() for k in v]
+        late = "You squared before taking the mean: every pixel is pulled to the target. First the mean over the pixels, then the difference and its square."
+        return [
+            ("normalisation", torch.stack(sums).sum(), "You summed the features over the pixels: divide by wh, it is their mean."),
+            ("axis", torch.stack(one).sum(), "You took one mean for all the channels: each channel has its own, over dimensions −2 and −1."),
+            ("axis", torch.stack(channels).sum(), "You took the mean over the channels: it goes over the pixels, dimensions −2 and −1."),
+            ("mean", torch.stack(every).sum(), late),
+            ("mean", torch.stack(every_mean).sum(), late),
+            ("value", torch.stack(squares).sum(), "You compared mean squares (the diagonal of the Gram matrix). The statistic of order 1 is the mean itself."),
+        ]  # fmt: skip
+
+    formula = "Σ_L w_L ‖m^L(x) − m^L(u)‖²"
+    _examine_layers_loss(student, textures.mean_loss, _mean, wrong, formula)
+    return f"{formula} on three layers of different sizes, and it can be differentiated"
+
+
+# --- losses on images ------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    textures.color_statistics_loss,
+    hints=(
+        "Put the pixels on columns: an image is a cloud of N points in the space of colours. Compare the centres of the "
+        "two clouds, and their covariances.",
+        "‖m(x) − m(u)‖² + ‖C(x) − C(u)‖²_F, m the mean colour, C = (1/N) Σ_k (x_k − m)(x_k − m)ᵀ, 3 × 3.",
+        "colors = x.flatten(start_dim=-2)",
+    ),
+)
+def color_statistics_loss(student: Student) -> str:
+    """Compare with the definition, on images of different sizes."""
+    for seed, (shape_x, shape_u) in enumerate((((3, 6, 5), (3, 6, 5)), ((3, 7, 8), (3, 5, 9)))):
+        x, u = random_image(shape_x, seed).requires_grad_(), 2 * random_image(shape_u, seed + 10) + 0.5
+        answer, expected = _loss_answer(student, x, u), textures.color_statistics_loss(x, u).detach()
+        if is_close(answer, expected):
+            continue
+        recognise(answer, *_wrong_colors(x.detach(), u))
+        other = (2 * x.detach() + 1).requires_grad_()
+        pair = textures.color_statistics_loss(other, u).detach()
+        _recognise_constant_or_factor((answer, _loss_answer(student, other, u)), (expected, pair))
+        shuffled = x.detach().flip(-1).roll(2, -2).requires_grad_()
+        text = (
+            "The loss changes when the pixels of x are moved. The statistics of the colours do not see where they are."
+        )
+        expect_close(_loss_answer(student, shuffled, u), answer, "value", text)
+        expect_close(answer, expected, "value", "The result is not ‖m(x) − m(u)‖² + ‖C(x) − C(u)‖²_F.")
+    return "‖m(x) − m(u)‖² + ‖C(x) − C(u)‖²_F, with 1/N, also for two different sizes; it can be differentiated"
+
+
+def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
+    a, b = x.flatten(1), u.flatten(1)
+    d_mean, d_cov = a.mean(1) - b.mean(1), torch.cov(a, correction=0) - torch.cov(b, correction=0)
+    mean, cov = d_mean.square().sum(), d_cov.square().sum()
+    deviations = (a.std(1, correction=0) - b.std(1, correction=0)).square().sum()
+    scatter = (torch.cov(a, correction=0) * a.shape[1] - torch.cov(b, correction=0) * b.shape[1]).square().sum()
+    moments = (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
+    root = "The norms must be squared."
+    return [
+        ("value", mean, "Only the means are compared: the covariances are missing."),
+        ("mean", cov, "Only the covariances are compared: the mean colours are missing."),
+        ("mean", mean + moments, "You did not subtract the mean before the product: that is the Gram matrix of the colours, not their covariance."),
+        ("normalisation", mean + (torch.cov(a) - torch.cov(b)).square().sum(), "Your covariance has 1/(N − 1). Here it has 1/N, like all the statistics of the lecture (correction=0 in torch.cov)."),
+        ("normalisation", mean + scatter, "The covariance must be divided by the number N of pixels."),
+        ("normalisation", d_mean.square().mean() + d_cov.square().mean(), "You took means of the squares. A squared norm is a sum of squares."),
+        ("value", mean + d_cov.diagonal().square().sum(), "You compared the variances only: the covariances between two colours are missing."),
+        ("value", mean + deviations, "You compared standard deviations: C is the whole 3 × 3 matrix of covariances."),
+        ("square-root", mean.sqrt() + cov.sqrt(), root),
+        ("axis", (x.mean() - u.mean()) ** 2 + cov, "You took one mean for all the channels: the mean colour has one value for each."),
+        ("sign", -(mean + cov), "The sign is wrong: a squared distance is positive."),
+    ]  # fmt: skip
+
+
+@exercise(
+    textures.spectrum_loss,
+    hints=(
+        "Of all the images with the moduli |û| of the exemplar, P(x) has the phases nearest to those of x. All channels "
+        "get the same phase at a frequency, so that colours stay together.",
+        "x̂ − e^{iφ} û with e^{iφ} = ⟨û, x̂⟩ / |⟨û, x̂⟩| and ⟨û, x̂⟩(ξ) = Σ_c conj(û_c(ξ)) x̂_c(ξ); by Parseval the squared "
+        "norm of x − P(x) is that of its Fourier transform divided by HW.",
+        "x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)",
+    ),
+)
+def spectrum_loss(student: Student) -> str:
+    """Compare with the squared distance, in colour, on odd and even sizes, and its gradient with 2(x − P(x))."""
+    for seed, shape in enumerate(((3, 6, 5), (3, 7, 8))):
+        x, u = random_image(shape, seed).requires_grad_(), 2 * random_image(shape, seed + 10) + 0.3
+        answer, expected = _loss_answer(student, x, u), textures.spectrum_loss(x, u).detach()
+        if is_close(answer, expected):
+            continue
+        recognise(answer, *_wrong_spectra(x.detach(), u))
+        other = (2 * x.detach() + 1).requires_grad_()
+        pair = textures.spectrum_loss(other, u).detach()
+        _recognise_constant_or_factor((answer, _loss_answer(student, other, u)), (expected, pair))
+        moved = u.roll((2, 1), (-2, -1)).requires_grad_()
+        text = "A translated exemplar has the same spectrum: its loss should be 0."
+        value = _loss_answer(student, moved, u)
+        expect(value.abs() < 1e3 * tolerance(value) ** 2 * u.square().mean(), "value", text, yours=value.item())
+        expect_close(answer, expected, "value", "The result is not ‖x − P(x)‖² / (HW).")
+    return "‖x − P(x)‖² / (HW) in colour, on odd and even sizes; it can be differentiated"
+
+
+def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
+    pixels = x.shape[-2] * x.shape[-1]
+    a, b = torch.fft.fft2(x), torch.fft.fft2(u)
+
+    def squares(difference: Tensor) -> Tensor:
+        return difference.abs().square().sum() / pixels**2
+
+    def with_phase(phase: Tensor) -> Tensor:
+        return squares(a - phase * b)
+
+    def projected(phase: Tensor) -> Tensor:
+        return (x - torch.fft.ifft2(phase * b).real).square().sum() / pixels
+
+    right = textures.spectrum_loss(x, u)
+    backwards = torch.sgn((a.conj() * b).sum(0))
+    conjugate = "The phase turns the wrong way: ⟨û, x̂⟩ is Σ_c conj(û_c) x̂_c, the conjugate is on û."
+    forgotten = "The conjugate is missing in ⟨û, x̂⟩ = Σ_c conj(û_c) x̂_c."
+    product = torch.sgn((a * b).sum(0))
+    gray_a, gray_b = torch.fft.fft2(x.mean(0)).abs(), torch.fft.fft2(u.mean(0)).abs()
+    powers = a.abs().square() - b.abs().square()
+    return [
+        ("value", squares(a - b), "The phases of x are compared too: this is ‖x − u‖² (Parseval). The phase of x must be left free."),
+        ("value", squares(a.abs() - b.abs()), "Each channel has a phase of its own: that loses the relations between the colours. One phase for all channels, from ⟨û, x̂⟩."),
+        ("value", squares(gray_a - gray_b), "Only the gray image, the mean of the channels, is compared."),
+        ("value", with_phase(torch.sgn(a[0] * b[0].conj())), "The phase is that of the first channel. The nearest one is that of the sum over the channels, ⟨û, x̂⟩."),
+        ("conjugate", projected(product), forgotten),
+        ("conjugate", with_phase(product), forgotten),
+        ("conjugate", projected(backwards), conjugate),
+        ("conjugate", with_phase(backwards), conjugate),
+        ("normalisation", right * pixels, "Divide by HW once more: in Fourier a squared norm is HW times larger (Parseval)."),
+        ("normalisation", right * pixels**2, "Divide by (HW)²: once for Parseval, once for the mean over the pixels."),
+        ("normalisation", right / len(x), "You took a mean over the channels too: the loss is per pixel, summed over the channels."),
+        ("square-root", right.sqrt(), "The distance must be squared."),
+        ("square-root", powers.sum(0).square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
+        ("square-root", powers.square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
+        ("axis", squares(torch.fft.fftn(x).abs() - torch.fft.fftn(u).abs()), "fftn transforms over the channels too. The Fourier transform is over the two dimensions of the image: fft2."),
+    ]  # fmt: skip
+
+
+# --- the synthesis ---------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    textures.synthesize_texture,
+    hints=(
+        "Three parts: the targets G^L(u), computed once; x, a noise whose gradient is wanted; a function that evaluates "
+        "E(x) and calls backward, which L-BFGS calls as often as it needs.",
+        "closure: zero the gradient, loss = gram_loss(network(x), targets, weights), (1e6 * loss).backward(), keep the "
+        "loss, return 1e6 * loss. L-BFGS: max_iter=n_iterations, both tolerances 0, line search 'strong_wolfe'.",
+        "targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}",
+    ),
+)
+def synthesize_texture(student: Student) -> str:
+    """Synthesize a tiny texture twice: the loss falls, the noise counts, the exemplar is not copied."""
+    network = VGGFeatures("vgg16", layers=("conv1_1", "pool1"))
+    u = _tiny_texture()
+    targets = {layer: _gram(v) for layer, v in network(u).items()}
+    weights, n = textures.relative_weights(targets), 20
+
+    def energy(image: Tensor) -> float:
+        return float(textures.gram_loss(network(image.float()), targets, weights))
+
+    noise = u.mean() + u.std() * torch.randn(u.shape, generator=torch.Generator().manual_seed(2))
+    at_start = energy(noise)
+    x, losses = _synthesis(student, u, network, weights, 0, n)
+    copied = "The result is the exemplar: a texture must be a new image. Start from Gaussian white noise, not from u."
+    expect(not is_close(x, u, 1e-6), "identity", copied)
+    correlation = torch.corrcoef(torch.stack([x.double().flatten(), u.double().flatten()]))[0, 1].item()
+    text = "The result is the exemplar with small changes: x started from it. Start from Gaussian white noise."
+    expect(correlation < 0.9, "start", text, correlation_with_the_exemplar=correlation)
+    levels = x.unique(return_counts=True)[1].max().item() / x.numel()
+    text = "Many pixels have exactly the same value: you clipped the image. Nothing is clipped in the algorithm, only in pictures."
+    expect(levels < 0.01, "clipping", text, part_of_the_pixels=levels)
+    _expect_loss_fell(energy(x), at_start, losses)
+    again, _ = _synthesis(student, u, network, weights, 0, n)
+    other, _ = _synthesis(student, u, network, weights, 1, n)
+    same = (
+        "Two calls with generators of the same seed give different textures: draw the noise with generator=generator."
+    )
+    expect(relative_error(again, x) < 1e-2, "randomness", same)
+    seeds = "Two different seeds give the same texture: draw the noise with the generator that is passed."
+    expect(relative_error(other, x) > 1e-2, "randomness", seeds)
+    return "the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
+
+
+def _tiny_texture() -> Tensor:
+    """Return a 20 × 24 colour texture of soft stains, some of its values outside [0, 1]."""
+    noise = torch.randn(3, 20, 24, generator=torch.Generator().manual_seed(7))
+    stains = sum((noise.roll((i, j), (-2, -1)) for i in range(3) for j in range(4)), torch.zeros(()))
+    return 0.5 + 0.25 * stains / stains.std()
+
+
+def _synthesis(
+    student: Student, u: Tensor, network: VGGFeatures, weights: dict[str, float], seed: int, n: int
+) -> tuple[Tensor, list[float]]:
+    """Return the student's image and losses, as float tensors and numbers."""
+    try:
+        result = student(u, network, weights, torch.Generator().manual_seed(seed), n)
+    except Mistake as mistake:
+        if mistake.cause == "exception" and "image must be finite" in mistake.message:
+            text = "x became infinite on the way: set the gradient to zero before backward, and use a line search."
+            raise Mistake("not-converged", text) from None
+        raise
+    if isinstance(result, Tensor) or not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise Mistake("type", "The result must be a pair: the image, and the list of the losses, return x, losses.")
+    x = student.as_tensor(result[0], tuple(u.shape), "the image")
+    try:
+        losses = [float(value) for value in result[1]]
+    except (TypeError, ValueError):
+        raise Mistake(
+            "type", "The second result must be the list of the losses, one number for each evaluation."
+        ) from None
+    expect(len(losses) > 0, "type", "The list of losses is empty: append loss.item() at each evaluation.")
+    return x, losses
+
+
+def _expect_loss_fell(reached: float, at_start: float, losses: list[float]) -> None:
+    """Raise the mistake of a loss that did not fall, or that fell elsewhere than in the returned image."""
+    if reached < 0.05 * at_start:  # right answers end below 0.02, after 20 evaluations
+        return
+    details = {"E(x) of your image": reached, "E of white noise": at_start}
+    if losses[-1] < 0.2 * losses[0]:
+        text = (
+            "The losses fall, but E(x) of the image that you return is large: it is not the x that was optimized, or the "
+            "targets are not the Gram matrices of the exemplar."
+        )
+        raise Mistake("value", text, details)
+    if not losses[-1] <= losses[0]:
+        raise Mistake("sign", "The loss went up: the gradient that L-BFGS gets must be that of +E.", details)
+    raise Mistake("not-converged", _HARDLY_FELL, details)
+
+
+_HARDLY_FELL = (
+    "The loss hardly fell. Look for: a gradient that is not set to zero before backward, a loss too small for L-BFGS's "
+    "tolerances (multiply it by 1e6, set both tolerances to 0), no line search, or fewer iterations than asked for."
+)
