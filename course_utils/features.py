@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -50,7 +51,7 @@ class VGGFeatures(nn.Module):
 
     The weights are those of the trained network, rescaled layer by layer so that the mean activation after each ReLU
     is 1 over the photographs and textures of the course (Gatys et al. rescale filter by filter). Inside, an image is
-    turned into what the network was trained on; it runs in float32, with zero padding, and is never trained.
+    turned into what the network was trained on; it runs in float32, and is never trained.
 
     Parameters
     ----------
@@ -64,6 +65,10 @@ class VGGFeatures(nn.Module):
         average.
     device : torch.device or str, optional
         Where the network lives; images must be on the same device. The CPU by default.
+    padding : {"zeros", "reflect"}
+        What the convolutions see beyond the image: zeros, as the networks were trained, or its mirror image. Zeros mark
+        the border in the statistics of an exemplar. A larger texture has less border, and would imitate it inside:
+        take "reflect" when sizes differ.
 
     Raises
     ------
@@ -90,14 +95,17 @@ class VGGFeatures(nn.Module):
         layers: Sequence[str] = TEXTURE_LAYERS,
         pooling: str = "average",
         device: torch.device | str | None = None,
+        padding: str = "zeros",
     ) -> None:
         super().__init__()
         self.architecture = _resolve_weights(weights)
         self.layers = _require_layers(layers, self.architecture)
         self.pooling = require_choice(pooling, "pooling", ("average", "max"))
-        self.stack = _build_stack(self.architecture, self.layers, self.pooling)
+        self.padding = require_choice(padding, "padding", ("zeros", "reflect"))
+        self.stack = _build_stack(self.architecture, self.layers, self.pooling, self.padding)
         _load_weights(self.stack, weights_path(self.architecture))
-        self.smallest_side = 2 ** sum(name.startswith("pool") for name, _ in self.stack.named_children())
+        halvings = sum(name.startswith("pool") for name, _ in self.stack.named_children())
+        self.smallest_side = 2 ** (halvings + (padding == "reflect"))  # a mirror image needs two pixels
         self.requires_grad_(False).eval().to(device=device)
 
     def forward(self, image: Float[Tensor, "*batch_channels H W"]) -> dict[str, Float[Tensor, "*batch n h w"]]:
@@ -130,7 +138,8 @@ class VGGFeatures(nn.Module):
 
     def describe(self) -> str:
         """Say in one line which network this is."""
-        return f"{_ORIGIN[self.architecture]}, {self.pooling} pooling, up to {self.layers[-1]}, on {self._device()}"
+        kind = f"{self.pooling} pooling" + (", reflect padding" if self.padding == "reflect" else "")
+        return f"{_ORIGIN[self.architecture]}, {kind}, up to {self.layers[-1]}, on {self._device()}"
 
     def __repr__(self) -> str:
         """Return the one-line description."""
@@ -203,13 +212,15 @@ def _layer_names(architecture: str) -> list[str]:
     return names
 
 
-def _build_stack(architecture: str, layers: tuple[str, ...], pooling: str) -> nn.Sequential:
+def _build_stack(architecture: str, layers: tuple[str, ...], pooling: str, padding: str) -> nn.Sequential:
     """Build the layers of the network as far as the last one asked for."""
     stack, channels = nn.Sequential(), 3
     for name in _layer_names(architecture):
         if name.startswith("conv"):
-            stack.add_module(name, nn.Conv2d(channels, ARCHITECTURES[architecture][name], 3, padding=1))
-            channels = ARCHITECTURES[architecture][name]
+            n = ARCHITECTURES[architecture][name]
+            mode: Literal["zeros", "reflect"] = "reflect" if padding == "reflect" else "zeros"
+            stack.add_module(name, nn.Conv2d(channels, n, 3, padding=1, padding_mode=mode))
+            channels = n
         elif name.startswith("relu"):
             # in place, unless the values before the ReLU are returned too: saves memory
             stack.add_module(name, nn.ReLU(inplace=name.replace("relu", "conv") not in layers))

@@ -16,8 +16,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +44,7 @@ from course_utils.textures import (
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "syntheses"
 RECORDS = FOLDER / "syntheses.json"
+INTERRUPTED = threading.Event()
 STATISTICS = {"gram_matrix": gram_matrix, "mean_feature": mean_feature}
 EXTRA_LOSSES = {"color_statistics_loss": color_statistics_loss, "spectrum_loss": spectrum_loss}
 
@@ -61,6 +64,7 @@ class Recipe:
     exemplar: int = 256
     crop: int | None = None
     size: tuple[int, int] | None = None
+    padding: str = "zeros"
     method: str = "gatys"
 
     def load_exemplar(self) -> Tensor:
@@ -71,25 +75,27 @@ class Recipe:
 
 LONGER = {"n_iterations": (80, 60, 100)}  # for what is projected large
 PLAIN = {"scales": (1.0,), "n_iterations": (150,), "init": "white noise", "crop": 128}
+# Depth is shown at one scale: with several, the shallow layers see large structures at the coarse ones.
+DEPTH = {"scales": (1.0,), "n_iterations": (150,), "exemplar": 128}
+UNIFORM = PLAIN | {"init": "uniform noise"}  # every colour of the cube: what the corrections are tried on
 RECIPES = {
     "gravel": Recipe("gravel", **LONGER),
     "cork": Recipe("cork", **LONGER),
     "tissue": Recipe("tissue"),
     "brick": Recipe("brick"),
     "deco_paper": Recipe("deco_paper"),
-    # Depth, at one scale: with several, the shallow layers see the large structures at the coarse ones.
-    "gravel_conv1_1": Recipe("gravel", layers=TEXTURE_LAYERS[:1], **PLAIN),
-    "gravel_pool1": Recipe("gravel", layers=TEXTURE_LAYERS[:2], **PLAIN),
-    "gravel_pool2": Recipe("gravel", layers=TEXTURE_LAYERS[:3], **PLAIN),
-    "gravel_pool3": Recipe("gravel", layers=TEXTURE_LAYERS[:4], **PLAIN),
-    "gravel_pool4": Recipe("gravel", **PLAIN),
+    "brick_conv1_1": Recipe("brick", layers=TEXTURE_LAYERS[:1], **DEPTH),
+    "brick_pool1": Recipe("brick", layers=TEXTURE_LAYERS[:2], **DEPTH),
+    "brick_pool2": Recipe("brick", layers=TEXTURE_LAYERS[:3], **DEPTH),
+    "brick_pool3": Recipe("brick", layers=TEXTURE_LAYERS[:4], **DEPTH),
+    "brick_pool4": Recipe("brick", **DEPTH),
     "gravel_seed1": Recipe("gravel", seed=1, **LONGER),
     "gravel_seed2": Recipe("gravel", seed=2, **LONGER),
     "gravel_means": Recipe("gravel", statistic="mean_feature"),
     "brick_spectrum": Recipe("brick", extra=(("spectrum_loss", 1.0),)),
-    "cork_plain": Recipe("cork", **PLAIN),
-    "cork_colors": Recipe("cork", extra=(("color_statistics_loss", 10.0),), **PLAIN),
-    "cork_large": Recipe("cork", size=(256, 512)),
+    "cork_uniform": Recipe("cork", **UNIFORM),
+    "cork_colors": Recipe("cork", extra=(("color_statistics_loss", 1e3),), **UNIFORM),
+    "cork_large": Recipe("cork", size=(256, 512), padding="reflect"),
     "portilla_simoncelli": Recipe("gravel", method="portilla_simoncelli", layers=TEXTURE_LAYERS),
 }
 
@@ -99,20 +105,21 @@ def synthesize(recipe: Recipe) -> Tensor:
     u, generator = recipe.load_exemplar(), torch.Generator().manual_seed(recipe.seed)
     if recipe.method == "portilla_simoncelli":
         return portilla_simoncelli(u, generator)
+    init = torch.rand(u.shape, generator=generator) if recipe.init == "uniform noise" else recipe.init
     result = synthesize_texture(
         u,
-        VGGFeatures("vgg16", recipe.layers),
+        VGGFeatures("vgg16", recipe.layers, padding=recipe.padding),
         None,
         generator,
         recipe.n_iterations,
         scales=recipe.scales,
         size=recipe.size,
-        init=recipe.init,
+        init=init,
         statistic=STATISTICS[recipe.statistic],
         extra_losses=[(EXTRA_LOSSES[name], weight) for name, weight in recipe.extra],
     )
-    if len(result.losses) < sum(recipe.n_iterations):
-        raise KeyboardInterrupt  # an unfinished texture is not kept
+    if INTERRUPTED.is_set():
+        raise KeyboardInterrupt  # synthesize_texture returns what it has: an unfinished texture is not kept
     return result.image
 
 
@@ -134,7 +141,7 @@ def portilla_simoncelli(u: Tensor, generator: torch.Generator, n: int = 30) -> T
 @torch.no_grad()
 def gatys_loss(x: Tensor, recipe: Recipe) -> float:
     """Return E(x), the sum of the relative errors of the Gram matrices; without what a recipe adds to it."""
-    network = VGGFeatures("vgg16", recipe.layers)
+    network = VGGFeatures("vgg16", recipe.layers, padding=recipe.padding)
     targets = {layer: gram_matrix(v) for layer, v in network(recipe.load_exemplar()).items()}
     return float(gram_loss(network(x.float()), targets, relative_weights(targets)))
 
@@ -168,6 +175,12 @@ def make(name: str, recipe: Recipe) -> dict[str, Any]:
     return record | {"sha256": entry.sha256}
 
 
+def interrupt(number: int, frame: object) -> None:
+    """Note an interrupt from the keyboard, and pass it on."""
+    INTERRUPTED.set()
+    raise KeyboardInterrupt
+
+
 def read_records() -> dict[str, Any]:
     """Return the records of what was made."""
     return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else {}
@@ -183,6 +196,8 @@ def write_records(records: dict[str, Any]) -> None:
     os.replace(stream.name, RECORDS)
     about = {"source": "data/remake_syntheses.py", "licence": "CC0-1.0", "credit": "this course"}
     stale = [n for n, e in REGISTRY.items() if e.kind == "synthesis" and n.removeprefix("synthesis_") not in RECIPES]
+    for name in [n.removeprefix("synthesis_") for n in stale if n != "synthesis_records"]:
+        (FOLDER / f"{name}.png").unlink(missing_ok=True)
     entry = make_entry("synthesis_records", "syntheses/syntheses.json", kind="synthesis", **about)
     register([entry], dropped=stale)
 
@@ -194,7 +209,8 @@ def is_made(name: str, records: dict[str, Any]) -> bool:
         fetch(f"synthesis_{name}")
     except (ValueError, FileNotFoundError):
         return False
-    return name in records and all(records[name].get(key) == value for key, value in settings.items())
+    defaults = json.loads(json.dumps(asdict(Recipe(RECIPES[name].texture))))  # for settings added since it was made
+    return name in records and all((defaults | records[name])[key] == value for key, value in settings.items())
 
 
 def main() -> int:
@@ -207,6 +223,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(RECIPES)}")
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, interrupt)
     FOLDER.mkdir(exist_ok=True)
     records = read_records()
     names = [name for name in RECIPES if not options.names or name in options.names]

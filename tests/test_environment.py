@@ -14,7 +14,8 @@ import course_utils
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
-BY_PIP = {"jaxtyping", "packaging", "pooch", "psutil", "safetensors", "tqdm", "typer"}  # small, pure or wheels everywhere: left to pip
+# Small packages that are wheels on every system are left to pip.
+BY_PIP = {"jaxtyping", "packaging", "pooch", "psutil", "safetensors", "tqdm", "typer"}
 
 
 def test_environment_yml_has_the_ranges_of_pyproject():

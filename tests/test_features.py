@@ -111,6 +111,16 @@ def test_pooling():
         torch.testing.assert_close(found, function(relu[None], 2)[0], rtol=1e-4, atol=1e-4)
 
 
+def test_reflect_padding_hides_the_border():
+    u = torch.full((3, 20, 24), 0.7)
+    for padding, constant in (("zeros", False), ("reflect", True)):
+        network = VGGFeatures("vgg16", ("relu2_1",), padding=padding)
+        assert ((network(u)["relu2_1"].std(dim=(-2, -1)) < 1e-4).all()) == constant
+        assert ("reflect" in network.describe()) == constant
+    with pytest.raises(ValueError, match="image must be at least 4 pixels"):
+        network(torch.zeros(3, 3, 16))
+
+
 def test_description_is_one_line_that_names_the_network(network):
     text = network.describe()
     assert "VGG-16" in text
@@ -128,6 +138,7 @@ def test_description_is_one_line_that_names_the_network(network):
         ({"layers": ("conv3_4",)}, ValueError, "layers 'conv3_4' is unknown"),  # VGG-19 has it
         ({"layers": "pool1"}, TypeError, "layers must be a sequence"),
         ({"pooling": "mean"}, ValueError, "pooling 'mean' is unknown"),
+        ({"padding": "mirror"}, ValueError, "padding 'mirror' is unknown"),
         ({"weights": "vgg17"}, ValueError, "weights 'vgg17' is unknown"),
     ],
 )

@@ -19,7 +19,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from typer.testing import CliRunner
 
 from course_utils import plotting
-from course_utils.classroom import cli, figures, gallery
+from course_utils.classroom import cli, figures, gallery, provenance
 from course_utils.classroom.build import ROOT, source_files
 from course_utils.plotting import LINE_STYLES, PALETTE, STYLES, SlideFigure, manifest
 
@@ -171,7 +171,7 @@ def test_provenance_says_where_each_figure_comes_from(made):
     assert record["numbers"] == [PSNR]
     assert record["versions"]["numpy"] == np.__version__
     assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in record["made_from"].values())
-    assert record["files"]["two-images.pdf"] == figures._sha((out / "two-images.pdf").read_bytes())
+    assert record["files"]["two-images.pdf"] == provenance.sha256((out / "two-images.pdf").read_bytes())
     assert str(root) not in (out / "figures.json").read_text(encoding="utf-8")
 
 
@@ -344,14 +344,14 @@ def test_failures_set_the_exit_code(made, monkeypatch):
 
 
 def test_seeds_are_read_from_the_program():
-    assert figures.find_seeds("g = torch.Generator().manual_seed(7)") == ("7",)
-    assert figures.find_seeds("SEED = 3\ng.manual_seed(SEED)\nf(x, seed=SEED + 1)") == ("SEED = 3", "SEED + 1")
-    assert figures.find_seeds("x = 1\nmodel(x)") == ()
+    assert provenance.find_seeds("g = torch.Generator().manual_seed(7)") == ("7",)
+    assert provenance.find_seeds("SEED = 3\ng.manual_seed(SEED)\nf(x, seed=SEED + 1)") == ("SEED = 3", "SEED + 1")
+    assert provenance.find_seeds("x = 1\nmodel(x)") == ()
 
 
 def test_numbers_are_read_from_the_texts_of_a_figure():
     def read(text):
-        return [(n["of"], n["name"], n["value"], n["unit"]) for n in figures.read_numbers([text])]
+        return [(n["of"], n["name"], n["value"], n["unit"]) for n in provenance.read_numbers([text])]
 
     assert read("TV\nPSNR = 28.60 dB, λ = 0.1") == [("TV", "PSNR", 28.6, "dB"), ("TV", "λ", 0.1, "")]
     assert read("$\\lambda = 10^{-2}$") == [("", "lambda", 0.01, "")]

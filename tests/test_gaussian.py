@@ -288,6 +288,7 @@ def test_larger_texture_keeps_the_correlation_of_neighbours():
         (lambda x, m: gaussian.project(x[0], m[0], m[1], -1), ValueError, "rank must be at least 0"),
         (lambda x, m: gaussian.project(x[0], m[0], m[1], 2.0), TypeError, "rank must be an integer"),
         (lambda x, m: gaussian.project(x[0, 1:], m[0], m[1], 2), ValueError, "face must be flattened"),
+        (lambda x, m: gaussian.project(x[0], m[0], m[1] * torch.nan, 2), ValueError, "eigenvectors must be finite"),
         (lambda x, m: gaussian.project(x[0].float(), m[0], m[1], 2), TypeError, "one dtype"),
         (lambda x, m: gaussian.log_likelihood(x, m, 2, 0.0), ValueError, "noise_std must be > 0"),
         (lambda x, m: gaussian.log_likelihood(x, m, 2, -1.0), ValueError, "noise_std must be > 0"),

@@ -270,6 +270,13 @@ def _examine_variances(c: Tensor, lam: Tensor) -> None:
     for cause, ratio, message in known:
         if ((variance / ratio - 1).abs() < 0.15).all():
             raise Mistake(cause, message, {"variance along e_1, over λ_1": variance[0]})
+    if (variance / variance.mean() - 1).abs().max() < 0.15:
+        message = "The samples are scaled by a wrong factor, the same along all axes: x = μ + EΛ^(1/2)z, nothing else."
+        raise Mistake("normalisation", message, {"variance over eigenvalue": variance})
+    if ((variance * lam / lam.flip(0) - 1).abs() < 0.15).all():
+        raise Mistake(
+            "order", "The eigenvalues are taken in the opposite order of the eigenvectors: λ_j belongs to e_j."
+        )
     message = "The variance of the samples along e_j must be λ_j."
     expect(bool(((variance - 1).abs() < 0.15).all()), "value", message, variance_over_eigenvalue=variance)
 
@@ -332,6 +339,7 @@ def _recognise_projection(p: Tensor, face: Tensor, mean: Tensor, eigenvectors: T
         ("mean", E @ (E.T @ face), "The mean is forgotten: project x - μ, then add μ."),
         ("mean", mean + E @ (E.T @ face), "Subtract the mean before taking the inner products: ⟨e_i, x - μ⟩."),
         ("mean", right - mean, "Add the mean back: the space μ + span(E) goes through μ, not through 0."),
+        ("mean", right - 2 * mean, "The mean is added with the wrong sign: p(x) = μ + …"),
         ("sign", 2 * mean - right, "The sign is wrong: the coefficients are ⟨e_i, x - μ⟩, not ⟨e_i, μ - x⟩."),
         ("truncation", other(eigenvectors), f"You use all the eigenvectors. {truncation}"),
         ("truncation", other(eigenvectors[:, : rank + 1]), f"You use one eigenvector too many. {truncation}"),
@@ -462,8 +470,11 @@ def _recognise_likelihood(
 def _examine_by_parts(student: Student, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float) -> None:
     """Say which part of the density is wrong: its value at μ, or its curvature along an axis."""
     mean, E, _ = model
-    points = torch.stack([mean, mean + E[:, 0], mean + E[:, rank]])
+    points = torch.stack([mean, mean - 0.7 * E[:, 0], mean - 0.7 * E[:, rank]])
     values = student.tensor(points, model, rank, noise_std, shape=(3,)).double()
+    alone = student.tensor(points[1:2], model, rank, noise_std, shape=(1,)).double()
+    message = "The value of a face must not depend on the other faces: sum over the pixels or axes, not over the faces."
+    expect_close(alone[0].item(), values[1].item(), "axis", message, 1e-4)
     right = gaussian.log_likelihood(points, model, rank, noise_std)
     curvature, expected = 2 * (values[0] - values[1:]), 2 * (right[0] - right[1:])
     message = "Along e_1 the exponent is wrong: it must grow as c_1² / (λ_1 + σ²), with a factor ½."

@@ -7,14 +7,11 @@ made again.
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,31 +41,17 @@ from course_utils.classroom.build import (
     source_files,
     write_if_changed,
 )
+from course_utils.classroom.provenance import Place, code_hash, data_hash, find_figures, read_numbers, sha256
 from course_utils.plotting import STYLES, SlideFigure, read_manifest
 
 FORMATS = ("pdf", "png", "svg")
 RECORDS = "figures.json"
 PACKAGES = ("torch", "numpy", "matplotlib", "pillow")
-NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-SHOWN = re.compile(
-    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?"
-    r"\s*(?P<unit>dB\b|%|°)?"
-)
-# Text that a notebook adds to a figure by itself follows the style too; the style of the notebook changes nothing.
+# Text that a notebook adds to a figure by itself follows the style too; for "slides" this changes nothing.
 PREAMBLE = "import matplotlib, course_utils.plotting as p; matplotlib.rcParams.update(p.STYLES[p.style_name()])"
 
 Record = dict[str, Any]
 Advance = Callable[[str, int, int], None]  # notebook, cells done, cells to do
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a notebook makes a figure: cell (from 1), section, seeds used so far, and the hash of the code so far."""
-
-    cell: int
-    section: str
-    seeds: tuple[str, ...]
-    code: str
 
 
 @dataclass(frozen=True)
@@ -241,63 +224,6 @@ def select(plan: Mapping[str, Planned], only: Sequence[str]) -> list[str]:
     return [name for name, planned in plan.items() if not only or {name, planned.entry.notebook} & wanted]
 
 
-def find_figures(notebook: NotebookNode) -> dict[str, Place]:
-    """Return where a notebook makes which figure, read from its source without running it."""
-    places: dict[str, Place] = {}
-    section, code = "", ""
-    for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "code":
-            code += f"{cell.source}\n"
-            for name in _figure_names(cell.source):
-                places[name] = Place(number, section, find_seeds(code), _sha(code.encode()))
-        elif headings := re.findall(r"^##? +(.+?) *$", cell.source, re.MULTILINE):
-            section = headings[-1]
-    return places
-
-
-def find_seeds(code: str) -> tuple[str, ...]:
-    """Return the seeds that stand in a program, such as "0", "seed = 3", or "seed + k" where they are computed.
-
-    A seed is the argument of ``manual_seed``, an argument called ``seed``, or a constant with that word in its name.
-    """
-    constants: dict[str, str] = {}
-    seeds: dict[str, None] = {}
-    for node in ast.walk(_parse(code)):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            constants[node.targets[0].id] = ast.unparse(node.value)
-    seeds |= {f"{name} = {value}": None for name, value in constants.items() if "seed" in name.lower()}
-    for call in (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call)):
-        given = [argument.value for argument in call.keywords if argument.arg and "seed" in argument.arg.lower()]
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "manual_seed":
-            given += call.args[:1]
-        texts = [ast.unparse(value) for value in given]
-        seeds |= {f"{text} = {constants[text]}" if text in constants else text: None for text in texts}
-    return tuple(seeds)
-
-
-def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the numbers in the texts of a figure, such as "PSNR = 26.71 dB" under the title "Tychonov".
-
-    A number counts when it is said to be something's value or has a unit. Each is
-    ``{"of": first line of its text, "name", "relation", "value", "unit"}``.
-    """
-    numbers = []
-    for text in texts:
-        lines = text.replace("$", "").replace("\\", "").splitlines()
-        for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
-            value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
-            numbers.append(
-                {
-                    "of": lines[0].strip() if lines[0] != found.string else "",
-                    "name": (found["name"] or "").strip(),
-                    "relation": found["relation"] or "=",
-                    "value": _value(value),
-                    "unit": found["unit"] or "",
-                }
-            )
-    return numbers
-
-
 def read_records(out: Path) -> dict[str, Record]:
     """Return the records of ``figures.json`` by figure, empty where there is none.
 
@@ -335,19 +261,19 @@ def _reasons(
     for file, sha in record["files"].items():
         if not (out / file).is_file():
             reasons.append(f"{file} is missing")
-        elif _sha((out / file).read_bytes()) != sha:
+        elif sha256((out / file).read_bytes()) != sha:
             reasons.append(f"{file} was altered")
     return reasons
 
 
 def _facts(root: Path, plan: Mapping[str, Planned]) -> dict[str, Record]:
     """Return what each figure would be made from now, and where: the part of its record that needs no run."""
-    code, data = _code_hash(root), _data_hash(root)
+    code, data = code_hash(root), data_hash(root)
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     versions = {"python": ".".join(platform.python_version_tuple()[:2])} | versions
     facts = {}
     for name, (entry, place) in ((name, (planned.entry, planned.place)) for name, planned in plan.items()):
-        entry_hash = _sha(json.dumps(asdict(entry)).encode())
+        entry_hash = sha256(json.dumps(asdict(entry)).encode())
         made_from = {"notebook": place.code if place else "", "package": code, "data": data, "manifest": entry_hash}
         facts[name] = {
             "slide": entry.slide,
@@ -359,21 +285,6 @@ def _facts(root: Path, plan: Mapping[str, Planned]) -> dict[str, Record]:
             "versions": versions,
         }
     return facts
-
-
-def _code_hash(root: Path) -> str:
-    """Return the hash of what a notebook can import: the package without the instructor's side."""
-    package = root / "course_utils"
-    files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] != "classroom"]
-    return _sha(
-        "".join(f"{path.relative_to(package).as_posix()} {_sha(path.read_bytes())}\n" for path in files).encode()
-    )
-
-
-def _data_hash(root: Path) -> str:
-    """Return the hash of the registry, which holds the hash of every file of the data."""
-    registry = Path(os.environ.get("COURSE_DATA") or root / "data") / "registry.json"
-    return _sha(registry.read_bytes()) if registry.exists() else ""
 
 
 def _require_writable(out: Path) -> None:
@@ -493,7 +404,7 @@ def _collect(name: str, order: Order, staging: Path, out: Path, facts: Record) -
         "numbers": read_numbers(seen["texts"]),
         "texts": seen["texts"],
         "color_maps": seen["maps"],
-        "files": {target: _sha((out / target).read_bytes()) for target in sorted(targets.values())},
+        "files": {target: sha256((out / target).read_bytes()) for target in sorted(targets.values())},
     }
 
 
@@ -503,30 +414,3 @@ def _write_records(out: Path, plan: Mapping[str, Planned], records: Mapping[str,
     kept = {name: records[name] | {key: facts[name][key] for key in places} for name in plan if name in records}
     text = json.dumps({"figures": kept}, indent=1, ensure_ascii=False)
     write_if_changed(out / RECORDS, f"{text}\n")
-
-
-def _figure_names(source: str) -> list[str]:
-    """Return the names in the calls ``slide_figure(figure, "name")`` of a cell."""
-    calls = [node for node in ast.walk(_parse(source)) if isinstance(node, ast.Call)]
-    arguments = [
-        call.args[1] if len(call.args) > 1 else next((word.value for word in call.keywords if word.arg == "name"), None)
-        for call in calls
-        if getattr(call.func, "id", getattr(call.func, "attr", "")) == "slide_figure"
-    ]
-    return [node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-
-
-def _parse(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError:  # the kernel will say it better, with the cell
-        return ast.Module(body=[], type_ignores=[])
-
-
-def _value(text: str) -> float:
-    base, _, power = text.partition("^")
-    return float(base) ** float(power.strip("{}")) if power else float(base)
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

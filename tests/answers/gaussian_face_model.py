@@ -337,6 +337,15 @@ def sample_plus_pixel_noise(mean, eigenvectors, eigenvalues, n, generator):
     return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator) + 0.1 * noise
 
 
+def sample_scaled_by_the_rank(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T / len(eigenvalues)
+
+
+def sample_ascending_eigenvalues(mean, eigenvectors, eigenvalues, n, generator):
+    return latent_times_roots(mean, eigenvectors, eigenvalues.flip(0), n, generator)
+
+
 def sample_in_columns(mean, eigenvectors, eigenvalues, n, generator):
     return latent_times_roots(mean, eigenvectors, eigenvalues, n, generator).T
 
@@ -422,6 +431,11 @@ def project_mean_not_subtracted(face, mean, eigenvectors, rank):
 def project_mean_not_added(face, mean, eigenvectors, rank):
     E = eigenvectors[:, :rank]
     return E @ (E.T @ (face - mean))
+
+
+def project_mean_subtracted_twice(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return E @ (E.T @ (face - mean)) - mean
 
 
 def project_mean_minus_face(face, mean, eigenvectors, rank):
@@ -673,6 +687,18 @@ def likelihood_summed(faces, model, rank, noise_std):
     return by_pythagoras(faces, model, rank, noise_std).sum()
 
 
+def likelihood_with_sums_over_faces(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    log_det = torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (d * math.log(2 * math.pi) + log_det + (c**2 / var).sum() + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_coefficients_not_squared(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    log_det = torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (d * math.log(2 * math.pi) + log_det + (c / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
 def likelihood_as_a_column(faces, model, rank, noise_std):
     return by_pythagoras(faces, model, rank, noise_std)[:, None]
 
@@ -789,6 +815,8 @@ WRONG = {
         ("randomness|rank", sample_one_number_each),
         ("rank", sample_independent_pixels),
         ("rank", sample_plus_pixel_noise),
+        ("normalisation", sample_scaled_by_the_rank),
+        ("order", sample_ascending_eigenvalues),
         ("transpose|shape", sample_in_columns),
         ("shape", sample_only_one),
         ("exception|transpose|shape", sample_transpose_forgotten),
@@ -803,6 +831,7 @@ WRONG = {
         ("mean", project_without_mean),
         ("mean", project_mean_not_subtracted),
         ("mean", project_mean_not_added),
+        ("mean|sign", project_mean_subtracted_twice),
         ("sign", project_mean_minus_face),
         ("truncation|rank", project_on_all),
         ("truncation|rank", project_one_more),
@@ -847,6 +876,8 @@ WRONG = {
         ("truncation|rank", likelihood_one_more),
         ("shape", likelihood_summed),
         ("shape", likelihood_as_a_column),
+        ("axis", likelihood_with_sums_over_faces),
+        ("value|square-root", likelihood_coefficients_not_squared),
         ("value", likelihood_density),
         ("normalisation", likelihood_per_pixel),
         ("normalisation|value", likelihood_in_bits),

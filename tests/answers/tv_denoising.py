@@ -1045,6 +1045,13 @@ def deblur_by_autograd(v, kernel, lam, eps, n):
     return u.detach()
 
 
+def deblur_longest_step(v, kernel, lam, eps, n):
+    def direction(u):
+        return blur_adjoint(blur(u, kernel) - v, kernel) + lam * smoothed_tv_gradient(u, eps)
+
+    return descend(v, direction, 1.99 * eps / (eps + 8 * lam), n)
+
+
 def deblur_in_float32(v, kernel, lam, eps, n):
     return deblur_plain(v.float(), kernel.float(), lam, eps, n)
 
@@ -1248,6 +1255,7 @@ RIGHT = {
         deblur_from_zero,
         deblur_by_autograd,
         deblur_in_float32,
+        deblur_longest_step,
     ],
 }
 

@@ -1,0 +1,133 @@
+"""What a figure was made from, read without running anything: cell, section, seeds, hashes, the numbers it shows."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+SHOWN = re.compile(
+    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?"
+    r"\s*(?P<unit>dB\b|%|°)?"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a notebook makes a figure: cell (from 1), section, seeds used so far, and the hash of the code so far."""
+
+    cell: int
+    section: str
+    seeds: tuple[str, ...]
+    code: str
+
+
+def find_figures(notebook: NotebookNode) -> dict[str, Place]:
+    """Return where a notebook makes which figure, read from its source without running it."""
+    places: dict[str, Place] = {}
+    section, code = "", ""
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            code += f"{cell.source}\n"
+            for name in _figure_names(cell.source):
+                places[name] = Place(number, section, find_seeds(code), sha256(code.encode()))
+        elif headings := re.findall(r"^##? +(.+?) *$", cell.source, re.MULTILINE):
+            section = headings[-1]
+    return places
+
+
+def find_seeds(code: str) -> tuple[str, ...]:
+    """Return the seeds that stand in a program, such as "0", "seed = 3", or "seed + k" where they are computed.
+
+    A seed is the argument of ``manual_seed``, an argument called ``seed``, or a constant with that word in its name.
+    """
+    constants: dict[str, str] = {}
+    seeds: dict[str, None] = {}
+    for node in ast.walk(_parse(code)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = ast.unparse(node.value)
+    seeds |= {f"{name} = {value}": None for name, value in constants.items() if "seed" in name.lower()}
+    for call in (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call)):
+        given = [argument.value for argument in call.keywords if argument.arg and "seed" in argument.arg.lower()]
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "manual_seed":
+            given += call.args[:1]
+        texts = [ast.unparse(value) for value in given]
+        seeds |= {f"{text} = {constants[text]}" if text in constants else text: None for text in texts}
+    return tuple(seeds)
+
+
+def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the numbers in the texts of a figure, such as "PSNR = 26.71 dB" under the title "Tychonov".
+
+    A number counts when it is said to be something's value or has a unit. Each is
+    ``{"of": first line of its text, "name", "relation", "value", "unit"}``.
+    """
+    numbers = []
+    for text in texts:
+        lines = text.replace("$", "").replace("\\", "").splitlines()
+        for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
+            value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
+            numbers.append(
+                {
+                    "of": lines[0].strip() if lines[0] != found.string else "",
+                    "name": (found["name"] or "").strip(),
+                    "relation": found["relation"] or "=",
+                    "value": _value(value),
+                    "unit": found["unit"] or "",
+                }
+            )
+    return numbers
+
+
+def code_hash(root: Path) -> str:
+    """Return the hash of what a notebook can import: the package without the instructor's side."""
+    package = root / "course_utils"
+    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "classroom"]
+    return _files_hash(package, files)
+
+
+def data_hash(root: Path) -> str:
+    """Return the hash of the data's registry and lists, which hold the hash of every file."""
+    folder = Path(os.environ.get("COURSE_DATA") or root / "data")
+    return _files_hash(folder, folder.rglob("*.json"))
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of ``content`` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _files_hash(folder: Path, files: Iterable[Path]) -> str:
+    lines = [f"{path.relative_to(folder).as_posix()} {sha256(path.read_bytes())}\n" for path in sorted(files)]
+    return sha256("".join(lines).encode())
+
+
+def _figure_names(source: str) -> list[str]:
+    """Return the names in the calls ``slide_figure(figure, "name")`` of a cell."""
+    calls = [node for node in ast.walk(_parse(source)) if isinstance(node, ast.Call)]
+    arguments = [
+        call.args[1] if len(call.args) > 1 else next((word.value for word in call.keywords if word.arg == "name"), None)
+        for call in calls
+        if getattr(call.func, "id", getattr(call.func, "attr", "")) == "slide_figure"
+    ]
+    return [node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # the kernel will say it better, with the cell
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _value(text: str) -> float:
+    base, _, power = text.partition("^")
+    return float(base) ** float(power.strip("{}")) if power else float(base)
