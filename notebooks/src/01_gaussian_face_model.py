@@ -111,11 +111,11 @@ Take $d = 2$ first: one pixel on each cheek. Each portrait is a point of the pla
 pair = faces[people < n_train][:, [65, 65], [28, 64]]
 mu = pair.mean(dim=0)
 Sigma = (pair - mu).T @ (pair - mu) / N
-axis = torch.linspace(-0.5, 1.5, 401, dtype=torch.float64, device=device)
-grid = torch.cartesian_prod(axis, axis) - mu
+t = torch.linspace(-0.5, 1.5, 401, dtype=torch.float64, device=device)
+grid = torch.cartesian_prod(t, t) - mu
 distance = (grid @ torch.linalg.inv(Sigma) * grid).sum(dim=1)  # (x − μ)ᵀ Σ⁻¹ (x − μ)
-density = torch.exp(-0.5 * distance) / torch.sqrt((2 * math.pi) ** 2 * torch.linalg.det(Sigma))
-without_half = torch.exp(-distance) / torch.sqrt((2 * math.pi) ** 2 * torch.linalg.det(Sigma))
+root = torch.sqrt((2 * math.pi) ** 2 * torch.linalg.det(Sigma))
+density, without_half = torch.exp(-0.5 * distance) / root, torch.exp(-distance) / root
 print(f"integral of p: {density.sum() * 0.005**2:.3f}, of the slide's: {without_half.sum() * 0.005**2:.3f}")
 
 # %% [markdown]
@@ -139,21 +139,27 @@ angle = torch.linspace(0, 2 * math.pi, 100, dtype=torch.float64, device=device)
 circle = torch.stack([angle.cos(), angle.sin()], dim=1)
 ellipse = mu + (circle * lam.sqrt()) @ E.T
 
+
+# %%
+def draw_cloud(axis, title, points, center, curve):
+    """Draw points (n, 2), and the ellipses at one and two standard deviations."""
+    axis.scatter(*points.T.cpu(), s=6, color="0.5")
+    for k in (1, 2):
+        axis.plot(*(center + k * (curve - center)).T.cpu(), color="#d55e00")
+    axis.title.set_text(title)
+
+
 # %%
 fig, axes = new_figure(1, 3, height=4.2)
-axes[0, 1].contourf(axis.cpu(), axis.cpu(), density.reshape(401, 401).T.cpu(), levels=12, cmap="Blues")
-panels = [("latent z", z, circle), ("p(x), x = μ + E Λ$^{1/2}$ z", x, ellipse), ("data", pair, ellipse)]
-for axes_, (title, points, curve) in zip(axes.flat, panels, strict=True):
-    center = mu if curve is ellipse else 0 * mu
-    axes_.scatter(*points.T.cpu(), s=6, color="0.5")
-    for k in (1, 2):
-        axes_.plot(*(center + k * (curve - center)).T.cpu(), color="#d55e00")
-    axes_.title.set_text(title)
-    axes_.set(aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z 1", ylabel="z 2")
-for axes_ in axes[0, 1:]:
-    axes_.set(
-        xlabel="left cheek", ylabel="right cheek", xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1]
-    )
+axes[0, 1].contourf(t.cpu(), t.cpu(), density.reshape(401, 401).T.cpu(), levels=12, cmap="Blues")
+draw_cloud(axes[0, 0], "latent z", z, 0 * mu, circle)
+draw_cloud(axes[0, 1], "p(x), x = μ + E Λ$^{1/2}$ z", x, mu, ellipse)
+draw_cloud(axes[0, 2], "data", pair, mu, ellipse)
+axes[0, 0].set(aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z 1", ylabel="z 2")
+ticks = [0, 0.5, 1]
+for axis in axes[0, 1:]:
+    axis.set(aspect="equal", xlim=(0, 1), ylim=(0, 1), xticks=ticks, yticks=ticks, xlabel="left cheek")
+    axis.set_ylabel("right cheek")
 slide_figure(fig, "gaussian-pdf-2d")
 
 # %% [markdown]
@@ -400,31 +406,32 @@ but not independent, nor normal:
 # %%
 codes = ((x_train - mean) @ eigenvectors) / eigenvalues.sqrt()
 c_samples = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean().abs():.3f}")
+print(f"mean fourth moment of z 220 to z 319: {codes[:, 219:].pow(4).mean():.1f} (normal: 3)")
+
+# %%
 fig, axes = new_figure(1, 2, width=9, height=4.4)
-for axis, title, c in zip(
-    axes.flat, ["codes of real faces", "codes of samples"], [codes.cpu(), c_samples], strict=True
-):
+for axis, title, c in [(axes[0, 0], "codes of real faces", codes.cpu()), (axes[0, 1], "codes of samples", c_samples)]:
     axis.scatter(c[:, 0], c[:, 2], color="0.7", s=10)
     axis.title.set_text(title)
     axis.set(xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
-for person, marker, color in [(0, "o", PALETTE[0]), (9, "s", PALETTE[1]), (19, "^", PALETTE[2]), (26, "D", PALETTE[3])]:
+for person, marker, color in zip((0, 9, 19, 26), "os^D", PALETTE, strict=False):
     c = codes[10 * person : 10 * person + 10].cpu()
     axes[0, 0].scatter(c[:, 0], c[:, 2], marker=marker, color=color, s=30)
 show(
-    fig,
-    "Left, codes of real faces, ten of each of four people in colours: four clumps. Right, samples: one round cloud.",
+    fig, "Left, codes of real faces; those of four people are in colour and form clumps. Right, samples: a round cloud."
 )
-
-# %%
-print(f"correlation of z 1 and z 3: {(codes[:, 0] * codes[:, 2]).mean().abs():.3f}")
-print(f"mean fourth moment of z 220 to z 319: {codes[:, 219:].pow(4).mean():.1f} (normal: 3)")
 
 # %% [markdown]
 r"""
 **What to see.** Left, each colour is one person: real codes come in clumps, and stop at two standard deviations,
 where the Gaussian does not. The late coefficients are the other extreme: their fourth moment says that they are
 nearly always small, and large for the few faces to which they belong.
+"""
 
+
+# %% [markdown]
+r"""
 ## 5. The latent code of a real face
 
 $G$ can be inverted on its range: $z = \Lambda^{-1/2}E^T(x-\mu)$. A face that the model has not seen is not in the
