@@ -41,7 +41,14 @@ COLOUR_TEXTURES = {"cork", "deco_paper", "canvas", "rough_paper", "pastel_paper"
     "salmon_paper",
 }
 KERNELS = {"gaussian": (13, 13), "disk": (11, 11), "motion_1": (15, 25), "motion_2": (28, 17)}
-UNREGISTERED = {"README.md", "rebuild.py", "registry.json", "contact_sheet.jpg"}
+UNREGISTERED = {
+    "README.md",
+    "rebuild.py",
+    "registry.json",
+    "contact_sheet.jpg",
+    "derive_vgg16.py",
+    "remake_syntheses.py",
+}
 OWN_FOLDERS = {"faces", "photographs", "textures", "kernels", "digits"}
 
 

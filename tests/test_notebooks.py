@@ -18,8 +18,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = source_files()
 NAMES = sorted(SOURCES)
 # Every tag on a cell of a notebook, with the reason why the cell needs it: notebook -> {(tag, first line): reason}.
-TAGS: dict[str, dict[tuple[str, str], str]] = {}
-REFERENCE_TABLE = re.compile(r"\| *symbol", re.IGNORECASE)
+TAGS: dict[str, dict[tuple[str, str], str]] = {
+    "10_gatys_texture_synthesis": {
+        ("picture-by-statistics", first): "L-BFGS amplifies rounding: pixels move, the next cell asserts the statistics"
+        for first in (
+            "x, losses = synthesize_texture(u, network, weights, torch.Generator().manual_seed(seed), 40)",
+            "u = center_crop(gravel, live)",
+            "x_scales, losses_scales = textures.synthesize_texture(",
+            'picture, numbers = gatys_picture("gravel", "pool3", seed, 20)',
+        )
+    },
+}
 
 
 def notebook(name):

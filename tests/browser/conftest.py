@@ -139,8 +139,9 @@ class Book:
         return self.page.locator(".course-explorer").all()
 
     def command(self, name, arguments):
-        """Run a command of JupyterLab and wait for its end."""
-        self.page.evaluate("([name, args]) => window.jupyterapp.commands.execute(name, args)", [name, arguments])
+        """Run a command of JupyterLab, up to its end."""
+        run = "async ([name, arguments]) => { await window.jupyterapp.commands.execute(name, arguments) }"
+        self.page.evaluate(run, [name, arguments])
 
     def menu(self, menu, command):
         """Choose an entry of a menu, as a student does."""
