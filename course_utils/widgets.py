@@ -72,9 +72,11 @@ class Explorer(widgets.VBox):
         picture: widgets.Image,
         line: widgets.HTML,
         extra: Sequence[widgets.Widget],
+        alt: str,
     ) -> None:
         panel = widgets.VBox([*controls.values(), *extra])
-        super().__init__(children=[widgets.HBox([panel, picture]), line])
+        described = widgets.VBox([picture, widgets.HTML(f"<em>{html.escape(alt)}</em>")])
+        super().__init__(children=[widgets.HBox([panel, described]), line])
         self.add_class("course-explorer")
         self.name, self.controls, self.update, self.picture, self.line = name, dict(controls), update, picture, line
         self.thread: threading.Thread | None = None  # where an explorer works when that takes long
@@ -110,11 +112,11 @@ def make_explorer(
     name : what it explores, for its text form.
     controls : name -> widget with a ``value``, in the order of the arguments of ``draw``.
     draw : returns an image and the numbers to write under it. What it raises is written there instead.
-    alt : what the picture shows, for screen readers.
+    alt : what the picture shows, written beneath it.
     zoom : screen pixels per pixel.
     extra : widgets without a value, such as buttons, shown under the controls.
     """
-    picture = widgets.Image(format="png", tooltip=alt)
+    picture = widgets.Image(format="png")  # a tooltip, its only alternative text, makes ipywidgets 8.1 fail to draw it
     line = widgets.HTML()
 
     def update() -> None:
@@ -128,7 +130,7 @@ def make_explorer(
 
     on_change(list(controls.values()), update)
     update()
-    return Explorer(name, controls, update, picture, line, extra)
+    return Explorer(name, controls, update, picture, line, extra, alt)
 
 
 def on_change(controls: Sequence[Any], update: Callable[[], None]) -> None:
@@ -442,7 +444,7 @@ def _parameter_label(name: str, value: float) -> str:
 
 
 def inverse_curve_svg(method: str, value: float, sigma: float) -> str:
-    """Return the PSNR of a method against its parameter as SVG, with a dot at ``value``, in gray for any background."""
+    """Return the PSNR of a method against its parameter as SVG, with a dot at ``value``, in the colour of text."""
     name, values = INVERSE_METHODS[method]
     levels = [max(level, -30.0) for level in _inverse_curve(method, sigma)]  # below -30 dB all is noise
     low, high = min(levels), max(levels)
@@ -450,13 +452,13 @@ def inverse_curve_svg(method: str, value: float, sigma: float) -> str:
     heights = [140 - 120 * (level - low) / (high - low) for level in levels]
     here = min(range(len(values)), key=lambda i: abs(math.log(values[i] / value)))
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(places, heights, strict=True))
-    labels = [(5, 24, f"{high:.0f} dB"), (5, 138, f"{low:.0f} dB")]
-    labels += [(60, 158, _parameter_label(name, values[0])), (430, 158, _parameter_label(name, values[-1]))]
+    labels = [(2, 26, f"{high:.0f} dB"), (2, 140, f"{low:.0f} dB")]
+    labels += [(60, 159, _parameter_label(name, values[0])), (425, 159, _parameter_label(name, values[-1]))]
     texts = "".join(f'<text x="{x}" y="{y}">{text}</text>' for x, y, text in labels)
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 165" font-family="sans-serif" font-size="12" '
-        'fill="gray">'
-        f'<path d="M60 20V140H500" stroke="gray" fill="none"/>{texts}'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 165" font-family="sans-serif" font-size="17" '
+        'fill="currentColor" role="img" aria-label="PSNR against the parameter, with a dot where you are">'
+        f'<path d="M60 20V140H500" stroke="currentColor" fill="none"/>{texts}'
         f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2.5"/>'
         f'<circle cx="{places[here]:.1f}" cy="{heights[here]:.1f}" r="6" fill="#d55e00"/></svg>'
     )
@@ -486,7 +488,7 @@ def explore_pseudo_inverse(deblur: Deblur = pseudo_inverse_deblur) -> Explorer:
         options=options("truncation"), index=36, description="parameter", style=style, layout=layout
     )
     noise = slider("noise (255 σ)", 4.0, 0.0, 20.0, 1.0)
-    curve = widgets.Image(format="svg+xml", tooltip="PSNR against the parameter, with a dot where you are")
+    curve = widgets.HTML()  # inline, so that its text has the colour of the theme
 
     def change_method(change: Mapping[str, Any]) -> None:
         parameter.options = options(change["new"])
@@ -497,7 +499,7 @@ def explore_pseudo_inverse(deblur: Deblur = pseudo_inverse_deblur) -> Explorer:
             value = INVERSE_METHODS[name][1][0]
         sigma = gray_levels / 255
         u, numbers = pseudo_inverse_picture(name, value, sigma, deblur)
-        curve.value = inverse_curve_svg(name, value, sigma).encode()
+        curve.value = inverse_curve_svg(name, value, sigma)
         photograph = _blurred_photograph()
         return torch.cat([photograph.blurred + sigma * photograph.noise, u], dim=1), numbers
 

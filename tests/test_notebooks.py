@@ -76,7 +76,8 @@ def test_every_exercise_is_checked_and_passed(name):
 
 def test_every_check_belongs_to_an_exercise():
     exercises = [exercise_name(c.source) for name in NAMES for c in code_cells(name) if SOLUTION.search(c.source)]
-    assert sorted(exercises) == sorted(EXERCISES)
+    to_come = {name for name, task in EXERCISES.items() if "gatys" in task.examine.__module__}  # notebook 10
+    assert sorted(exercises) == sorted(set(EXERCISES) - to_come)
 
 
 @pytest.mark.parametrize("name", NAMES)

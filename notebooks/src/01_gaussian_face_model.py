@@ -21,8 +21,7 @@ At the end of this notebook you will be able to
 - say how likely an image is, and choose the size of a model by the likelihood of people it has not seen;
 - repair a portrait with a hidden region by conditioning the model on what is visible.
 
-**Slides**: "Generative models", "Image generation: Gaussian model", and "Good image model leads to good image
-processing".
+**Slides**: "Generative models", "Image generation: Gaussian model", and "Why generative models are interesting ?"
 
 **Time**: reading 35 min, exercises 45 min, compute under 1 min on two CPU cores.
 """
@@ -681,8 +680,8 @@ def repair(v, mask):
 # %% [markdown]
 r"""
 Compare with fills that know nothing of faces: one gray, the mean of the visible pixels; and a harmonic fill, in
-which each hidden pixel is the mean of its four neighbours (the heat equation of notebook 07, run to its end, here with a
-momentum that gets there in 500 steps). The mean face is in between: it knows faces, but not this one.
+which each hidden pixel is the mean of its four neighbours (the heat equation of notebook 07, run to its end, here
+with a momentum that gets there in 500 steps). The mean face is in between: it knows faces, but not this one.
 """
 
 
@@ -742,8 +741,8 @@ for region, mask in [("eyes", eyes.flatten()), ("half a face", half.flatten())]:
 
 # %% [markdown]
 r"""
-**What to see.** The prior opens eyes where the harmonic fill has skin, and completes half a face by a blurred other
-half, lit alike. It is not sharp: the posterior mean is an average over all that could be there.
+**What to see.** The prior puts brows and eyes where the harmonic fill has skin, and completes half a face by a blurred
+other half, lit alike. It is not sharp: the posterior mean is an average over all that could be there.
 
 How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns its mean
 $m$ and a factor $F$ of its covariance $FF^T$, so that the norms of the rows of $F$ are the standard deviations of

@@ -143,6 +143,14 @@ class Book:
         run = "async ([name, arguments]) => { await window.jupyterapp.commands.execute(name, arguments) }"
         self.page.evaluate(run, [name, arguments])
 
+    def set_theme(self, light):
+        """Change to JupyterLab's light or dark theme; the command's promise is of no use: it may never be kept."""
+        theme = "JupyterLab Light" if light else "JupyterLab Dark"
+        run = "theme => { window.jupyterapp.commands.execute('apputils:change-theme', { theme }) }"
+        self.page.evaluate(run, theme)
+        self.page.locator(f'body[data-jp-theme-light="{str(light).lower()}"]').wait_for(state="attached")
+        self.page.wait_for_timeout(1000)  # style sheets load, colours fade over
+
     def menu(self, menu, command):
         """Choose an entry of a menu, as a student does."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
