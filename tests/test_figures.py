@@ -67,7 +67,8 @@ PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit
 # The titles of the lecture's slides, as the lecture spells them.
 SLIDES = """
 Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
-Conditional generative models: Examples | Inverse Problems | Classical Inverse Problems | Gaussian denoising
+Why generative models are interesting ? | Conditional generative models: Examples | Inverse Problems
+Classical Inverse Problems | Gaussian denoising
 Deblurring | Inverse problem | Image Restoration by Optimization | The Steepest Descent | Descent Lemma
 Gradient Descent | Strong Convexity | Optimization for Inverse Problems | Let us start with zero regularization!
 Gaussian deblurring and pseudo-inverse | Explicit Regularizations | Explicit Solution: Wiener filtering
