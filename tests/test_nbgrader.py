@@ -1,6 +1,7 @@
 """An institution grades with nbgrader itself: one notebook, handed in right, wrong, untouched and endless."""
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def grades(tmp_path_factory):
 
 def nbgrader(course, *arguments):
     command = [sys.executable, "-m", "nbgrader", *arguments, "--CourseDirectory.root=."]
-    run = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    # nbgrader starts alembic by its name: as in an activated environment, the programs beside Python must be found
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(command, cwd=course, capture_output=True, text=True, env=os.environ | {"PATH": path})
     assert run.returncode == 0, run.stderr[-3000:]
 
 
