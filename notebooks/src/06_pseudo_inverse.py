@@ -327,9 +327,7 @@ def show_row(v, condition):
     u = pseudo_inverse_deblur(v, kernel, tol)
     titles = ["Original\n", f"Blurred, {condition}\nPSNR = {psnr(v, u0):.2f} dB"]
     titles += [f"Pseudo-inverse, tol = {tol:g}\nPSNR = {psnr(u, u0):.2f} dB"]
-    fig = show_images([u0, v, u], titles)
-    fig.set_size_inches(10, 4.0)
-    return fig
+    return show_images([u0, v, u], titles)
 
 
 # %%
