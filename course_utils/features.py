@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils._validation import require_choice, require_image, require_same_device
+from course_utils.winograd import WinogradConv2d
 
 _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a pooling by 2 ends each block
     "vgg16": ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
@@ -33,6 +34,7 @@ def _channel_table(blocks: tuple[tuple[int, ...], ...]) -> dict[str, int]:
 ARCHITECTURES: dict[str, dict[str, int]] = {name: _channel_table(blocks) for name, blocks in _CONVOLUTIONS.items()}
 """Channels of each layer of VGG-16 and VGG-19, in the order of the network; `relu1_1` has those of `conv1_1`."""
 
+WINOGRAD_CHANNELS = 128  # with fewer, the transforms of Winograd's algorithm cost as much as they save
 TEXTURE_LAYERS = ("conv1_1", "pool1", "pool2", "pool3", "pool4")
 """The five layers whose Gram matrices describe a texture in Gatys et al. (2015)."""
 
@@ -218,8 +220,7 @@ def _build_stack(architecture: str, layers: tuple[str, ...], pooling: str, paddi
     for name in _layer_names(architecture):
         if name.startswith("conv"):
             n = ARCHITECTURES[architecture][name]
-            mode: Literal["zeros", "reflect"] = "reflect" if padding == "reflect" else "zeros"
-            stack.add_module(name, nn.Conv2d(channels, n, 3, padding=1, padding_mode=mode))
+            stack.add_module(name, _convolution(channels, n, padding))
             channels = n
         elif name.startswith("relu"):
             # in place, unless the values before the ReLU are returned too: saves memory
@@ -229,6 +230,13 @@ def _build_stack(architecture: str, layers: tuple[str, ...], pooling: str, paddi
         if name == layers[-1]:
             break
     return stack
+
+
+def _convolution(channels: int, n: int, padding: str) -> nn.Conv2d:
+    if padding == "zeros" and n >= WINOGRAD_CHANNELS:
+        return WinogradConv2d(channels, n)
+    mode: Literal["zeros", "reflect"] = "reflect" if padding == "reflect" else "zeros"
+    return nn.Conv2d(channels, n, 3, padding=1, padding_mode=mode)
 
 
 def _load_weights(stack: nn.Sequential, path: Path) -> None:
