@@ -6,6 +6,7 @@ import html
 import json
 import math
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from matplotlib.text import Text
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_image
+from course_utils.data import FETCHED
 from course_utils.images import to_numpy
 
 # Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well.
@@ -320,7 +322,13 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     if "svg" in formats:
         _describe_svg(folder / f"{entry.name}.svg", entry.alt)
     width, height = figure.get_size_inches()
-    facts = {"size": [round(width, 3), round(height, 3)], "texts": _texts(figure), "maps": _color_maps(figure)}
+    facts = {
+        "size": [round(width, 3), round(height, 3)],
+        "texts": _texts(figure),
+        "color_maps": _color_maps(figure),
+        "modules": sorted(name for name in sys.modules if name.partition(".")[0] == "course_utils"),
+        "data": dict(sorted(FETCHED.items())),
+    }
     (folder / f"{entry.name}.json").write_text(json.dumps(facts), encoding="utf-8")
 
 

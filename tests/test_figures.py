@@ -1,6 +1,7 @@
 """`course figures`: the notebooks' own pictures, made once, the same bytes each time, with their provenance."""
 
 import functools
+import hashlib
 import html
 import json
 import os
@@ -29,10 +30,11 @@ FIRST = '''# %% [markdown]
 """# First"""
 # %%
 import torch
+from course_utils.data import fetch
 from course_utils.plotting import plot_curves, show_images, slide_figure
 # %%
 seed = 3
-u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed))
+u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed)) * float(fetch("scale").read_text())
 # %% [markdown]
 """## Images"""
 # %%
@@ -63,6 +65,7 @@ ENTRIES = {
 }
 
 
+SCALE_SHA = hashlib.sha256(b"1.0").hexdigest()
 PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit": "dB"}
 # The titles of the lecture's slides, as the lecture spells them.
 SLIDES = """
@@ -97,7 +100,10 @@ def make_course(root):
     (sources / "01_first.py").write_text(FIRST, encoding="utf-8")
     (sources / "02_second.py").write_text(SECOND, encoding="utf-8")
     (root / "data").mkdir()
-    (root / "data" / "registry.json").write_text("[]")
+    (root / "data" / "scale.txt").write_text("1.0")
+    (root / "data" / "other.txt").write_text("no notebook reads this")
+    known = {"sha256": SCALE_SHA, "source": "", "licence": "", "credit": "", "kind": "photograph"}
+    (root / "data" / "registry.json").write_text(json.dumps([{"name": "scale", "file": "scale.txt"} | known]))
     write_manifest(root)
     return root
 
@@ -171,7 +177,11 @@ def test_provenance_says_where_each_figure_comes_from(made):
     assert record["seeds"] == ["seed = 3"]
     assert record["numbers"] == [PSNR]
     assert record["versions"]["numpy"] == np.__version__
-    assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in record["made_from"].values())
+    assert record["data"] == {"scale.txt": SCALE_SHA}
+    assert {"course_utils.plotting", "course_utils.data"} <= record["modules"].keys()
+    assert not [name for name in record["modules"] if re.search("classroom|features", name)]  # they were not imported
+    hashes = [*record["made_from"].values(), *record["modules"].values()]
+    assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in hashes)
     assert record["files"]["two-images.pdf"] == provenance.sha256((out / "two-images.pdf").read_bytes())
     assert str(root) not in (out / "figures.json").read_text(encoding="utf-8")
 
@@ -224,15 +234,22 @@ def test_each_change_makes_stale_what_it_concerns(copy):
         source.write_text(FIRST.replace(old, new), encoding="utf-8")
         assert stale() == expected, old
     source.write_text(FIRST, encoding="utf-8")
-    everything = ("two-images", "curves", "before")
-    for file, what in [("data/registry.json", "data"), ("course_utils/metrics.py", "package")]:
-        before = (root / file).read_bytes()
-        (root / file).write_bytes(before + b"\n")
-        assert stale() == {key: [f"{what} changed"] for key in everything}
-        (root / file).write_bytes(before)
-    instructors = root / "course_utils" / "classroom" / "report.py"
-    instructors.write_text(instructors.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert stale() == {}
+    everything, first = ("two-images", "curves", "before"), ("two-images", "curves")
+    for file, added, expected in [
+        ("course_utils/plotting.py", "extra = 1", {key: ["course_utils.plotting changed"] for key in everything}),
+        ("course_utils/plotting.py", "# a comment\n\n'a text'\n", {}),
+        ("course_utils/features.py", "extra = 1", {}),  # no notebook imports it
+        ("course_utils/classroom/report.py", "extra = 1", {}),
+        ("data/scale.txt", " ", {key: ["data/scale.txt changed"] for key in first}),
+        ("data/other.txt", " ", {}),
+    ]:
+        before = (root / file).read_text(encoding="utf-8")
+        (root / file).write_text(f"{before}{added}", encoding="utf-8")
+        assert stale() == expected, (file, added)
+        (root / file).write_text(before, encoding="utf-8")
+    (root / "data" / "scale.txt").unlink()
+    assert stale() == {key: ["data/scale.txt is missing"] for key in first}
+    (root / "data" / "scale.txt").write_text("1.0")
     write_manifest(root, caption="Another caption")
     assert stale() == {key: ["manifest changed"] for key in everything}
 
@@ -342,6 +359,14 @@ def test_failures_set_the_exit_code(made, monkeypatch):
 
 
 # -------------------------------------------------------------------------------------------- reading the notebooks
+
+
+def test_a_program_is_known_by_what_it_does():
+    code = 'def double(x):\n    """Return 2 x."""\n    return 2 * x'
+    same = "# twice\ndef double(x):\n    'Other words.'\n\n    return (2 *\n            x)"
+    assert provenance.program_hash(code) == provenance.program_hash(same)
+    assert provenance.program_hash(code) != provenance.program_hash(code.replace("2 * x", "2 + x"))
+    assert provenance.program_hash("%magic") != provenance.program_hash("%other")
 
 
 def test_seeds_are_read_from_the_program():
