@@ -31,9 +31,10 @@ from course_utils._validation import require_choice, require_image
 from course_utils.data import FETCHED
 from course_utils.images import to_numpy
 
-# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well.
+# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well, points by shape.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SPECTRUM_MAP = "cividis"
 SIGNED_MAP = "RdBu_r"
 
@@ -52,6 +53,7 @@ _COMMON = {
     "axes.titlesize": 16,
     "figure.dpi": 72,
     "lines.linewidth": 2.2,
+    "lines.markersize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "course",
@@ -68,7 +70,7 @@ _LIGHT_ON_DARK = {
 }
 STYLES: dict[str, dict[str, Any]] = {
     "slides": {},
-    "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4},
+    "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4, "lines.markersize": 6},
     "dark": _LIGHT_ON_DARK,
 }
 
@@ -221,7 +223,7 @@ def plot_curves(
     axis: Axes | None = None,
     width: float = 7.0,
 ) -> Figure:
-    """Return a figure of labelled curves, told apart by colour and by line style.
+    """Return a figure of labelled curves, told apart by colour and by line style, and points, by colour and by shape.
 
     Parameters
     ----------
@@ -236,7 +238,7 @@ def plot_curves(
         for index, (label, (x, y)) in enumerate(curves.items()):
             point = len(x) == 1
             colour, line = PALETTE[index % len(PALETTE)], "none" if point else LINE_STYLES[index % len(LINE_STYLES)]
-            marker = "o" if point else None
+            marker = MARKERS[index % len(MARKERS)] if point else None
             axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
         axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
         axis.grid(alpha=0.3)

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from course_utils import plotting
 from course_utils.classroom import cli, figures, gallery, provenance
 from course_utils.classroom.build import ROOT, source_files
-from course_utils.plotting import LINE_STYLES, PALETTE, STYLES, SlideFigure, manifest
+from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES, SlideFigure, manifest
 
 TITLE = "Tychonov\nPSNR = 26.71 dB"
 ALT = "Two pictures of noise with <sharp> edges & a name with λ"
@@ -67,8 +67,9 @@ ENTRIES = {
 
 SCALE_SHA = hashlib.sha256(b"1.0").hexdigest()
 PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit": "dB"}
-# The titles of the lecture's slides, as the lecture spells them.
-SLIDES = """
+# The titles of the lecture's slides, as the lecture spells and orders them.
+SLIDES = (
+    """
 Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
 Why generative models are interesting ? | Conditional generative models: Examples | Inverse Problems
 Classical Inverse Problems | Gaussian denoising
@@ -81,7 +82,10 @@ LPIPS: Learned Perceptual Image Patch Similarity | Texture synthesis | Texture s
 Convolutional Neural Networks (CNN) | Gatys et al algorithm | Gatys et al algorithm: Depth influence
 Gatys et al algorithm: Results | Generative networks for texture synthesis
 On demand solid texture synthesis using deep 3D networks
-""".replace("\n", "|")
+""".strip()
+    .replace("\n", " | ")
+    .split(" | ")
+)
 
 
 def write_manifest(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
@@ -186,11 +190,12 @@ def test_provenance_says_where_each_figure_comes_from(made):
     assert str(root) not in (out / "figures.json").read_text(encoding="utf-8")
 
 
-def test_two_runs_give_the_same_bytes(made, copy):
+def test_two_runs_give_the_same_bytes(made, copy, monkeypatch):
     _, out, _, _ = made
     root, again = copy
     before = figures.read_records(out)
-    assert figures.make_figures(again, root, only=["01_first"], force=True).made == ["two-images", "curves"]
+    monkeypatch.chdir(root)  # the folder may be relative: kernels work in another one
+    assert figures.make_figures(Path("out"), root, only=["01_first"], force=True).made == ["two-images", "curves"]
     for name in ("two-images", "curves"):
         for file in before[name]["files"]:
             assert (out / file).read_bytes() == (again / file).read_bytes(), file
@@ -394,8 +399,12 @@ def test_every_figure_of_the_manifest_has_its_cell():
 
 
 def test_slide_titles_are_spelled_as_in_the_lecture():
-    known = {title.strip() for title in SLIDES.split("|")} - {""}
-    assert {entry.slide for entry in manifest().values()} <= known
+    assert {entry.slide for entry in manifest().values()} <= set(SLIDES)
+
+
+def test_the_manifest_is_in_the_lectures_order():
+    places = [SLIDES.index(entry.slide) for entry in manifest().values()]
+    assert places == sorted(places)
 
 
 def test_the_notebooks_themselves_are_left_alone(made):
@@ -630,9 +639,16 @@ def test_curves_are_told_apart(deficiency):
     assert nearest(colours[:4], deficiency) > 12
     assert nearest(colours, deficiency) > 6  # and their lines differ
     assert len(set(LINE_STYLES)) == len(LINE_STYLES) >= len(PALETTE)
+    assert len(set(MARKERS)) == len(MARKERS) >= len(PALETTE)
     for background in ("#ffffff", STYLES["dark"]["axes.facecolor"]):
         lightness = seen([mpl.colors.to_rgb(background)], deficiency)[0, 0]
         assert np.abs(seen(colours, deficiency)[:, 0] - lightness).min() > 20
+
+
+def test_points_differ_by_more_than_colour():
+    axis = plotting.plot_curves({"a": ([1], [1]), "b": ([2], [1]), "c": ([1, 2], [1, 2])}, "x", "y").axes[0]
+    assert len({line.get_marker() for line in axis.lines}) == 3
+    plt.close("all")
 
 
 def maps_in_use():

@@ -107,7 +107,9 @@ def figures(
         raise typer.Exit(code=int(bool(stale)))
     else:
         with maker.progress_bar() as advance:
-            outcome = maker.make_figures(out, ROOT, chosen, formats.split(","), style, force, jobs, advance)
+            outcome = maker.make_figures(
+                out, ROOT, chosen, formats.replace(" ", "").split(","), style, force, jobs, advance
+            )
         for failure in outcome.failures:
             typer.echo(failure, err=True)
         typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")

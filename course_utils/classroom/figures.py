@@ -400,7 +400,7 @@ def _environment(order: Order, root: Path, staging: Path) -> dict[str, str]:
         os.environ
         | QUIET_ENVIRONMENT
         | {
-            "COURSE_FIGURES": str(staging),
+            "COURSE_FIGURES": str(staging.resolve()),  # the kernel works in another folder
             "COURSE_FORMATS": ",".join(order.formats),
             "COURSE_STYLE": order.style,
             "MATPLOTLIBRC": str(Path(mpl.get_data_path()) / "matplotlibrc"),
