@@ -31,7 +31,8 @@ from course_utils._validation import require_choice, require_image
 from course_utils.data import FETCHED
 from course_utils.images import to_numpy
 
-# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well, points by shape.
+# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well, points by
+# shape.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -106,10 +106,9 @@ def figures(
         typer.echo(f"{len(stale)} figures are not up to date." if stale else "All figures are up to date.")
         raise typer.Exit(code=int(bool(stale)))
     else:
+        kinds = formats.replace(" ", "").split(",")
         with maker.progress_bar() as advance:
-            outcome = maker.make_figures(
-                out, ROOT, chosen, formats.replace(" ", "").split(","), style, force, jobs, advance
-            )
+            outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
         for failure in outcome.failures:
             typer.echo(failure, err=True)
         typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")
