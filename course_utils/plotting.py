@@ -25,6 +25,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_image
@@ -40,7 +41,8 @@ SPECTRUM_MAP = "cividis"
 SIGNED_MAP = "RdBu_r"
 
 # A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
-# it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points.
+# it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points. Indices of
+# formulas are smaller, as in all typesetting; numbers on axes have no exponents, which would be.
 SMALLEST_FONT = {"slides": 1.6, "print": 7.0 / 7.16, "dark": 1.6}  # points per inch of the figure's width
 SCALE = {"slides": 1.0, "print": 0.716, "dark": 1.0}  # size of a figure over the size that the notebook asks for
 TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
@@ -74,6 +76,13 @@ STYLES: dict[str, dict[str, Any]] = {
     "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4, "lines.markersize": 6},
     "dark": _LIGHT_ON_DARK,
 }
+
+
+class _PlainNumbers(LogFormatter):
+    """Label a logarithmic axis with 0.01, 100 or 1e-8: the exponent of 10⁻⁸ cannot be read on a slide."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}".replace("e-0", "e-") if super().__call__(x, pos) else ""
 
 
 @dataclass(frozen=True)
@@ -242,6 +251,10 @@ def plot_curves(
             marker = MARKERS[index % len(MARKERS)] if point else None
             axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
         axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
+        for ruler, scale in ((axis.xaxis, x_scale), (axis.yaxis, y_scale)):
+            if scale == "log":
+                ruler.set_major_formatter(_PlainNumbers())
+                ruler.set_minor_formatter(_PlainNumbers())
         axis.grid(alpha=0.3)
         if len(curves) > 1:
             axis.legend(framealpha=0.8, edgecolor="none")

@@ -347,7 +347,7 @@ def test_the_command(made, monkeypatch, no_kernel):
         "after\tPseudo & inverse\t02_second\t\t",
     ]
     checked = run("--check", str(out))
-    assert (checked.exit_code, checked.output) == (1, "after: never made\n1 figures are not up to date.\n")
+    assert (checked.exit_code, checked.output) == (1, "after: never made\nNot up to date: 1.\n")
     assert run("--check", str(out), "--only", "01_first").exit_code == 0
     warm = run("--only", "01_first", "--out", str(out))
     assert (warm.exit_code, warm.output.split(":")[0]) == (0, "0 figures made, 2 were up to date")
@@ -643,6 +643,24 @@ def test_curves_are_told_apart(deficiency):
     for background in ("#ffffff", STYLES["dark"]["axes.facecolor"]):
         lightness = seen([mpl.colors.to_rgb(background)], deficiency)[0, 0]
         assert np.abs(seen(colours, deficiency)[:, 0] - lightness).min() > 20
+
+
+def tick_labels(x, y):
+    axis = plotting.plot_curves({"a": (x, y)}, "x", "y", "log", "log").axes[0]
+    axis.figure.canvas.draw()
+    labels = [
+        {label.get_text() for label in ruler.get_ticklabels(which="both")} - {""} for ruler in (axis.xaxis, axis.yaxis)
+    ]
+    plt.close("all")
+    return labels
+
+
+def test_numbers_on_logarithmic_axes_have_no_small_exponents():
+    across, up = tick_labels([1, 1000], [1e-8, 1])
+    assert {"1", "10", "100", "1000"} <= across
+    assert {"1e-8", "1"} <= up
+    assert not any("$" in label for label in across | up)
+    assert {"0.02", "0.04", "0.06"} <= tick_labels([1, 10], [0.02, 0.08])[1]  # within a decade
 
 
 def test_points_differ_by_more_than_colour():

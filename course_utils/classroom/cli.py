@@ -103,7 +103,7 @@ def figures(
         stale = maker.stale_figures(checked, ROOT, chosen)
         for name, reasons in stale.items():
             typer.echo(f"{name}: {', '.join(reasons)}")
-        typer.echo(f"{len(stale)} figures are not up to date." if stale else "All figures are up to date.")
+        typer.echo(f"Not up to date: {len(stale)}." if stale else "All figures are up to date.")
         raise typer.Exit(code=int(bool(stale)))
     else:
         kinds = formats.replace(" ", "").split(",")
