@@ -377,7 +377,8 @@ def test_a_program_is_known_by_what_it_does():
 def test_seeds_are_read_from_the_program():
     assert provenance.find_seeds("g = torch.Generator().manual_seed(7)") == ("7",)
     assert provenance.find_seeds("SEED = 3\ng.manual_seed(SEED)\nf(x, seed=SEED + 1)") == ("SEED = 3", "SEED + 1")
-    assert provenance.find_seeds("x = 1\nmodel(x)") == ()
+    assert provenance.find_seeds("seeds = (1, 2)") == ("seeds = (1, 2)",)
+    assert provenance.find_seeds("x = 1\nmodel(x)\nseeds = precomputed('gravel_seed1')") == ()
 
 
 def test_numbers_are_read_from_the_texts_of_a_figure():
@@ -386,6 +387,7 @@ def test_numbers_are_read_from_the_texts_of_a_figure():
 
     assert read("TV\nPSNR = 28.60 dB, λ = 0.1") == [("TV", "PSNR", 28.6, "dB"), ("TV", "λ", 0.1, "")]
     assert read("$\\lambda = 10^{-2}$") == [("", "lambda", 0.01, "")]
+    assert read("noise σ = 4/255") == [("", "noise σ", 4 / 255, "")]
     assert read("tol = 1e-3 (σ = −2)") == [("", "tol", 0.001, ""), ("", "σ", -2.0, "")]
     assert read("inverse filter\nPSNR > 100 dB") == [("inverse filter", "PSNR", 100.0, "dB")]
     assert read("23.99 dB") == [("", "", 23.99, "dB")]

@@ -16,8 +16,8 @@ from nbformat import NotebookNode
 
 NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 SHOWN = re.compile(
-    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?"
-    r"\s*(?P<unit>dB\b|%|°)?"
+    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})"
+    rf"(?:\^\{{?(?P<power>{NUMBER})\}}?|/(?P<divisor>\d+))?\s*(?P<unit>dB\b|%|°)?"
 )
 
 
@@ -53,7 +53,7 @@ def find_seeds(code: str) -> tuple[str, ...]:
     constants: dict[str, str] = {}
     seeds: dict[str, None] = {}
     for node in ast.walk(_parse(code)):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_literal(node.value):
             constants[node.targets[0].id] = ast.unparse(node.value)
     seeds |= {f"{name} = {value}": None for name, value in constants.items() if "seed" in name.lower()}
     for call in (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call)):
@@ -75,13 +75,12 @@ def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
     for text in texts:
         lines = text.replace("$", "").replace("\\", "").splitlines()
         for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
-            value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
             numbers.append(
                 {
                     "of": lines[0].strip() if lines[0] != found.string else "",
                     "name": (found["name"] or "").strip(),
                     "relation": found["relation"] or "=",
-                    "value": _value(value),
+                    "value": _value(found),
                     "unit": found["unit"] or "",
                 }
             )
@@ -136,6 +135,10 @@ def _figure_names(source: str) -> list[str]:
     return [node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
+def _is_literal(node: ast.expr) -> bool:
+    return not any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(node))
+
+
 def _parse(source: str) -> ast.Module:
     try:
         return ast.parse(source)
@@ -143,6 +146,6 @@ def _parse(source: str) -> ast.Module:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _value(text: str) -> float:
-    base, _, power = text.partition("^")
-    return float(base) ** float(power.strip("{}")) if power else float(base)
+def _value(found: re.Match[str]) -> float:
+    value, power, divisor = (float((found[part] or "1").replace("−", "-")) for part in ("value", "power", "divisor"))
+    return value**power / divisor
