@@ -647,6 +647,11 @@ def test_curves_are_told_apart(deficiency):
         assert np.abs(seen(colours, deficiency)[:, 0] - lightness).min() > 20
 
 
+def test_the_test_of_curves_would_refuse_matplotlibs_own_colours():
+    default = [mpl.colors.to_rgb(f"C{index}") for index in range(4)]
+    assert nearest(default, "none") > 12 > nearest(default, "deuteranopia")
+
+
 def tick_labels(x, y):
     axis = plotting.plot_curves({"a": (x, y)}, "x", "y", "log", "log").axes[0]
     axis.figure.canvas.draw()
