@@ -1,4 +1,4 @@
-"""What a figure was made from, read without running anything: cell, section, seeds, hashes, the numbers it shows."""
+"""What a figure was made from: cell, section, seeds and program so far, modules, data, and the numbers it shows."""
 
 from __future__ import annotations
 
