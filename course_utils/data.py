@@ -136,6 +136,9 @@ class _Registry(Mapping[str, Entry]):
 REGISTRY: Mapping[str, Entry] = _Registry()
 """All items of the course's data, by name; see :class:`Entry`."""
 
+FETCHED: dict[str, str] = {}
+"""The files that :func:`fetch` gave in this process, with their SHA-256: what its figures were made from."""
+
 
 def names_of_kind(*kinds: str) -> list[str]:
     """Return the names of all items of these kinds, sorted, such as ``names_of_kind("texture")``."""
@@ -169,6 +172,7 @@ def fetch(name: str) -> Path:
     status = path.stat()
     if _verified_digest(path, status.st_mtime_ns, status.st_size) != entry.sha256:
         raise ValueError(f"{path}, the file of {name!r}, was altered: wrong SHA-256. {_how_to_repair(entry)}")
+    FETCHED[entry.file] = entry.sha256
     return path
 
 

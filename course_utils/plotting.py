@@ -6,6 +6,7 @@ import html
 import json
 import math
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,19 +25,24 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_image
+from course_utils.data import FETCHED
 from course_utils.images import to_numpy
 
-# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well.
+# Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well, points by
+# shape.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SPECTRUM_MAP = "cividis"
 SIGNED_MAP = "RdBu_r"
 
 # A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
-# it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points.
+# it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points. Indices of
+# formulas are smaller, as in all typesetting; numbers on axes have no exponents, which would be.
 SMALLEST_FONT = {"slides": 1.6, "print": 7.0 / 7.16, "dark": 1.6}  # points per inch of the figure's width
 SCALE = {"slides": 1.0, "print": 0.716, "dark": 1.0}  # size of a figure over the size that the notebook asks for
 TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
@@ -50,6 +56,7 @@ _COMMON = {
     "axes.titlesize": 16,
     "figure.dpi": 72,
     "lines.linewidth": 2.2,
+    "lines.markersize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "course",
@@ -66,9 +73,16 @@ _LIGHT_ON_DARK = {
 }
 STYLES: dict[str, dict[str, Any]] = {
     "slides": {},
-    "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4},
+    "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4, "lines.markersize": 6},
     "dark": _LIGHT_ON_DARK,
 }
+
+
+class _PlainNumbers(LogFormatter):
+    """Label a logarithmic axis with 0.01, 100 or 1e-8: the exponent of 10⁻⁸ cannot be read on a slide."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}".replace("e-0", "e-") if super().__call__(x, pos) else ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +233,7 @@ def plot_curves(
     axis: Axes | None = None,
     width: float = 7.0,
 ) -> Figure:
-    """Return a figure of labelled curves, told apart by colour and by line style.
+    """Return a figure of labelled curves, told apart by colour and by line style, and points, by colour and by shape.
 
     Parameters
     ----------
@@ -234,9 +248,13 @@ def plot_curves(
         for index, (label, (x, y)) in enumerate(curves.items()):
             point = len(x) == 1
             colour, line = PALETTE[index % len(PALETTE)], "none" if point else LINE_STYLES[index % len(LINE_STYLES)]
-            marker = "o" if point else None
+            marker = MARKERS[index % len(MARKERS)] if point else None
             axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
         axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
+        for ruler, scale in ((axis.xaxis, x_scale), (axis.yaxis, y_scale)):
+            if scale == "log":
+                ruler.set_major_formatter(_PlainNumbers())
+                ruler.set_minor_formatter(_PlainNumbers())
         axis.grid(alpha=0.3)
         if len(curves) > 1:
             axis.legend(framealpha=0.8, edgecolor="none")
@@ -320,7 +338,13 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     if "svg" in formats:
         _describe_svg(folder / f"{entry.name}.svg", entry.alt)
     width, height = figure.get_size_inches()
-    facts = {"size": [round(width, 3), round(height, 3)], "texts": _texts(figure), "maps": _color_maps(figure)}
+    facts = {
+        "size": [round(width, 3), round(height, 3)],
+        "texts": _texts(figure),
+        "color_maps": _color_maps(figure),
+        "modules": sorted(name for name in sys.modules if name.partition(".")[0] == "course_utils"),
+        "data": dict(sorted(FETCHED.items())),
+    }
     (folder / f"{entry.name}.json").write_text(json.dumps(facts), encoding="utf-8")
 
 

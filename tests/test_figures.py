@@ -1,6 +1,7 @@
 """`course figures`: the notebooks' own pictures, made once, the same bytes each time, with their provenance."""
 
 import functools
+import hashlib
 import html
 import json
 import os
@@ -21,7 +22,7 @@ from typer.testing import CliRunner
 from course_utils import plotting
 from course_utils.classroom import cli, figures, gallery, provenance
 from course_utils.classroom.build import ROOT, source_files
-from course_utils.plotting import LINE_STYLES, PALETTE, STYLES, SlideFigure, manifest
+from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES, SlideFigure, manifest
 
 TITLE = "Tychonov\nPSNR = 26.71 dB"
 ALT = "Two pictures of noise with <sharp> edges & a name with λ"
@@ -29,10 +30,11 @@ FIRST = '''# %% [markdown]
 """# First"""
 # %%
 import torch
+from course_utils.data import fetch
 from course_utils.plotting import plot_curves, show_images, slide_figure
 # %%
 seed = 3
-u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed))
+u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed)) * float(fetch("scale").read_text())
 # %% [markdown]
 """## Images"""
 # %%
@@ -63,9 +65,11 @@ ENTRIES = {
 }
 
 
+SCALE_SHA = hashlib.sha256(b"1.0").hexdigest()
 PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit": "dB"}
-# The titles of the lecture's slides, as the lecture spells them.
-SLIDES = """
+# The titles of the lecture's slides, as the lecture spells and orders them.
+SLIDES = (
+    """
 Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
 Why generative models are interesting ? | Conditional generative models: Examples | Inverse Problems
 Classical Inverse Problems | Gaussian denoising
@@ -78,7 +82,10 @@ LPIPS: Learned Perceptual Image Patch Similarity | Texture synthesis | Texture s
 Convolutional Neural Networks (CNN) | Gatys et al algorithm | Gatys et al algorithm: Depth influence
 Gatys et al algorithm: Results | Generative networks for texture synthesis
 On demand solid texture synthesis using deep 3D networks
-""".replace("\n", "|")
+""".strip()
+    .replace("\n", " | ")
+    .split(" | ")
+)
 
 
 def write_manifest(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
@@ -97,7 +104,10 @@ def make_course(root):
     (sources / "01_first.py").write_text(FIRST, encoding="utf-8")
     (sources / "02_second.py").write_text(SECOND, encoding="utf-8")
     (root / "data").mkdir()
-    (root / "data" / "registry.json").write_text("[]")
+    (root / "data" / "scale.txt").write_text("1.0")
+    (root / "data" / "other.txt").write_text("no notebook reads this")
+    known = {"sha256": SCALE_SHA, "source": "", "licence": "", "credit": "", "kind": "photograph"}
+    (root / "data" / "registry.json").write_text(json.dumps([{"name": "scale", "file": "scale.txt"} | known]))
     write_manifest(root)
     return root
 
@@ -171,16 +181,21 @@ def test_provenance_says_where_each_figure_comes_from(made):
     assert record["seeds"] == ["seed = 3"]
     assert record["numbers"] == [PSNR]
     assert record["versions"]["numpy"] == np.__version__
-    assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in record["made_from"].values())
+    assert record["data"] == {"scale.txt": SCALE_SHA}
+    assert {"course_utils.plotting", "course_utils.data"} <= record["modules"].keys()
+    assert not [name for name in record["modules"] if re.search("classroom|features", name)]  # they were not imported
+    hashes = [*record["made_from"].values(), *record["modules"].values()]
+    assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in hashes)
     assert record["files"]["two-images.pdf"] == provenance.sha256((out / "two-images.pdf").read_bytes())
     assert str(root) not in (out / "figures.json").read_text(encoding="utf-8")
 
 
-def test_two_runs_give_the_same_bytes(made, copy):
+def test_two_runs_give_the_same_bytes(made, copy, monkeypatch):
     _, out, _, _ = made
     root, again = copy
     before = figures.read_records(out)
-    assert figures.make_figures(again, root, only=["01_first"], force=True).made == ["two-images", "curves"]
+    monkeypatch.chdir(root)  # the folder may be relative: kernels work in another one
+    assert figures.make_figures(Path("out"), root, only=["01_first"], force=True).made == ["two-images", "curves"]
     for name in ("two-images", "curves"):
         for file in before[name]["files"]:
             assert (out / file).read_bytes() == (again / file).read_bytes(), file
@@ -224,15 +239,22 @@ def test_each_change_makes_stale_what_it_concerns(copy):
         source.write_text(FIRST.replace(old, new), encoding="utf-8")
         assert stale() == expected, old
     source.write_text(FIRST, encoding="utf-8")
-    everything = ("two-images", "curves", "before")
-    for file, what in [("data/registry.json", "data"), ("course_utils/metrics.py", "package")]:
-        before = (root / file).read_bytes()
-        (root / file).write_bytes(before + b"\n")
-        assert stale() == {key: [f"{what} changed"] for key in everything}
-        (root / file).write_bytes(before)
-    instructors = root / "course_utils" / "classroom" / "report.py"
-    instructors.write_text(instructors.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert stale() == {}
+    everything, first = ("two-images", "curves", "before"), ("two-images", "curves")
+    for file, added, expected in [
+        ("course_utils/plotting.py", "extra = 1", {key: ["course_utils.plotting changed"] for key in everything}),
+        ("course_utils/plotting.py", "# a comment\n\n'a text'\n", {}),
+        ("course_utils/features.py", "extra = 1", {}),  # no notebook imports it
+        ("course_utils/classroom/report.py", "extra = 1", {}),
+        ("data/scale.txt", " ", {key: ["data/scale.txt changed"] for key in first}),
+        ("data/other.txt", " ", {}),
+    ]:
+        before = (root / file).read_text(encoding="utf-8")
+        (root / file).write_text(f"{before}{added}", encoding="utf-8")
+        assert stale() == expected, (file, added)
+        (root / file).write_text(before, encoding="utf-8")
+    (root / "data" / "scale.txt").unlink()
+    assert stale() == {key: ["data/scale.txt is missing"] for key in first}
+    (root / "data" / "scale.txt").write_text("1.0")
     write_manifest(root, caption="Another caption")
     assert stale() == {key: ["manifest changed"] for key in everything}
 
@@ -325,7 +347,7 @@ def test_the_command(made, monkeypatch, no_kernel):
         "after\tPseudo & inverse\t02_second\t\t",
     ]
     checked = run("--check", str(out))
-    assert (checked.exit_code, checked.output) == (1, "after: never made\n1 figures are not up to date.\n")
+    assert (checked.exit_code, checked.output) == (1, "after: never made\nNot up to date: 1.\n")
     assert run("--check", str(out), "--only", "01_first").exit_code == 0
     warm = run("--only", "01_first", "--out", str(out))
     assert (warm.exit_code, warm.output.split(":")[0]) == (0, "0 figures made, 2 were up to date")
@@ -344,10 +366,19 @@ def test_failures_set_the_exit_code(made, monkeypatch):
 # -------------------------------------------------------------------------------------------- reading the notebooks
 
 
+def test_a_program_is_known_by_what_it_does():
+    code = 'def double(x):\n    """Return 2 x."""\n    return 2 * x'
+    same = "# twice\ndef double(x):\n    'Other words.'\n\n    return (2 *\n            x)"
+    assert provenance.program_hash(code) == provenance.program_hash(same)
+    assert provenance.program_hash(code) != provenance.program_hash(code.replace("2 * x", "2 + x"))
+    assert provenance.program_hash("%magic") != provenance.program_hash("%other")
+
+
 def test_seeds_are_read_from_the_program():
     assert provenance.find_seeds("g = torch.Generator().manual_seed(7)") == ("7",)
     assert provenance.find_seeds("SEED = 3\ng.manual_seed(SEED)\nf(x, seed=SEED + 1)") == ("SEED = 3", "SEED + 1")
-    assert provenance.find_seeds("x = 1\nmodel(x)") == ()
+    assert provenance.find_seeds("seeds = (1, 2)") == ("seeds = (1, 2)",)
+    assert provenance.find_seeds("x = 1\nmodel(x)\nseeds = precomputed('gravel_seed1')") == ()
 
 
 def test_numbers_are_read_from_the_texts_of_a_figure():
@@ -356,6 +387,7 @@ def test_numbers_are_read_from_the_texts_of_a_figure():
 
     assert read("TV\nPSNR = 28.60 dB, λ = 0.1") == [("TV", "PSNR", 28.6, "dB"), ("TV", "λ", 0.1, "")]
     assert read("$\\lambda = 10^{-2}$") == [("", "lambda", 0.01, "")]
+    assert read("noise σ = 4/255") == [("", "noise σ", 4 / 255, "")]
     assert read("tol = 1e-3 (σ = −2)") == [("", "tol", 0.001, ""), ("", "σ", -2.0, "")]
     assert read("inverse filter\nPSNR > 100 dB") == [("inverse filter", "PSNR", 100.0, "dB")]
     assert read("23.99 dB") == [("", "", 23.99, "dB")]
@@ -369,8 +401,12 @@ def test_every_figure_of_the_manifest_has_its_cell():
 
 
 def test_slide_titles_are_spelled_as_in_the_lecture():
-    known = {title.strip() for title in SLIDES.split("|")} - {""}
-    assert {entry.slide for entry in manifest().values()} <= known
+    assert {entry.slide for entry in manifest().values()} <= set(SLIDES)
+
+
+def test_the_manifest_is_in_the_lectures_order():
+    places = [SLIDES.index(entry.slide) for entry in manifest().values()]
+    assert places == sorted(places)
 
 
 def test_the_notebooks_themselves_are_left_alone(made):
@@ -605,9 +641,39 @@ def test_curves_are_told_apart(deficiency):
     assert nearest(colours[:4], deficiency) > 12
     assert nearest(colours, deficiency) > 6  # and their lines differ
     assert len(set(LINE_STYLES)) == len(LINE_STYLES) >= len(PALETTE)
+    assert len(set(MARKERS)) == len(MARKERS) >= len(PALETTE)
     for background in ("#ffffff", STYLES["dark"]["axes.facecolor"]):
         lightness = seen([mpl.colors.to_rgb(background)], deficiency)[0, 0]
         assert np.abs(seen(colours, deficiency)[:, 0] - lightness).min() > 20
+
+
+def test_the_test_of_curves_would_refuse_matplotlibs_own_colours():
+    default = [mpl.colors.to_rgb(f"C{index}") for index in range(4)]
+    assert nearest(default, "none") > 12 > nearest(default, "deuteranopia")
+
+
+def tick_labels(x, y):
+    axis = plotting.plot_curves({"a": (x, y)}, "x", "y", "log", "log").axes[0]
+    axis.figure.canvas.draw()
+    labels = [
+        {label.get_text() for label in ruler.get_ticklabels(which="both")} - {""} for ruler in (axis.xaxis, axis.yaxis)
+    ]
+    plt.close("all")
+    return labels
+
+
+def test_numbers_on_logarithmic_axes_have_no_small_exponents():
+    across, up = tick_labels([1, 1000], [1e-8, 1])
+    assert {"1", "10", "100", "1000"} <= across
+    assert {"1e-8", "1"} <= up
+    assert not any("$" in label for label in across | up)
+    assert {"0.02", "0.04", "0.06"} <= tick_labels([1, 10], [0.02, 0.08])[1]  # within a decade
+
+
+def test_points_differ_by_more_than_colour():
+    axis = plotting.plot_curves({"a": ([1], [1]), "b": ([2], [1]), "c": ([1, 2], [1, 2])}, "x", "y").axes[0]
+    assert len({line.get_marker() for line in axis.lines}) == 3
+    plt.close("all")
 
 
 def maps_in_use():

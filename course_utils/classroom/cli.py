@@ -103,11 +103,12 @@ def figures(
         stale = maker.stale_figures(checked, ROOT, chosen)
         for name, reasons in stale.items():
             typer.echo(f"{name}: {', '.join(reasons)}")
-        typer.echo(f"{len(stale)} figures are not up to date." if stale else "All figures are up to date.")
+        typer.echo(f"Not up to date: {len(stale)}." if stale else "All figures are up to date.")
         raise typer.Exit(code=int(bool(stale)))
     else:
+        kinds = formats.replace(" ", "").split(",")
         with maker.progress_bar() as advance:
-            outcome = maker.make_figures(out, ROOT, chosen, formats.split(","), style, force, jobs, advance)
+            outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
         for failure in outcome.failures:
             typer.echo(failure, err=True)
         typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")

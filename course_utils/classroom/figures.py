@@ -41,11 +41,12 @@ from course_utils.classroom.build import (
     source_files,
     write_if_changed,
 )
-from course_utils.classroom.provenance import Place, code_hash, data_hash, find_figures, read_numbers, sha256
+from course_utils.classroom.provenance import Place, data_hash, find_figures, module_hashes, read_numbers, sha256
 from course_utils.plotting import STYLES, SlideFigure, read_manifest
 
 FORMATS = ("pdf", "png", "svg")
 RECORDS = "figures.json"
+REQUIRED = {"made_from", "modules", "data", "versions", "style", "size", "files", "cell", "section"}  # in a record
 PACKAGES = ("torch", "numpy", "matplotlib", "pillow")
 # Text that a notebook adds to a figure by itself follows the style too; for "slides" this changes nothing.
 PREAMBLE = "import matplotlib, course_utils.plotting as p; matplotlib.rcParams.update(p.STYLES[p.style_name()])"
@@ -60,6 +61,32 @@ class Planned:
 
     entry: SlideFigure
     place: Place | None
+
+
+@dataclass(frozen=True)
+class Present:
+    """What figures would be made from now: notebooks, modules, data files (of those that records name), packages."""
+
+    plan: Mapping[str, Planned]
+    modules: Mapping[str, str]
+    data: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    def facts(self, name: str) -> Record:
+        """Return the part of a figure's record that needs no run."""
+        entry, place = self.plan[name].entry, self.plan[name].place
+        return {
+            "slide": entry.slide,
+            "notebook": entry.notebook,
+            "cell": place.cell if place else None,
+            "section": place.section if place else "",
+            "seeds": list(place.seeds) if place else [],
+            "made_from": {
+                "notebook": place.code if place else "",
+                "manifest": sha256(json.dumps(asdict(entry)).encode()),
+            },
+            "versions": dict(self.versions),
+        }
 
 
 @dataclass(frozen=True)
@@ -135,18 +162,19 @@ def make_figures(
     plan = survey(root)
     chosen = select(plan, only)
     _require_writable(out)
-    records, facts = read_records(out), _facts(root, plan)
-    stale = [name for name in chosen if force or _reasons(records.get(name), facts[name], name, out, formats, style)]
+    records = read_records(out)
+    now = _look(root, plan, records)
+    stale = [name for name in chosen if force or _reasons(records.get(name), now, name, out, formats, style)]
     outcome = Outcome(fresh=[name for name in chosen if name not in stale], failures=list(_misplaced(plan, stale)))
     with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as staging:
         orders = _orders(plan, stale, records, formats, style)
         for order, failure in _run_all(orders, plan, root, Path(staging), jobs, advance):
             made = [name for name in order.figures if (Path(staging) / f"{name}.json").exists()]
-            records |= {name: _collect(name, order, Path(staging), out, facts[name]) for name in made}
+            records |= {name: _collect(name, order, Path(staging), out, now) for name in made}
             outcome.made += made
             outcome.failures += [failure] if failure else []
-            _write_records(out, plan, records, facts)
-    _write_records(out, plan, records, facts)
+            _write_records(out, records, now)
+    _write_records(out, records, now)
     gallery.write(out, root, [planned.entry for planned in plan.values()], read_records(out), stale_figures(out, root))
     outcome.made = [name for name in plan if name in outcome.made]
     return outcome
@@ -163,8 +191,8 @@ def stale_figures(out: Path, root: Path = ROOT, only: Sequence[str] = ()) -> dic
     if not (out / RECORDS).exists():
         raise ValueError(f"{out} holds no {RECORDS}: make the figures first, `course figures --out {out}`")
     plan, records = survey(root), read_records(out)
-    facts = _facts(root, plan)
-    found = {name: _reasons(records.get(name), facts[name], name, out) for name in select(plan, only)}
+    now = _look(root, plan, records)
+    found = {name: _reasons(records.get(name), now, name, out) for name in select(plan, only)}
     if not only:
         found |= {name: ["no longer in the manifest"] for name in records if name not in plan}
     return {name: reasons for name, reasons in found.items() if reasons}
@@ -237,7 +265,7 @@ def read_records(out: Path) -> dict[str, Record]:
         return {}
     try:
         records = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        complete = all({"made_from", "versions", "style", "files"} <= record.keys() for record in records.values())
+        complete = all(record.keys() >= REQUIRED for record in records.values())
     except (ValueError, KeyError, TypeError, AttributeError):
         complete = False
     if not complete:
@@ -246,13 +274,17 @@ def read_records(out: Path) -> dict[str, Record]:
 
 
 def _reasons(
-    record: Record | None, facts: Record, name: str, out: Path, formats: Iterable[str] = (), style: str | None = None
+    record: Record | None, now: Present, name: str, out: Path, formats: Iterable[str] = (), style: str | None = None
 ) -> list[str]:
     """Say why the files of a figure are not what the notebook would give now; [] when they are."""
     if record is None:
         return ["never made"]
-    reasons = [f"{what} changed" for what, sha in facts["made_from"].items() if record["made_from"].get(what) != sha]
-    for package, version in facts["versions"].items():
+    made_from = now.facts(name)["made_from"]
+    reasons = [f"{what} changed" for what, sha in made_from.items() if record["made_from"].get(what) != sha]
+    reasons += [f"{module} changed" for module, sha in record["modules"].items() if now.modules.get(module) != sha]
+    reasons += [f"data/{file} is missing" for file in record["data"] if not now.data[file]]
+    reasons += [f"data/{file} changed" for file, sha in record["data"].items() if now.data[file] not in ("", sha)]
+    for package, version in now.versions.items():
         if (before := record["versions"].get(package)) != version:
             reasons.append(f"made with {package} {before}, now {version}")
     if style not in (None, record["style"]):
@@ -266,25 +298,12 @@ def _reasons(
     return reasons
 
 
-def _facts(root: Path, plan: Mapping[str, Planned]) -> dict[str, Record]:
-    """Return what each figure would be made from now, and where: the part of its record that needs no run."""
-    code, data = code_hash(root), data_hash(root)
+def _look(root: Path, plan: Mapping[str, Planned], records: Mapping[str, Record]) -> Present:
+    """Read what figures would be made from now."""
+    files = sorted({file for record in records.values() for file in record["data"]})
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     versions = {"python": ".".join(platform.python_version_tuple()[:2])} | versions
-    facts = {}
-    for name, (entry, place) in ((name, (planned.entry, planned.place)) for name, planned in plan.items()):
-        entry_hash = sha256(json.dumps(asdict(entry)).encode())
-        made_from = {"notebook": place.code if place else "", "package": code, "data": data, "manifest": entry_hash}
-        facts[name] = {
-            "slide": entry.slide,
-            "notebook": entry.notebook,
-            "cell": place.cell if place else None,
-            "section": place.section if place else "",
-            "seeds": list(place.seeds) if place else [],
-            "made_from": made_from,
-            "versions": versions,
-        }
-    return facts
+    return Present(plan, module_hashes(root), {file: data_hash(root, file) for file in files}, versions)
 
 
 def _require_writable(out: Path) -> None:
@@ -381,7 +400,7 @@ def _environment(order: Order, root: Path, staging: Path) -> dict[str, str]:
         os.environ
         | QUIET_ENVIRONMENT
         | {
-            "COURSE_FIGURES": str(staging),
+            "COURSE_FIGURES": str(staging.resolve()),  # the kernel works in another folder
             "COURSE_FORMATS": ",".join(order.formats),
             "COURSE_STYLE": order.style,
             "MATPLOTLIBRC": str(Path(mpl.get_data_path()) / "matplotlibrc"),
@@ -390,7 +409,7 @@ def _environment(order: Order, root: Path, staging: Path) -> dict[str, str]:
     )
 
 
-def _collect(name: str, order: Order, staging: Path, out: Path, facts: Record) -> Record:
+def _collect(name: str, order: Order, staging: Path, out: Path, now: Present) -> Record:
     """Move the files of a figure from ``staging`` to ``out``, each in one step, and return its record."""
     seen = json.loads((staging / f"{name}.json").read_text(encoding="utf-8"))
     (out / "previews").mkdir(exist_ok=True)
@@ -398,19 +417,23 @@ def _collect(name: str, order: Order, staging: Path, out: Path, facts: Record) -
     targets[f"{name}.preview.png"] = f"previews/{name}.png"
     for made, target in targets.items():
         os.replace(staging / made, out / target)
-    return facts | {
+    return now.facts(name) | {
+        "modules": {module: now.modules[module] for module in seen["modules"] if module in now.modules},
+        "data": seen["data"],
         "style": order.style,
         "size": seen["size"],
         "numbers": read_numbers(seen["texts"]),
         "texts": seen["texts"],
-        "color_maps": seen["maps"],
+        "color_maps": seen["color_maps"],
         "files": {target: sha256((out / target).read_bytes()) for target in sorted(targets.values())},
     }
 
 
-def _write_records(out: Path, plan: Mapping[str, Planned], records: Mapping[str, Record], facts: Record) -> None:
+def _write_records(out: Path, records: Mapping[str, Record], now: Present) -> None:
     """Write the records in the lecture's order, with the places where the cells stand now."""
-    places = ("cell", "section")
-    kept = {name: records[name] | {key: facts[name][key] for key in places} for name in plan if name in records}
+    kept = {}
+    for name in (name for name in now.plan if name in records):
+        facts = now.facts(name)
+        kept[name] = records[name] | {"cell": facts["cell"], "section": facts["section"]}
     text = json.dumps({"figures": kept}, indent=1, ensure_ascii=False)
     write_if_changed(out / RECORDS, f"{text}\n")

@@ -73,7 +73,8 @@ def page(
         '<a class="skip" href="#figures">Skip to the figures</a>'
         f"<header><h1>Figures of the lecture</h1><p>{made} of {len(entries)} figures, made by the notebooks. "
         '<span class="keys">Keys: <kbd>j</kbd> or <kbd>→</kbd> next figure, <kbd>k</kbd> or <kbd>←</kbd> previous, '
-        "<kbd>Enter</kbd> opens it alone.</span></p></header>\n"
+        '<kbd>Enter</kbd> opens it alone.</span><span class="touch">Touch a figure to see it alone.</span></p>'
+        "</header>\n"
         f'<nav aria-label="Contents"><details><summary>Contents</summary><ol>{"".join(contents)}</ol></details></nav>\n'
         f'<main id="figures">{"".join(sections)}</main><script>{_SCRIPT}</script></body></html>\n'
     )
@@ -163,11 +164,11 @@ figcaption>p{margin:.7rem 0 .3rem}
 kbd{border:1px solid var(--line);border-radius:3px;padding:0 .3em;font-size:.9em}
 @media(prefers-color-scheme:dark){:root{--line:#555;--soft:#bbb;--link:#8ec5ff}body{color:#eee;background:#1c1c1c}
 .stale{color:#ffb074}}
-@media(max-width:40rem){.keys{display:none}}
+.touch{display:none}@media(max-width:40rem){.keys{display:none}.touch{display:inline}}
 @page{margin:15mm}
 @media print{:root{color-scheme:light;--soft:#555;--link:#1c1c1c}
 body{max-width:none;padding:0;color:#000;background:#fff}
-nav,.skip,.keys,figure details{display:none}figure,h2{break-inside:avoid}h2{break-after:avoid}
+nav,.skip,.keys,.touch,figure details{display:none}figure,h2{break-inside:avoid}h2{break-after:avoid}
 img{max-height:17cm;width:auto}}
 """
 

@@ -1,4 +1,4 @@
-"""What a figure was made from, read without running anything: cell, section, seeds, hashes, the numbers it shows."""
+"""What a figure was made from: cell, section, seeds and program so far, modules, data, and the numbers it shows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from nbformat import NotebookNode
 
 NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 SHOWN = re.compile(
-    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})(?P<power>\^\{{?{NUMBER}\}}?)?"
-    r"\s*(?P<unit>dB\b|%|°)?"
+    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})"
+    rf"(?:\^\{{?(?P<power>{NUMBER})\}}?|/(?P<divisor>\d+))?\s*(?P<unit>dB\b|%|°)?"
 )
 
 
@@ -38,7 +39,7 @@ def find_figures(notebook: NotebookNode) -> dict[str, Place]:
         if cell.cell_type == "code":
             code += f"{cell.source}\n"
             for name in _figure_names(cell.source):
-                places[name] = Place(number, section, find_seeds(code), sha256(code.encode()))
+                places[name] = Place(number, section, find_seeds(code), program_hash(code))
         elif headings := re.findall(r"^##? +(.+?) *$", cell.source, re.MULTILINE):
             section = headings[-1]
     return places
@@ -52,7 +53,7 @@ def find_seeds(code: str) -> tuple[str, ...]:
     constants: dict[str, str] = {}
     seeds: dict[str, None] = {}
     for node in ast.walk(_parse(code)):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_literal(node.value):
             constants[node.targets[0].id] = ast.unparse(node.value)
     seeds |= {f"{name} = {value}": None for name, value in constants.items() if "seed" in name.lower()}
     for call in (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call)):
@@ -74,30 +75,42 @@ def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
     for text in texts:
         lines = text.replace("$", "").replace("\\", "").splitlines()
         for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
-            value = f"{found['value']}{found['power'] or ''}".replace("−", "-")
             numbers.append(
                 {
                     "of": lines[0].strip() if lines[0] != found.string else "",
                     "name": (found["name"] or "").strip(),
                     "relation": found["relation"] or "=",
-                    "value": _value(value),
+                    "value": _value(found),
                     "unit": found["unit"] or "",
                 }
             )
     return numbers
 
 
-def code_hash(root: Path) -> str:
-    """Return the hash of what a notebook can import: the package without the instructor's side."""
-    package = root / "course_utils"
-    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "classroom"]
-    return _files_hash(package, files)
+def module_hashes(root: Path) -> dict[str, str]:
+    """Return the hash of each module that a notebook can import; those of the instructor's side are none."""
+    hashes = {}
+    for path in sorted((root / "course_utils").rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        if not module.startswith("course_utils.classroom"):
+            hashes[module] = program_hash(path.read_text(encoding="utf-8"))
+    return hashes
 
 
-def data_hash(root: Path) -> str:
-    """Return the hash of the data's registry and lists, which hold the hash of every file."""
-    folder = Path(os.environ.get("COURSE_DATA") or root / "data")
-    return _files_hash(folder, folder.rglob("*.json"))
+def data_hash(root: Path, file: str) -> str:
+    """Return the SHA-256 of a file of the data folder, "" where it is missing."""
+    path = Path(os.environ.get("COURSE_DATA") or root / "data") / file
+    return sha256(path.read_bytes()) if path.is_file() else ""
+
+
+@cache
+def program_hash(code: str) -> str:
+    """Return a hash that changes with what a program does, not with its comments, docstrings and line breaks."""
+    try:
+        program = ast.dump(_WithoutDocstrings().visit(ast.parse(code)))
+    except SyntaxError:  # the kernel will say it better, with the cell
+        program = code
+    return sha256(program.encode())
 
 
 def sha256(content: bytes) -> str:
@@ -105,9 +118,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _files_hash(folder: Path, files: Iterable[Path]) -> str:
-    lines = [f"{path.relative_to(folder).as_posix()} {sha256(path.read_bytes())}\n" for path in sorted(files)]
-    return sha256("".join(lines).encode())
+class _WithoutDocstrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Drop an expression that is only a text."""
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
 
 
 def _figure_names(source: str) -> list[str]:
@@ -121,6 +135,10 @@ def _figure_names(source: str) -> list[str]:
     return [node.value for node in arguments if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
+def _is_literal(node: ast.expr) -> bool:
+    return not any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(node))
+
+
 def _parse(source: str) -> ast.Module:
     try:
         return ast.parse(source)
@@ -128,6 +146,6 @@ def _parse(source: str) -> ast.Module:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _value(text: str) -> float:
-    base, _, power = text.partition("^")
-    return float(base) ** float(power.strip("{}")) if power else float(base)
+def _value(found: re.Match[str]) -> float:
+    value, power, divisor = (float((found[part] or "1").replace("−", "-")) for part in ("value", "power", "divisor"))
+    return value**power / divisor
