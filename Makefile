@@ -10,7 +10,7 @@ endif
 NAMES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-browser notebooks syntheses diagnosis clean
+.PHONY: help lab test test-all test-browser notebooks syntheses diagnosis benchmark clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
@@ -20,6 +20,7 @@ help:
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
 	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
+	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
 	@echo "make clean      remove the virtual environment"
 	@echo "On Linux without a GPU: make lab TORCH_INDEX=<the CPU index address that PyTorch's selector gives>"
 
@@ -46,6 +47,10 @@ $(VENV)/browser.stamp: pyproject.toml $(VENV)/torch.stamp
 	$(BIN)/python -m pip install --quiet --editable ".[browser]"
 	@touch $@
 
+$(VENV)/benchmark.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"
+	@touch $@
+
 lab: $(VENV)/lab.stamp
 	$(BIN)/course student --out lab
 	$(BIN)/python -m jupyterlab lab
@@ -70,6 +75,9 @@ syntheses: $(VENV)/test.stamp
 
 diagnosis: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.diagnosis
+
+benchmark: $(VENV)/benchmark.stamp
+	$(BIN)/python -m tests.benchmarks $(NAMES)
 
 clean:
 	rm -rf $(VENV)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeVar
 
 import torch
 from jaxtyping import Complex, Float
@@ -12,6 +14,8 @@ from torch import Tensor
 from course_utils._validation import require_count, require_kernel, require_number, require_tensor
 
 SUBPIXELS = 64
+
+_Result = TypeVar("_Result")
 
 
 def gaussian_kernel(std: float, truncate: float = 4.0, dtype: torch.dtype = torch.float64) -> Float[Tensor, "h h"]:
@@ -239,9 +243,31 @@ def _pad_kernel(kernel: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 # The restoration functions work on real images. Half of the spectrum, columns 0 to W // 2, determines the other half,
-# and rfft2 computes only this half: the public functions above show the lecture's full spectra, these two save time.
+# and rfft2 computes only this half: the public functions above show the lecture's full spectra, these save time.
 
 
+def _keep_last(transfer: Callable[[Tensor, Tensor], _Result]) -> Callable[[Tensor, Tensor], _Result]:
+    """Make a function of (kernel, image) keep its last result for a kernel and a size; results must not be changed.
+
+    An iteration blurs hundreds of times with one kernel, and the transfer function is a quarter of the work. Kernels
+    are compared by their values: one that was changed in place is another kernel.
+    """
+    last: tuple[tuple[object, ...], Tensor, _Result] | None = None
+
+    @wraps(transfer)
+    def kept(kernel: Tensor, u: Tensor) -> _Result:
+        nonlocal last
+        if kernel.requires_grad or torch.is_inference_mode_enabled():
+            return transfer(kernel, u)
+        setting, known = (u.shape[-2:], u.dtype, kernel.dtype, kernel.device), last  # one reading: there may be threads
+        if known is None or known[0] != setting or not torch.equal(known[1], kernel):
+            last = known = setting, kernel.clone(), transfer(kernel, u)
+        return known[2]
+
+    return kept
+
+
+@_keep_last
 def _half_transfer(kernel: Tensor, u: Tensor) -> Tensor:
     """Return columns 0 to W // 2 of the transfer function on the grid of the image ``u``, in its precision.
 
@@ -257,9 +283,16 @@ def _half_transfer(kernel: Tensor, u: Tensor) -> Tensor:
     return torch.fft.fft(k_hat, dim=0)
 
 
-def _half_laplacian(u: Tensor) -> Tensor:
-    """Return columns 0 to W // 2 of L_hat on the grid of the image ``u``, in its precision and on its device."""
+@_keep_last
+def _adjoint_and_square(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Return columns 0 to W // 2 of conj(k_hat) and of |k_hat|², on the grid of the image ``u``."""
+    k_hat = _half_transfer(kernel, u)
+    return k_hat.conj().resolve_conj(), k_hat.real.square() + k_hat.imag.square()
+
+
+def _half_laplacian(u: Tensor, lam: float = 1.0) -> Tensor:
+    """Return columns 0 to W // 2 of λ L_hat on the grid of the image ``u``, in its precision and on its device."""
     height, width = u.shape[-2:]
     rows = torch.sin(torch.pi * torch.arange(height, dtype=torch.float64) / height).square()
     columns = torch.sin(torch.pi * torch.arange(width // 2 + 1, dtype=torch.float64) / width).square()
-    return (4 * rows).to(u)[:, None] + (4 * columns).to(u)
+    return (4 * lam * rows).to(u)[:, None] + (4 * lam * columns).to(u)

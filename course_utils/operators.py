@@ -317,11 +317,15 @@ def dense_matrix(
 
 def _checked_transfer(u: Tensor, kernel: Tensor, name: str) -> Tensor:
     """Return half of the transfer function of ``kernel`` on the grid of the image ``u``, both checked."""
+    _check_blur(u, kernel, name)
+    return _half_transfer(kernel, u)
+
+
+def _check_blur(u: Tensor, kernel: Tensor, name: str) -> None:
     require_image(u, name)
     if isinstance(kernel, Tensor):  # before its values are looked at
         require_same_device(u, kernel, (name, "kernel"))
     require_kernel(kernel, u.shape)
-    return _half_transfer(kernel, u)
 
 
 def _apply_filter(u: Tensor, half_transfer: Tensor) -> Tensor:

@@ -15,11 +15,19 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import threshold
 
 from course_utils._validation import require_count, require_image, require_number, require_same_shape, require_tensor
 from course_utils.derivatives import _add_adjoint, _gradient, _gradient_adjoint, _gradient_into
-from course_utils.fourier import _half_laplacian
-from course_utils.operators import LinearOperator, _apply_filter, _checked_transfer, _inverse_transfer, _rounding
+from course_utils.fourier import _adjoint_and_square, _half_laplacian
+from course_utils.operators import (
+    LinearOperator,
+    _apply_filter,
+    _check_blur,
+    _checked_transfer,
+    _inverse_transfer,
+    _rounding,
+)
 from course_utils.optim import accelerated_gradient, gradient_descent
 
 Callback = Callable[[int, Tensor], object]
@@ -121,9 +129,8 @@ def ridge_deblur(
     Slide "Image restoration by optimization". The lecture writes R(u) = (λ/2)‖u‖² and minimizes ½‖Au - v‖² + λR(u);
     λ must be counted once, as here, for its formula (AᵀA + λI)⁻¹Aᵀv to hold.
     """
-    k_hat = _checked_transfer(v, kernel, "v")
-    lam = require_number(lam, "lam", minimum=0.0)
-    return _solve_normal_equations(v, k_hat, lam)
+    _check_blur(v, kernel, "v")
+    return _solve_normal_equations(v, kernel, v.new_tensor(require_number(lam, "lam", minimum=0.0)))
 
 
 def ridge_path(
@@ -154,14 +161,11 @@ def ridge_path(
     -----
     Slide "Let us start with zero regularization": A⁺v = lim (AᵀA + λI)⁻¹Aᵀv.
     """
-    k_hat = _checked_transfer(v, kernel, "v")
+    _check_blur(v, kernel, "v")
     weights = [require_number(lam, f"lams[{i}]", minimum=0.0) for i, lam in enumerate(lams)]
     if not weights:
         raise ValueError("lams must hold at least one weight, got an empty sequence")
-    back_hat = torch.fft.rfft2(v).mul_(k_hat.conj())  # of Aᵀv
-    return torch.stack(
-        [torch.fft.irfft2(back_hat * _inverse_denominator(k_hat, lam), s=v.shape[-2:]) for lam in weights]
-    )
+    return torch.stack([_solve_normal_equations(v, kernel, v.new_tensor(lam)) for lam in weights])
 
 
 def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor, "*batch H W"]:
@@ -190,7 +194,7 @@ def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor
     """
     require_image(v, "v")
     lam = require_number(lam, "lam", minimum=0.0)
-    return _apply_filter(v, _half_laplacian(v).mul_(lam).add_(1).reciprocal_())
+    return _apply_filter(v, _half_laplacian(v, lam).add_(1).reciprocal_())
 
 
 def tychonov_deblur(
@@ -224,9 +228,8 @@ def tychonov_deblur(
     -----
     Slide "Explicit solution: Wiener filtering", second remark.
     """
-    k_hat = _checked_transfer(v, kernel, "v")
-    lam = require_number(lam, "lam", minimum=0.0)
-    return _solve_normal_equations(v, k_hat, _half_laplacian(v).mul_(lam))
+    _check_blur(v, kernel, "v")
+    return _solve_normal_equations(v, kernel, _half_laplacian(v, require_number(lam, "lam", minimum=0.0)))
 
 
 def gradient_descent_deblur(
@@ -272,7 +275,7 @@ def gradient_descent_deblur(
     Slide "Optimization for inverse problems".
     """
     k_hat = _checked_transfer(v, kernel, "v")
-    hessian = k_hat.abs().square() + require_number(lam, "lam", minimum=0.0) * _half_laplacian(v)
+    hessian = k_hat.abs().square() + _half_laplacian(v, require_number(lam, "lam", minimum=0.0))
     back = _apply_filter(v, k_hat.conj())  # Aᵀv
     L = hessian.max().item()
 
@@ -601,18 +604,15 @@ def landweber(
     return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2, callback=callback)[0]
 
 
-def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor | float) -> Tensor:
+def _solve_normal_equations(v: Tensor, kernel: Tensor, weight: Tensor) -> Tensor:
     """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), where a frequency whose denominator is 0 is set to 0."""
-    v_hat = torch.fft.rfft2(v).mul_(k_hat.conj())
-    return torch.fft.irfft2(v_hat.mul_(_inverse_denominator(k_hat, weight)), s=v.shape[-2:])
-
-
-def _inverse_denominator(k_hat: Tensor, weight: Tensor | float) -> Tensor:
-    """Return 1 / (|k_hat|² + weight), and 0 where the denominator is 0 up to rounding."""
-    denominator = k_hat.real.square().addcmul_(k_hat.imag, k_hat.imag)  # abs() would take a square root for nothing
-    zero = _rounding(denominator) ** 2 * denominator.max()
-    denominator.add_(weight)
-    return denominator.masked_fill_(denominator <= zero, math.inf).reciprocal_()
+    adjoint, square = _adjoint_and_square(kernel, v)
+    u_hat = torch.fft.rfft2(v).mul_(adjoint)
+    denominator = square + weight
+    zero = _rounding(v) ** 2 * denominator.amax().item()
+    threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
+    torch.view_as_real(u_hat).div_(denominator[..., None])  # half the time of a complex division
+    return torch.fft.irfft2(u_hat, s=v.shape[-2:])
 
 
 def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], Tensor], float]:

@@ -1,5 +1,6 @@
 """The set-up files say the same thing, and the package stays as light as it claims."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -43,9 +44,15 @@ def test_citation_and_package_agree_on_the_version():
     assert " AND ".join(citation["license"]) == PROJECT["license"]
 
 
-def test_helpers_import_neither_torchvision_nor_scikit_image():
+def test_helpers_and_notebooks_import_neither_torchvision_nor_scikit_image():
     flat = [path.stem for path in (ROOT / "course_utils").glob("*.py") if path.stem != "__init__"]
     code = "import sys\n" + "".join(f"import course_utils.{name}\n" for name in flat)
+    for source in sorted((ROOT / "notebooks" / "src").glob("*.py")):
+        found = [
+            node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        assert found, source.name
+        code += "".join(f"{ast.unparse(node)}\n" for node in found)
     code += "print(*sorted({'torchvision', 'skimage', 'scipy', 'deepinv', 'nbgrader'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""

@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 
 from course_utils.operators import Blur, LinearOperator, Mask, Matrix, blur, blur_adjoint, dense_matrix, pseudo_inverse
+from course_utils.restoration import tychonov_deblur
 from tests.numerics import (
     KERNEL_SIZES,
     SIZES,
@@ -138,3 +139,30 @@ BAD = [
 @pytest.mark.parametrize(("error", "argument", "call"), BAD)
 def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
+
+
+# ------------------------------------------------------------------------------- the transfer function that is kept
+
+
+def test_a_kernel_changed_in_place_is_another_kernel():
+    u, k = random_image((9, 12)), random_kernel((3, 4))
+    first = blur(u, k)
+    k[0, 0] += 0.5
+    difference = 0.5 * u.roll((-1, -2), (0, 1))  # entry (0, 0) is one row above and two columns before the centre
+    torch.testing.assert_close(blur(u, k) - first, difference)
+    torch.testing.assert_close(tychonov_deblur(blur(u, k), k, 0.0), u)
+
+
+def test_a_kept_transfer_function_serves_its_own_size_and_precision_only():
+    k = random_kernel((3, 4))
+    for u in (random_image((9, 12)), random_image((12, 9)), random_image((12, 9), dtype=torch.float32)):
+        restored = tychonov_deblur(blur(u, k), k, 0.0)
+        assert restored.dtype == u.dtype
+        assert relative_error(restored, u) < (1e-12 if u.dtype == torch.float64 else 1e-4)
+
+
+def test_kernels_are_differentiated_although_the_last_one_is_kept():
+    u, k = random_image((9, 12)), random_kernel((3, 4))
+    for restore in (blur, lambda u, k: tychonov_deblur(u, k, 0.2)):
+        restore(u, k)
+        assert torch.autograd.gradcheck(lambda k, restore=restore: restore(u, k), k.clone().requires_grad_())
