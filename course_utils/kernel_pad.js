@@ -11,6 +11,7 @@ function render({ model, el }) {
   const size = model.get("value").length;
   const canvas = Object.assign(document.createElement("canvas"), { width: size * CELL, height: size * CELL, tabIndex: 0 });
   const clear = Object.assign(document.createElement("button"), { textContent: "clear", className: "jupyter-button" });
+  const title = Object.assign(document.createElement("div"), { textContent: "a kernel of yours (Shift erases):" });
   const said = document.createElement("span");
   const gone = new AbortController();
   const context = canvas.getContext("2d");
@@ -99,7 +100,8 @@ function render({ model, el }) {
     model.save_changes();
   });
   model.on("change:value", paint);
-  el.replaceChildren(canvas, clear, said);
+  el.style.paddingLeft = "7em"; // where the other controls begin
+  el.replaceChildren(title, canvas, clear, said);
   paint();
   return () => {
     gone.abort();

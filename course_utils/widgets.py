@@ -123,7 +123,7 @@ class Explorer(widgets.VBox):
     def show(self, u: Tensor, numbers: Numbers) -> None:
         """Show a picture and its numbers."""
         self.picture.value = png_bytes(u, zoom=self._zoom)
-        self.line.value = f'<span role="status">{html.escape(format_numbers(numbers))}</span>'
+        self.line.value = html.escape(format_numbers(numbers))
 
     def attempt(self, work: Callable[[], object]) -> None:
         """Call ``work``; write what it raises, or that it was interrupted, in the place of the numbers."""
@@ -314,8 +314,8 @@ def _curve_svg(points: Sequence[tuple[float, float]], here: int, labels: Sequenc
     """
     places = [(60 + 440 * x, 140 - 120 * y) for x, y in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    anchors = ('x="54" y="26" text-anchor="end"', 'x="54" y="140" text-anchor="end"', 'x="60" y="160"')
-    anchors += ('x="500" y="160" text-anchor="end"',)
+    anchors = ['x="54" y="26" text-anchor="end"', 'x="54" y="140" text-anchor="end"']
+    anchors += ['x="60" y="160"', 'x="500" y="160" text-anchor="end"']
     texts = "".join(f"<text {anchor}>{html.escape(text)}</text>" for anchor, text in zip(anchors, labels, strict=True))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 165" font-family="sans-serif" font-size="15" '
@@ -661,7 +661,7 @@ def explore_pseudo_inverse(deblur: Deblur = pseudo_inverse_deblur, ridge_path: R
 DEBLURRING_METHODS = ("Tychonov", "ridge", "inverse filter")
 LEAST_TRANSFER = 1e-4  # black in the picture of a transfer function
 PAD_SIZE = 31  # side of a drawn kernel, in pixels
-DRAWN = "drawn below"
+DRAWN = "the one drawn below"
 
 Inverse = Callable[[Tensor, Tensor], Tensor]
 
@@ -777,8 +777,8 @@ def explore_deblurring(
     Returns
     -------
     Explorer
-        Controls "kernel", "noise", "method", "weight" and "drawing", which chooses itself when you draw. The picture has the four panels of `deblurring_picture`:
-        original and observed above, restored and transfer function below.
+        Controls "kernel", "noise", "method", "weight" and "drawing", which chooses itself when you draw. The picture
+        has the four panels of `deblurring_picture`: original and observed above, restored and transfer function below.
 
     Raises
     ------
@@ -936,8 +936,9 @@ def explore_tv(
 
     def restored(n: int, *values: Any) -> tuple[Tensor, Tensor, dict[str, float | str]]:
         if values not in known:
-            result = _tv_restored(*values, denoise, tychonov, n)
-            if n < n_iterations and values[-1] != "Tychonov":
+            lam, eps, sigma, regularizer = values
+            result = _tv_restored(lam, eps, sigma, regularizer, denoise, tychonov, n)
+            if n < n_iterations and regularizer != "Tychonov":
                 return *result[:2], result[2] | {"iterations": f"at most {n} while you move"}
             known.clear()
             known[values] = result
