@@ -247,6 +247,8 @@ class _Drawing:
         except RuntimeError:
             self.full()
             return
+        if self.later:
+            self.later.cancel()
         self.soon = self.soon or loop.call_later(DELAY, self.draw_soon)
 
     def draw_soon(self) -> None:
@@ -258,8 +260,6 @@ class _Drawing:
         self.plan()
 
     def plan(self) -> None:
-        if self.later:
-            self.later.cancel()
         self.later = asyncio.get_running_loop().call_later(SETTLE, self.finish)
 
     def finish(self) -> None:
@@ -269,6 +269,7 @@ class _Drawing:
 
     def released(self, change: Mapping[str, Any]) -> None:
         if self.later and not change["new"]:
+            self.later.cancel()
             self.plan()
 
 
@@ -535,18 +536,30 @@ def _inverse_filter(method: str, value: float, k_hat: Tensor) -> Tensor:
 
 
 @cache
-def _inverse_curve(method: str, sigma: float) -> tuple[float, ...]:
-    """Return the PSNR for each value of a method's slider, from the spectra alone (Parseval)."""
+def _error_terms(method: str) -> tuple[tuple[float, float, float], ...]:
+    """Return (a, b, c) for each value of a method's slider: with noise σ the square error is a + 2bσ + cσ².
+
+    a is that of the restoration without noise, c that of the restored noise, b their inner product: by Parseval.
+    """
     photograph = _blurred_photograph()
-    v_hat = photograph.k_hat * photograph.u0_hat + sigma * photograph.noise_hat
     size = photograph.u0.shape[-1]
     twice = torch.full((size // 2 + 1,), 2.0, dtype=torch.float64)  # columns that rfft2 leaves out count through these
     twice[0] = twice[-1] = 1.0
-    curve = []
+    terms = []
     for value in INVERSE_METHODS[method][1]:
-        error = _inverse_filter(method, value, photograph.k_hat) * v_hat - photograph.u0_hat
-        curve.append(-10 * math.log10((twice * error.abs().square()).sum().item() / photograph.u0.numel() ** 2))
-    return tuple(curve)
+        restore = _inverse_filter(method, value, photograph.k_hat)
+        bias = (restore * photograph.k_hat - 1) * photograph.u0_hat
+        noise = restore * photograph.noise_hat
+        products = (bias.abs().square(), (bias.conj() * noise).real, noise.abs().square())
+        a, b, c = ((twice * product).sum().item() / photograph.u0.numel() for product in products)
+        terms.append((a, b, c))
+    return tuple(terms)
+
+
+def _inverse_curve(method: str, sigma: float) -> list[float]:
+    """Return the PSNR for each value of a method's slider."""
+    pixels = _blurred_photograph().u0.numel()
+    return [-10 * math.log10((a + 2 * b * sigma + c * sigma**2) / pixels) for a, b, c in _error_terms(method)]
 
 
 def pseudo_inverse_picture(
@@ -1070,7 +1083,8 @@ def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -
         end()
         curve.value = ""
         u = _small_exemplar(texture)
-        return _beside(u, torch.full_like(u, 0.5)), {"exemplar": texture, "synthesis": "press run"}
+        numbers = {"exemplar": texture, "layers up to": last, "seed": str(seed), "synthesis": "press run"}
+        return _beside(u, torch.full_like(u, 0.5)), numbers
 
     alt = "Left, the exemplar; right, the texture that is being synthesized"
     explorer = Explorer("Gatys' algorithm", choices, draw, alt, 4, [widgets.HBox(list(buttons.values())), curve])
