@@ -139,11 +139,10 @@ def test_the_kernels_interrupt_stops_an_endless_function_in_jupyter_too():
     try:
 
         def ask(expression):
-            client.execute("", user_expressions={"x": expression}, silent=True)
-            return client.get_shell_msg(timeout=60)["content"]["user_expressions"]["x"]["data"]["text/plain"]
+            reply = client.execute("", user_expressions={"x": expression}, silent=True, reply=True, timeout=60)
+            return reply["content"]["user_expressions"]["x"]["data"]["text/plain"]
 
-        client.execute(ENDLESS)
-        assert client.get_shell_msg(timeout=60)["content"]["status"] == "ok"
+        assert client.execute(ENDLESS, reply=True, timeout=60)["content"]["status"] == "ok"
         moved = {"method": "update", "state": {"value": 1.0}, "buffer_paths": []}
         content = {"comm_id": ask("control.model_id").strip("'"), "data": moved}
         client.shell_channel.send(client.session.msg("comm_msg", content))
