@@ -100,8 +100,10 @@ function render({ model, el }) {
     model.save_changes();
   });
   model.on("change:value", paint);
-  el.style.paddingLeft = "7em"; // where the other controls begin
-  el.replaceChildren(title, canvas, clear, said);
+  const pad = document.createElement("div");
+  pad.style.marginLeft = "7em"; // where the other controls begin
+  pad.replaceChildren(title, canvas, clear, said);
+  el.replaceChildren(pad);
   paint();
   return () => {
     gone.abort();

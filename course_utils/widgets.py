@@ -313,15 +313,15 @@ def _curve_svg(points: Sequence[tuple[float, float]], here: int, labels: Sequenc
 
     Points are (x, y) in [0, 1], y upwards; labels those of the top, the bottom, the left and the right end.
     """
-    places = [(60 + 440 * x, 140 - 120 * y) for x, y in points]
+    places = [(84 + 416 * x, 140 - 120 * y) for x, y in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    anchors = ['x="54" y="26" text-anchor="end"', 'x="54" y="140" text-anchor="end"']
-    anchors += ['x="60" y="160"', 'x="500" y="160" text-anchor="end"']
+    anchors = ['x="78" y="26" text-anchor="end"', 'x="78" y="142" text-anchor="end"']
+    anchors += ['x="84" y="163"', 'x="506" y="163" text-anchor="end"']
     texts = "".join(f"<text {anchor}>{html.escape(text)}</text>" for anchor, text in zip(anchors, labels, strict=True))
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 165" font-family="sans-serif" font-size="15" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 170" font-family="sans-serif" font-size="19" '
         f'fill="currentColor" role="img" aria-label="{html.escape(name)}" style="width: 100%; max-width: 512px">'
-        f'<path d="M60 20V140H500" stroke="currentColor" fill="none"/>{texts}'
+        f'<path d="M84 20V140H500" stroke="currentColor" fill="none"/>{texts}'
         f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2.5"/>'
         f'<circle cx="{places[here][0]:.1f}" cy="{places[here][1]:.1f}" r="6" fill="#d55e00"/></svg>'
     )

@@ -498,7 +498,7 @@ def test_inverse_curve_marks_the_place():
     for value in (1e-10, 1e-2, 1.0):
         svg = widgets.inverse_curve_svg("ridge", value, SIGMA)
         dots.append(float(ElementTree.fromstring(svg).find("{*}circle").get("cx")))
-    assert dots == [60.0, 412.0, 500.0]
+    assert dots == [84.0, 416.8, 500.0]
 
 
 def test_pseudo_inverse_picture_rejects_bad_input():
