@@ -1067,10 +1067,11 @@ def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -
         "seed": count_slider("seed", 0, 0, 20),
     }
     choices["texture"].value, choices["last"].value = "gravel", "pool4"
+    width = {"width": "8em"}
     buttons = {
-        "run": widgets.Button(description="run"),
-        "pause": widgets.ToggleButton(description="pause"),
-        "stop": widgets.Button(description="stop"),
+        "run": widgets.Button(description="run", layout=width),
+        "pause": widgets.ToggleButton(description="pause", layout=width),
+        "stop": widgets.Button(description="stop", layout=width),
     }
     curve = widgets.HTML()
     running: list[threading.Event] = []  # the event that ends the current synthesis

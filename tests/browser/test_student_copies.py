@@ -16,7 +16,7 @@ from course_utils import widgets
 from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import notebook_files
 from course_utils.images import load_image
-from tests.browser.conftest import ROOT, wait_until
+from tests.browser.conftest import PATIENCE, ROOT, wait_until
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = notebook_files(ROOT)
@@ -58,8 +58,8 @@ def move(page, handle):
 
 
 def choose_next(choice):
-    """Choose the entry after the present one, or the second one where there is none yet."""
-    choice.select_option(index=max(1, choice.evaluate("choice => choice.selectedIndex") + 1))
+    """Choose the entry after the present one, the first one after the last."""
+    choice.select_option(index=choice.evaluate("choice => (choice.selectedIndex + 1) % choice.options.length"))
 
 
 @every_notebook
@@ -173,10 +173,47 @@ def test_explorers_are_readable_in_both_themes(book, theme):
         if SCREENSHOTS:
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
             suffix = f"-{number + 1}" if number else ""
+            pose(book, explorer)
             explorer.screenshot(path=Path(SCREENSHOTS) / f"{book.name}-{theme}{suffix}.png")
         contrasts = explorer.evaluate(CONTRASTS)
         assert contrasts
         assert not [(text, ratio) for text, ratio in contrasts if ratio < 4.5]
+
+
+def pose(book, explorer):
+    """Bring an explorer into a state that is worth a picture."""
+    number = book.name[:2]
+    if number == "01":
+        explorer.get_by_role("button", name="random face").click()
+    if number == "04":
+        explorer.get_by_label("method").select_option("Tychonov")
+        stroke(book.page, explorer.locator("canvas"), [(0.3, 0.7), (0.35, 0.4), (0.55, 0.35), (0.7, 0.55)])
+    if number == "06":
+        explorer.get_by_label("method").select_option("early stopping")
+    if number == "07":
+        explorer.get_by_label("regularizer").select_option("smoothed TV")
+    if number == "10":
+        explorer.get_by_role("button", name="run").click()
+        wait_until(lambda: evaluations(explorer) >= 30, "thirty evaluations", PATIENCE)
+        explorer.get_by_role("button", name="pause").click()
+    book.page.wait_for_timeout(3000)
+
+
+def evaluations(explorer):
+    """Return how many evaluations of E the line of numbers tells."""
+    found = re.search(r"evaluations: (\d+) of", numbers(explorer))
+    return int(found[1]) if found else 0
+
+
+def stroke(page, canvas, places):
+    """Draw with the mouse through places in [0, 1]², (x, y)."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for i, (x, y) in enumerate(places):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if i == 0:
+            page.mouse.down()
+    page.mouse.up()
 
 
 @one_notebook("04_deblurring")
@@ -185,20 +222,10 @@ def test_a_kernel_is_drawn_with_the_mouse_and_with_the_keyboard(book):
     canvas, line = explorer.locator("canvas"), explorer.locator(".course-line")
     explorer.get_by_role("button", name="clear").click()
     line.get_by_text("the drawing is empty").wait_for()
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    place = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
-    page.mouse.move(*place(0.2, 0.3))
-    page.mouse.down()
-    page.mouse.move(*place(0.5, 0.3), steps=3)
-    page.mouse.move(*place(0.7, 0.8), steps=3)
-    page.mouse.up()
+    stroke(page, canvas, [(0.2, 0.3), (0.5, 0.3), (0.7, 0.8)])
     check_drawn(explorer, at_least=20)
-    page.mouse.move(*place(0.2, 0.3))
     page.keyboard.down("Shift")
-    page.mouse.down()
-    page.mouse.move(*place(0.4, 0.3), steps=3)
-    page.mouse.up()
+    stroke(page, canvas, [(0.2, 0.3), (0.4, 0.3)])
     page.keyboard.up("Shift")
     erased = check_drawn(explorer, at_least=10)
     canvas.focus()
@@ -243,6 +270,8 @@ PIXELS = """(canvas) => {
 def test_a_draft_is_shown_while_a_slider_is_held_and_the_picture_when_it_is_released(book):
     explorer, page = book.explorers[0], book.page
     line = explorer.locator(".course-line")
+    explorer.get_by_label("regularizer").select_option("smoothed TV")
+    line.get_by_text("iterations: at most 1000").wait_for()
     handle = explorer.get_by_role("slider", name="λ")
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
@@ -275,8 +304,7 @@ def test_the_kernel_works_on_while_a_texture_is_synthesized(book):
     run, pause, stop = (explorer.get_by_role("button", name=name) for name in ("run", "pause", "stop"))
 
     def count():
-        found = re.search(r"evaluations: (\d+) of", line.inner_text())
-        return int(found[1]) if found else 0
+        return evaluations(explorer)
 
     run.click()
     wait_until(lambda: count() >= 2, "the synthesis advances")
@@ -288,20 +316,22 @@ def test_the_kernel_works_on_while_a_texture_is_synthesized(book):
     wait_until(lambda: prompt.inner_text() not in (old, "[*]:"), "another cell has run")
     assert "state" not in line.inner_text()
     wait_until(lambda: count() > before, "the synthesis still advances")
-    points = explorer.locator("polyline").get_attribute("points").split()
+    points = len(explorer.locator("polyline").get_attribute("points").split())
     pause.click()
-    page.wait_for_timeout(3000)
-    held = count()
-    page.wait_for_timeout(3000)
-    assert count() == held
+    held = wait_until(lambda: resting(page, count), "it pauses")
     pause.click()
     wait_until(lambda: count() > held, "the synthesis goes on")
-    assert len(explorer.locator("polyline").get_attribute("points").split()) > len(points)
-    kept = picture(explorer)
+    assert len(explorer.locator("polyline").get_attribute("points").split()) > points
     stop.click()
     line.get_by_text("state: stopped").wait_for()
     assert picture(explorer)
-    assert kept
+
+
+def resting(page, count):
+    """Return a count that has not changed for a while, None if it has."""
+    before = count()
+    page.wait_for_timeout(3000)
+    return before if count() == before else None
 
 
 @one_notebook("04_deblurring")
