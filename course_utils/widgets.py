@@ -1042,6 +1042,23 @@ def loss_curve_svg(losses: Sequence[float], n_iterations: int) -> str:
     return _curve_svg(points, len(points) - 1, labels, f"E after {len(losses)} evaluations: {losses[-1]:.1e}")
 
 
+def _gatys_controls() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is chosen before a synthesis, and the buttons."""
+    choices = {
+        "texture": _choice("texture", names_of_kind("texture")),
+        "last": _choice("layers up to", TEXTURE_LAYERS),
+        "seed": count_slider("seed", 0, 0, 20),
+    }
+    choices["texture"].value, choices["last"].value = "gravel", "pool4"
+    width = {"width": "8em"}
+    buttons = {
+        "run": widgets.Button(description="run", layout=width),
+        "pause": widgets.ToggleButton(description="pause", layout=width),
+        "stop": widgets.Button(description="stop", layout=width),
+    }
+    return choices, buttons
+
+
 def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -> Explorer:
     """Return an explorer of Gatys' algorithm: choose texture, layers and seed, run, watch, pause, stop.
 
@@ -1061,18 +1078,7 @@ def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -
         Controls "texture", "last" and "seed", as the arguments of `gatys_picture`; "run", "pause" and "stop".
     """
     n_iterations = require_count(n_iterations, "n_iterations")
-    choices = {
-        "texture": _choice("texture", names_of_kind("texture")),
-        "last": _choice("layers up to", TEXTURE_LAYERS),
-        "seed": count_slider("seed", 0, 0, 20),
-    }
-    choices["texture"].value, choices["last"].value = "gravel", "pool4"
-    width = {"width": "8em"}
-    buttons = {
-        "run": widgets.Button(description="run", layout=width),
-        "pause": widgets.ToggleButton(description="pause", layout=width),
-        "stop": widgets.Button(description="stop", layout=width),
-    }
+    choices, buttons = _gatys_controls()
     curve = widgets.HTML()
     running: list[threading.Event] = []  # the event that ends the current synthesis
 
