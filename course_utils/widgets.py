@@ -524,42 +524,42 @@ def _blurred_photograph(size: int = 256, blur_std: float = 2.0, seed: int = 6) -
     return _BlurredPhotograph(u0, kernel, blur(u0, kernel), noise, k_hat, *spectra)
 
 
-def _inverse_filter(method: str, value: float, k_hat: Tensor) -> Tensor:
-    """Return the transfer function that a method applies to v, for ‖A‖ = 1 and, in the descent, τ = 1."""
-    power = k_hat.abs().square()
+def _kept(method: str, value: float, power: Tensor) -> Tensor:
+    """Return what a method keeps of each frequency of the image, 0 to 1, for power = |k̂|², ‖A‖ = 1 and τ = 1."""
     if method == "truncation":
-        return torch.where(power.sqrt() > value * power.max().sqrt(), 1 / k_hat, 0)
+        return (power.sqrt() > value * power.max().sqrt()).to(power)
     if method == "ridge":
-        return k_hat.conj() / (power + value)
-    arrived = -torch.expm1(value * torch.log1p(-power.clamp(max=1.0)))  # 1 - (1 - s²)^n without cancellation
-    return arrived / k_hat
+        return power / (power + value)
+    return -torch.expm1(value * torch.log1p(-power.clamp(max=1.0)))  # 1 - (1 - s²)^n without cancellation
 
 
 @cache
 def _error_terms(method: str) -> tuple[tuple[float, float, float], ...]:
-    """Return (a, b, c) for each value of a method's slider: with noise σ the square error is a + 2bσ + cσ².
+    """Return (a, b, c) for each value of a method's slider: with noise σ the mean square error is a + 2bσ + cσ².
 
     a is that of the restoration without noise, c that of the restored noise, b their inner product: by Parseval.
     """
     photograph = _blurred_photograph()
-    size = photograph.u0.shape[-1]
-    twice = torch.full((size // 2 + 1,), 2.0, dtype=torch.float64)  # columns that rfft2 leaves out count through these
-    twice[0] = twice[-1] = 1.0
+    twice = torch.full_like(photograph.k_hat.real, 2.0)  # columns that rfft2 leaves out count through these
+    twice[:, [0, -1]] = 1.0
+    weight = twice / photograph.u0.numel() ** 2
+    noise_hat, power = photograph.noise_hat / photograph.k_hat, photograph.k_hat.abs().square()
+    image = weight * photograph.u0_hat.abs().square()
+    noise = weight * noise_hat.abs().square()
+    both = weight * (photograph.u0_hat.conj() * noise_hat).real
     terms = []
     for value in INVERSE_METHODS[method][1]:
-        restore = _inverse_filter(method, value, photograph.k_hat)
-        bias = (restore * photograph.k_hat - 1) * photograph.u0_hat
-        noise = restore * photograph.noise_hat
-        products = (bias.abs().square(), (bias.conj() * noise).real, noise.abs().square())
-        a, b, c = ((twice * product).sum().item() / photograph.u0.numel() for product in products)
+        kept = _kept(method, value, power)
+        lost = kept - 1
+        products = (lost.square() * image, lost * kept * both, kept.square() * noise)
+        a, b, c = (product.sum().item() for product in products)
         terms.append((a, b, c))
     return tuple(terms)
 
 
 def _inverse_curve(method: str, sigma: float) -> list[float]:
     """Return the PSNR for each value of a method's slider."""
-    pixels = _blurred_photograph().u0.numel()
-    return [-10 * math.log10((a + 2 * b * sigma + c * sigma**2) / pixels) for a, b, c in _error_terms(method)]
+    return [-10 * math.log10(a + 2 * b * sigma + c * sigma**2) for a, b, c in _error_terms(method)]
 
 
 def pseudo_inverse_picture(
@@ -604,8 +604,8 @@ def pseudo_inverse_picture(
     elif method == "ridge" and ridge_path:
         u = _call(ridge_path, (1, *v.shape), v, photograph.kernel, [value])[0].to(v)
     else:
-        u_hat = _inverse_filter(method, value, photograph.k_hat) * torch.fft.rfft2(v)
-        u = torch.fft.irfft2(u_hat, s=v.shape)
+        kept = _kept(method, value, photograph.k_hat.abs().square())
+        u = torch.fft.irfft2(kept / photograph.k_hat * torch.fft.rfft2(v), s=v.shape)
     return u, {"PSNR (dB)": psnr(u, photograph.u0), "PSNR of v (dB)": psnr(v, photograph.u0)}
 
 

@@ -47,30 +47,29 @@ def places(control):
 
 
 async def answer(explorer, control, value):
-    """Return the seconds from a change of a control to the new picture, None if there is none."""
+    """Return the ms from a change of a control to the new picture, and those of the processor; None without one."""
     drawn = asyncio.Event()
     explorer.line.observe(lambda _: drawn.set(), names="value")
     explorer.picture.observe(lambda _: drawn.set(), names="value")
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     control.value = value
     try:
         await asyncio.wait_for(drawn.wait(), 3.0)
+        return 1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - used)
     except TimeoutError:
         return None
     finally:
-        seconds = time.perf_counter() - start
         explorer.line.unobserve_all()
         explorer.picture.unobserve_all()
-    return seconds
 
 
 async def measure(explorer, control):
-    """Return the answers in ms of a control moved from end to end, and the times of the full drawings at rest."""
+    """Return the answers of a control moved from end to end, and the ms of the full drawings at rest."""
     default, answers, full = control.value, [], []
     for value in places(control):
-        seconds = await answer(explorer, control, value)
-        if seconds is not None:
-            answers.append(1e3 * seconds)
+        times = await answer(explorer, control, value)
+        if times:
+            answers.append(times)
             start = time.perf_counter()
             explorer.update()
             full.append(1e3 * (time.perf_counter() - start))
@@ -94,14 +93,16 @@ async def busy_loop(seconds=8.0):
 
 
 async def run():
-    print("| explorer | control | answer, median | worst | at rest, worst |\n| --- | --- | ---: | ---: | ---: |")
+    print("| explorer | control | answer, median | worst | processor, worst | at rest, worst |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
     worst = 0.0
     for name, explorer in make_explorers().items():
         for label, control in explorer.controls.items():
             if not isinstance(control, (ipywidgets.Button, ipywidgets.ToggleButton)):
                 answers, full = await measure(explorer, control)
-                worst = max(worst, *answers)
-                times = (statistics.median(answers), max(answers), max(full))
+                passed, used = zip(*answers, strict=True)
+                worst = max(worst, *passed)
+                times = (statistics.median(passed), max(passed), max(used), max(full))
                 print(f"| {name} | {label} |", *(f"{milliseconds:.0f} ms |" for milliseconds in times), flush=True)
     late = await busy_loop()
     print(
