@@ -195,7 +195,7 @@ def pose(book, explorer):
     if number == "10":
         explorer.get_by_role("button", name="run").click()
         wait_until(lambda: evaluations(explorer) >= 30, "thirty evaluations", PATIENCE)
-        explorer.get_by_role("button", name="pause").click()
+        explorer.get_by_role("button", name="stop").click()
     book.page.wait_for_timeout(3000)
 
 
