@@ -1,9 +1,16 @@
 """`course doctor`: every problem is found, and comes with a remedy."""
 
+import json
 import shutil
+import sys
+import venv
 
+import jupyter_client.kernelspec
+import jupyter_client.manager
+import jupyter_core.paths
 import psutil
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from course_utils.classroom import doctor
@@ -50,6 +57,88 @@ def test_little_memory_is_a_problem(monkeypatch):
     memory = type("Memory", (), {"available": 0.5e9, "total": 4e9})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     assert "close other programs" in problems(doctor._memory)[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("limit", "used"),
+    [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")],
+)
+def test_the_memory_of_a_container_counts(container, limit, used):
+    container({limit: "2500000000", used: "2000000000"})
+    assert problems(doctor._memory)[0].text == "0.5 GB free of 2.5 GB, the limit of this server"
+    container({limit: "max", used: "2000000000"})
+    assert not problems(doctor._memory)
+
+
+@pytest.mark.parametrize(
+    "files", [{"cpu.max": "50000 100000"}, {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}]
+)
+def test_more_threads_than_cores_are_a_problem(container, monkeypatch, files):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    container(files)
+    assert "OMP_NUM_THREADS=1" in problems(doctor._processors)[0].remedy
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    container({"cpu.max": "max 100000"})
+    assert not problems(doctor._processors)
+    container({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"})
+    assert not problems(doctor._processors)
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch):
+    """Return a function that makes the machine a container with these files of limits."""
+    monkeypatch.setattr(doctor, "CGROUP", tmp_path)
+
+    def write(files):
+        shutil.rmtree(tmp_path)
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text + "\n")
+
+    return write
+
+
+def test_a_full_disk_is_a_problem(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 1e6}))
+    assert [finding.subject for finding in problems(doctor._folders)] == ["disk"]
+
+
+def test_a_missing_kernel_and_one_that_does_not_start_are_problems(monkeypatch):
+    def refuse(error):
+        def start(*arguments, **options):
+            raise error
+
+        monkeypatch.setattr(jupyter_client.manager, "start_new_kernel", start)
+
+    refuse(jupyter_client.kernelspec.NoSuchKernel("python3"))
+    assert "ipykernel install" in problems(doctor._kernel)[0].remedy
+    refuse(RuntimeError("Kernel died before replying to kernel_info"))
+    found = problems(doctor._kernel)[0]
+    assert "does not start" in found.text
+    assert "127.0.0.1" in found.remedy
+
+
+def test_a_kernel_of_another_python_is_a_problem(monkeypatch, tmp_path):
+    venv.create(tmp_path / "other", system_site_packages=False, with_pip=False)
+    kernel = tmp_path / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    python = tmp_path / "other" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    folders = [folder for folder in sys.path if folder.endswith("site-packages")]
+    hide = f"import runpy, sys; sys.path += {folders!r}; sys.modules['course_utils'] = None; "
+    start = f"{hide}runpy.run_module('ipykernel_launcher', run_name='__main__')"
+    spec = {"argv": [str(python), "-c", start, "-f", "{connection_file}"], "display_name": "x", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    found = problems(doctor._kernel)[0]
+    assert str(tmp_path / "other") in found.text
+    assert "ipykernel install" in found.remedy
+
+
+def test_a_missing_extension_of_jupyterlab_is_a_problem(monkeypatch, tmp_path):
+    monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *names: [str(tmp_path)])
+    assert [finding.text for finding in problems(doctor._explorers)] == [
+        f"JupyterLab's extension {name} is missing" for name in doctor.EXTENSIONS
+    ]
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem(monkeypatch):

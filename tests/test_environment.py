@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 import course_utils
 
@@ -23,7 +24,9 @@ def test_environment_yml_has_the_ranges_of_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = [line for line in environment["dependencies"] if isinstance(line, str)]
     pip = next(line["pip"] for line in environment["dependencies"] if isinstance(line, dict))
-    expected = [f"python{PROJECT['requires-python']}"]
+    python = next(line for line in conda if line.startswith("python="))
+    assert python.removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
+    expected = [python]
     for requirement in PROJECT["dependencies"]:
         name, limits = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
         if name not in BY_PIP:

@@ -2,15 +2,22 @@
 
 import asyncio
 import io
+import os
+import signal
+import threading
+import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 from course_utils import gaussian, metrics, operators, restoration, widgets
+from course_utils.data import load_kernel
 from course_utils.images import add_noise, load_image
 
 
@@ -48,21 +55,256 @@ def test_a_burst_of_changes_is_drawn_once_with_the_last_value():
     assert drawn == [50, 60]
 
 
-def test_explorer_survives_a_function_that_raises():
-    def draw(value):
-        if value > 1:
-            raise ValueError("a <b> problem")
-        return torch.full((4, 5), value, dtype=torch.float64), {"value": value}
+@pytest.fixture
+def drawings():
+    """Return a slider, the page's state and the list of what was drawn of the slider: (what, value)."""
+    control, page, drawn = ipywidgets.IntSlider(value=0, max=100), widgets._Page(), []
+    full, draft = (lambda name=name: drawn.append((name, control.value)) for name in ("full", "draft"))
+    widgets.on_change([control], full, draft, page)
+    return control, page, drawn
 
-    control = widgets.slider("value", 0.5, 0.0, 2.0, 0.1)
-    explorer = widgets.make_explorer("test", {"value": control}, draw, "A gray square")
-    assert "value: 0.50" in explorer.line.value
-    control.value = 1.5
-    assert "ValueError: a &lt;b&gt; problem" in explorer.line.value
+
+def test_a_draft_is_drawn_while_a_control_moves_and_the_picture_when_it_rests(drawings):
+    control, _, drawn = drawings
+
+    async def drag():
+        for value in (1, 2, 3):
+            control.value = value
+        await asyncio.sleep(5 * widgets.DELAY)
+        control.value = 4
+        await asyncio.sleep(5 * widgets.DELAY)
+        assert drawn == [("draft", 3), ("draft", 4)]
+        await asyncio.sleep(2 * widgets.SETTLE)
+
+    asyncio.run(drag())
+    assert drawn == [("draft", 3), ("draft", 4), ("full", 4)]
+
+
+def test_a_draft_stays_while_the_pointer_holds_the_control(drawings):
+    control, page, drawn = drawings
+
+    async def drag():
+        page.held = True
+        control.value = 1
+        await asyncio.sleep(2 * widgets.SETTLE)
+        assert drawn == [("draft", 1)]
+        page.held = False
+        await asyncio.sleep(2 * widgets.SETTLE)
+        page.held = True
+        page.held = False
+        await asyncio.sleep(2 * widgets.SETTLE)
+
+    asyncio.run(drag())
+    assert drawn == [("draft", 1), ("full", 1)]
+
+
+def test_the_kernels_interrupt_stops_an_endless_function():
+    def endless(value):
+        while value:
+            time.sleep(0.01)
+        return torch.zeros(2, 2), {"value": value}
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    control, handler = widgets.slider("value", 0.0, 0.0, 2.0, 0.1), signal.getsignal(signal.SIGINT)
+    explorer = widgets.Explorer("test", {"value": control}, endless, "A black square")
+    timer = threading.Timer(0.2, interrupt)
+    timer.start()
     control.value = 1.0
-    assert "value: 1.00" in explorer.line.value
-    assert shown(explorer).min() == 255
-    assert repr(explorer).startswith("Explorer of test")
+    assert "interrupted" in explorer.line.value
+    assert signal.getsignal(signal.SIGINT) is handler
+    control.value = 0.0
+    assert "value: 0.00" in explorer.line.value
+
+
+def test_drawing_takes_one_thread_and_gives_the_others_back():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seen = []
+        explorer = widgets.Explorer(
+            "test", {}, lambda: (seen.append(torch.get_num_threads()) or torch.zeros(2, 2), {}), "A black square"
+        )
+        explorer.update()
+        assert seen == [1, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_the_kernels_interrupt_stops_an_endless_function_in_jupyter_too():
+    """ipykernel ignores the interrupt outside cells, and the callbacks of controls are outside."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+
+        def ask(expression):
+            reply = client.execute("", user_expressions={"x": expression}, silent=True, reply=True, timeout=60)
+            return reply["content"]["user_expressions"]["x"]["data"]["text/plain"]
+
+        assert client.execute(ENDLESS, reply=True, timeout=60)["content"]["status"] == "ok"
+        moved = {"method": "update", "state": {"value": 1.0}, "buffer_paths": []}
+        content = {"comm_id": ask("control.model_id").strip("'"), "data": moved}
+        client.shell_channel.send(client.session.msg("comm_msg", content))
+        started = Path(ask("str(started)").strip("'"))
+        while not started.exists():
+            time.sleep(0.05)
+        manager.interrupt_kernel()
+        assert "interrupted" in ask("explorer.line.value")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+ENDLESS = """
+import tempfile, time, torch
+from pathlib import Path
+from course_utils import widgets
+
+started = Path(tempfile.mkdtemp()) / "started"
+
+def endless(value):
+    while value:
+        started.touch()
+        time.sleep(0.01)
+    return torch.zeros(2, 2), {"value": value}
+
+control = widgets.slider("value", 0.0, 0.0, 2.0, 0.1)
+explorer = widgets.Explorer("test", {"value": control}, endless, "A black square")
+"""
+
+
+def raise_error(*arguments):
+    raise ZeroDivisionError("by λ")
+
+
+def change_in_place(v, *arguments):
+    for argument in (v, *arguments):
+        if isinstance(argument, torch.Tensor):
+            argument.mul_(0)
+    return v + 0.5
+
+
+WRONG = {
+    "raise_error raised ZeroDivisionError: by λ (line": raise_error,
+    "returned NoneType, a tensor is expected": lambda *arguments: None,
+    "returned ndarray, a tensor is expected": lambda v, *arguments: v.numpy(),
+    "returned the shape (3, 5), (": lambda v, *arguments: torch.zeros(3, 5),
+    "returned torch.complex128 values, real": lambda v, *arguments: torch.fft.ifft(torch.fft.fft(v)),
+    "returned torch.int64 values, real": lambda v, *arguments: v.long(),
+    "returned values that are not finite": lambda v, *arguments: v / 0,
+    "raised TypeError": lambda v: v,
+}
+# what is plugged in, the control that makes the explorer use it, and that makes it use another function
+PLUGS = {
+    "Tychonov's deblurring": (lambda f: widgets.explore_deblurring(tychonov=f), "method", "Tychonov", "ridge"),
+    "ridge": (lambda f: widgets.explore_deblurring(ridge=f), "method", "ridge", "Tychonov"),
+    "inverse filter": (lambda f: widgets.explore_deblurring(inverse=f), "method", "inverse filter", "ridge"),
+    "truncation": (lambda f: widgets.explore_pseudo_inverse(deblur=f), "method", "truncation", "ridge"),
+    "ridge path": (lambda f: widgets.explore_pseudo_inverse(ridge_path=as_path(f)), "method", "ridge", "truncation"),
+    "total variation": (lambda f: widgets.explore_tv(denoise=f), "regularizer", "smoothed TV", "Tychonov"),
+    "Tychonov's denoising": (lambda f: widgets.explore_tv(tychonov=f), "regularizer", "Tychonov", "smoothed TV"),
+}
+
+
+def as_path(function):
+    """Return a function whose result is a sequence of images, as that of a ridge path."""
+
+    def path(*arguments):
+        u = function(*arguments)
+        return u[None] if isinstance(u, torch.Tensor) and u.ndim == 2 and u.shape[0] > 3 else u
+
+    path.__name__ = function.__name__
+    return path
+
+
+@pytest.mark.parametrize("message", WRONG)
+@pytest.mark.parametrize("plug", PLUGS)
+def test_a_wrong_function_is_said_under_the_picture_and_the_explorer_lives(plug, message):
+    make, control, used, other = PLUGS[plug]
+    explorer = make(WRONG[message])
+    explorer.controls[control].value = used
+    text = widgets.html.unescape(explorer.line.value)
+    assert 'role="alert"' in text
+    assert message in text
+    explorer.controls[control].value = other
+    assert 'role="alert"' not in explorer.line.value
+
+
+@pytest.mark.parametrize("plug", PLUGS)
+def test_a_function_that_writes_into_its_arguments_harms_nothing(plug):
+    make, control, used, _ = PLUGS[plug]
+    explorer = make(change_in_place)
+    explorer.controls[control].value = used
+    before = explorer.line.value
+    assert 'role="alert"' not in before
+    explorer.update()
+    assert explorer.line.value == before
+
+
+def settings_of(control):
+    """Return the least, the default and the largest value of a control; every one of a list."""
+    if isinstance(control, ipywidgets.Dropdown):
+        return [value for _, value in control._options_full]
+    if isinstance(control, ipywidgets.SelectionSlider):
+        values = [value for _, value in control._options_full]
+        return [values[0], control.value, values[-1]]
+    if isinstance(control, widgets.KernelPad):
+        return [control.value, [[0] * 30 + [1]] + [[0] * 31] * 30, [[1] * 31] * 31]
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return [10**control.min, control.value, 10**control.max]
+    return [control.min, control.value, control.max]
+
+
+def plain_faces(model, shape, values):
+    z = torch.tensor([values[f"z_{i + 1}"] for i in range(3)], dtype=torch.float64)
+    return widgets.face_picture(z[: values["rank"]], model, shape)
+
+
+def plain_deblurring(values):
+    if values["kernel"] == widgets.DRAWN:
+        kernel = torch.tensor(values["drawing"], dtype=torch.float64) / np.sum(values["drawing"])
+    else:
+        kernel = load_kernel(values["kernel"])
+    (u0, v, u, k_hat), numbers = widgets.deblurring_picture(
+        load_image("cameraman", 256), kernel, values["noise"] / 255, values["method"], values["weight"]
+    )
+    return torch.cat([torch.cat([u0, v], 1), torch.cat([u, k_hat], 1)]), numbers
+
+
+def plain_pseudo_inverse(values):
+    photograph, sigma = widgets._blurred_photograph(), values["noise"] / 255
+    u, numbers = widgets.pseudo_inverse_picture(values["method"], values["parameter"], sigma)
+    return torch.cat([photograph.blurred + sigma * photograph.noise, u], dim=1), numbers
+
+
+def explorer_and_plain(name, face_model):
+    """Return an explorer, the plain function of the values of its controls, and its zoom."""
+    model, _, shape = face_model
+    n = 90  # more than a draft
+    return {
+        "faces": lambda: (widgets.explore_faces(model, shape, count=3), lambda c: plain_faces(model, shape, c), 2),
+        "deblurring": lambda: (widgets.explore_deblurring(), plain_deblurring, 1),
+        "pseudo-inverse": lambda: (widgets.explore_pseudo_inverse(), plain_pseudo_inverse, 1),
+        "tv": lambda: (widgets.explore_tv(n_iterations=n), lambda c: widgets.tv_picture(**c, n_iterations=n), 2),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["faces", "deblurring", "pseudo-inverse", "tv"])
+def test_every_control_agrees_with_the_plain_function_at_least_default_and_most(name, face_model):
+    explorer, plain, zoom = explorer_and_plain(name, face_model)
+    values = {key: c for key, c in explorer.controls.items() if not isinstance(c, ipywidgets.Button)}
+    for list_name in [key for key, c in values.items() if isinstance(c, ipywidgets.Dropdown)] or [None]:
+        for choice in settings_of(values[list_name]) if list_name else [None]:
+            if list_name:
+                values[list_name].value = choice
+            for key in [key for key, c in values.items() if not isinstance(c, ipywidgets.Dropdown)]:
+                default = values[key].value
+                for value in [*settings_of(values[key]), default]:
+                    values[key].value = value
+                    picture, numbers = plain({other: c.value for other, c in values.items()})
+                    assert explorer.picture.value == widgets.png_bytes(picture, zoom=zoom), (key, value)
+                    assert widgets.html.unescape(explorer.line.value) == widgets.format_numbers(numbers), (key, value)
 
 
 # --- faces -----------------------------------------------------------------------------------------------------------
@@ -139,6 +381,43 @@ def test_codes_are_loaded_whole(face_model):
     assert len({first, explorer.picture.value, widgets.png_bytes(model[0].reshape(shape))}) == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("project", m) for m in WRONG] + [("sample_gaussian", m) for m in WRONG if "values" not in m],
+)
+def test_a_wrong_function_for_the_faces_is_said(face_model, name, message):
+    model, faces, shape = face_model
+    explorer = widgets.explore_faces(model, shape, faces, count=2, **{name: WRONG[message]})
+    assert 'role="alert"' not in explorer.line.value
+    if name == "project":
+        explorer.controls["portrait"].value = 1
+    else:
+        explorer.controls["random face"].click()
+    assert message in widgets.html.unescape(explorer.line.value)
+    explorer.controls["z_1"].value = 1.0
+    assert 'role="alert"' not in explorer.line.value
+
+
+def test_the_faces_use_the_functions_of_the_student(face_model):
+    model, faces, shape = face_model
+    mean, eigenvectors, eigenvalues = model
+    explorer = widgets.explore_faces(
+        model,
+        shape,
+        faces,
+        count=2,
+        zoom=1,
+        sample_gaussian=lambda mean, E, L, n, generator: (mean + 3 * L[1].sqrt() * E[:, 1]).expand(n, -1),
+        project=lambda face, mean, E, rank: mean,
+    )
+    explorer.controls["random face"].click()
+    assert explorer.controls["z_2"].value == pytest.approx(3.0)
+    expected = (mean + 3 * eigenvalues[1].sqrt() * eigenvectors[:, 1]).reshape(shape)
+    np.testing.assert_allclose(shown(explorer), png_pixels(expected), atol=1)
+    explorer.controls["portrait"].value = 1
+    assert explorer.picture.value == widgets.png_bytes(mean.reshape(shape))
+
+
 # --- the pseudo-inverse ----------------------------------------------------------------------------------------------
 
 SIGMA = 4 / 255
@@ -206,12 +485,20 @@ def test_pseudo_inverse_explorer_uses_the_function_of_the_student():
     assert shown(explorer)[:, 256:].std() > 10
 
 
+def test_ridge_path_of_the_student_is_used_for_ridge_only():
+    explorer = widgets.explore_pseudo_inverse(ridge_path=lambda v, kernel, lams: torch.full((1, *v.shape), lams[0]))
+    assert shown(explorer)[:, 256:].std() > 10
+    explorer.controls["method"].value = "ridge"
+    explorer.controls["parameter"].value = 1.0
+    assert (shown(explorer)[:, 256:] == 255).all()
+
+
 def test_inverse_curve_marks_the_place():
     dots = []
     for value in (1e-10, 1e-2, 1.0):
         svg = widgets.inverse_curve_svg("ridge", value, SIGMA)
         dots.append(float(ElementTree.fromstring(svg).find("{*}circle").get("cx")))
-    assert dots == [60.0, 412.0, 500.0]
+    assert dots == [84.0, 416.8, 500.0]
 
 
 def test_pseudo_inverse_picture_rejects_bad_input():
@@ -291,9 +578,26 @@ def test_deblurring_explorer_uses_the_function_of_the_student(gray_image, asymme
     assert shown(explorer)[24:, :20].std() > 10
 
 
+def test_a_drawing_is_a_kernel_and_chooses_itself():
+    explorer = widgets.explore_deblurring()
+    pad, kernel = explorer.controls["drawing"], explorer.controls["kernel"]
+    assert torch.equal(widgets.drawn_kernel(pad.value).nonzero(), torch.tensor([[15, 15]]))  # no blur to begin with
+    pad.value = [[int(i == 15 and 10 <= j <= 14) for j in range(31)] for i in range(31)]
+    assert kernel.value == widgets.DRAWN
+    drawn = widgets.drawn_kernel(pad.value)
+    assert drawn.sum().item() == pytest.approx(1.0)
+    torch.testing.assert_close(drawn[15, 10:15], torch.full((5,), 0.2, dtype=torch.float64))
+    observed = widgets.deblurring_picture(load_image("cameraman", 256), drawn, 4 / 255, "Tychonov", 0.01)[0][1]
+    np.testing.assert_array_equal(shown(explorer)[:256, 256:], png_pixels(observed))
+    pad.value = [[0] * 31] * 31
+    assert "the drawing is empty" in explorer.line.value
+    kernel.value = "disk"
+    assert 'role="alert"' not in explorer.line.value
+
+
 def test_deblurring_explorer_knows_the_kernels_of_the_course():
     explorer = widgets.explore_deblurring()
-    assert explorer.controls["kernel"].options == ("disk", "gaussian", "motion_1", "motion_2")
+    assert explorer.controls["kernel"].options == ("disk", "gaussian", "motion_1", "motion_2", widgets.DRAWN)
     assert shown(explorer).shape == (512, 512)
 
 
@@ -309,7 +613,7 @@ def test_deblurring_picture_rejects_bad_input(gray_image, asymmetric_kernels):
 
 @pytest.fixture(scope="module")
 def tv_explorer():
-    return widgets.explore_tv()
+    return widgets.explore_tv(n_iterations=80)
 
 
 def test_tv_explorer_changes_its_picture_with_every_control(tv_explorer):
@@ -320,23 +624,6 @@ def test_tv_explorer_changes_its_picture_with_every_control(tv_explorer):
         assert not np.array_equal(shown(tv_explorer), before), name
         control.value = default
         assert np.array_equal(shown(tv_explorer), before), name
-
-
-@pytest.mark.parametrize("name", ["lam", "eps", "sigma", "divider"])
-@pytest.mark.parametrize("regularizer", ["smoothed TV", "Tychonov"])
-def test_tv_explorer_agrees_with_the_plain_functions_over_the_range(tv_explorer, name, regularizer):
-    control = tv_explorer.controls[name]
-    tv_explorer.controls["regularizer"].value = regularizer
-    logarithmic = isinstance(control, ipywidgets.FloatLogSlider)
-    ends = [10**control.min, 10**control.max] if logarithmic else [control.min, control.max]
-    default = control.value
-    for value in (*ends, default):
-        control.value = value
-        values = {key: c.value for key, c in tv_explorer.controls.items()}
-        picture, numbers = widgets.tv_picture(**values)
-        np.testing.assert_array_equal(shown(tv_explorer), png_pixels(picture, zoom=2))
-        assert tv_explorer.line.value == f'<span role="status">{widgets.format_numbers(numbers)}</span>'
-    tv_explorer.controls["regularizer"].value = "smoothed TV"
 
 
 def png_pixels(u, zoom=1):
@@ -447,6 +734,57 @@ def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer
     gatys_explorer.controls["seed"].value = 3
     gatys_explorer.thread.join()
     assert "press run" in gatys_explorer.line.value
+
+
+@pytest.mark.parametrize("message", [m for m in WRONG if "ZeroDivision" in m or "None" in m])
+def test_gatys_explorer_says_what_the_statistic_of_the_student_raises(monkeypatch, message):
+    monkeypatch.setattr(widgets, "_small_exemplar", lambda texture: torch.rand(32, 32))
+    explorer = widgets.explore_gatys(n_iterations=2, statistic=WRONG[message])
+    explorer.controls["last"].value = "conv1_1"
+    explorer.controls["run"].click()
+    explorer.thread.join()
+    assert 'role="alert"' in explorer.line.value
+    explorer.controls["seed"].value = 1
+    assert "press run" in explorer.line.value
+
+
+def test_gatys_explorer_uses_the_statistic_of_the_student(gatys_explorer):
+    _, numbers = widgets.gatys_picture("gravel", "conv1_1", 0, 4, statistic=lambda features: features.mean((1, 2)))
+    explorer = widgets.explore_gatys(n_iterations=4, statistic=lambda features: features.mean((1, 2)))
+    explorer.controls["last"].value = "conv1_1"
+    explorer.controls["run"].click()
+    explorer.thread.join()
+    assert f"E: {numbers['E']}" in explorer.line.value
+    assert numbers["E"] != widgets.gatys_picture("gravel", "conv1_1", 0, 4)[1]["E"]
+
+
+def test_gatys_explorer_shows_the_loss_as_it_advances(gatys_explorer):
+    curve = gatys_explorer.children[0].children[0].children[-1]
+    assert curve.value == ""
+    gatys_explorer.controls["run"].click()
+    gatys_explorer.thread.join()
+    picture = ElementTree.fromstring(curve.value)
+    points = picture.find("{*}polyline").get("points").split()
+    assert len(points) == 4
+    assert "after 4 evaluations" in picture.get("aria-label")
+    heights = [float(point.split(",")[1]) for point in points]
+    assert heights[-1] > heights[0]  # downwards: the loss fell
+    gatys_explorer.controls["seed"].value = 7
+    assert curve.value == ""
+
+
+def test_loss_curve_is_logarithmic_and_survives_zero():
+    for losses in ([1.0], [1.0, 1e-1, 1e-2], [1.0, 0.0]):
+        picture = ElementTree.fromstring(widgets.loss_curve_svg(losses, 3))
+        assert len(picture.find("{*}polyline").get("points").split()) == len(losses)
+    heights = [
+        float(point.split(",")[1])
+        for point in ElementTree.fromstring(widgets.loss_curve_svg([1.0, 1e-1, 1e-2], 3))
+        .find("{*}polyline")
+        .get("points")
+        .split()
+    ]
+    assert heights == [20.0, 80.0, 140.0]
 
 
 def test_gatys_picture_rejects_bad_input():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,8 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MEMORY_NEEDED = 2.0  # GB free: what the largest notebook takes
+MEMORY_NEEDED = 2.0  # GB free: more than the largest notebook takes
+DISK_NEEDED = 0.5  # GB free
 CORES_WANTED = 2
+CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
+KERNEL_PATIENCE = 60.0  # seconds for a kernel to start
+EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")  # what the explorers need in JupyterLab
 SELF_TEST_SLOW = 10.0  # seconds
 REINSTALL = "in the course's folder: python -m pip install --editable ."
 
@@ -66,18 +72,49 @@ def _packages() -> Iterator[Finding]:
             found.append(f"{requirement.name} {version}")
         else:
             yield Finding("problem", requirement.name, f"{version}, needed: {requirement.specifier}", REINSTALL)
-    yield Finding("ok", "packages", ", ".join(found))
+    if found:
+        yield Finding("ok", "packages", ", ".join(found))
 
 
 def _kernel() -> Iterator[Finding]:
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    """Start a kernel, as a notebook does, and ask it which Python it is."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from jupyter_client.manager import start_new_kernel
 
     try:
-        KernelSpecManager().get_kernel_spec("python3")
+        manager, client = start_new_kernel(KERNEL_PATIENCE, "python3", stderr=subprocess.DEVNULL)
     except NoSuchKernel:
         yield Finding("problem", "Jupyter kernel", "python3 is missing", "python -m ipykernel install --sys-prefix")
+        return
+    except RuntimeError as error:
+        remedy = "look whether a firewall or a security program blocks connections to 127.0.0.1"
+        yield Finding("problem", "Jupyter kernel", f"python3 does not start: {error}", remedy)
+        return
+    try:
+        questions = {"prefix": "__import__('sys').prefix", "course": "__import__('course_utils') and None"}
+        reply = client.execute("", silent=True, user_expressions=questions, reply=True, timeout=KERNEL_PATIENCE)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    answers = reply["content"]["user_expressions"]
+    prefix = answers["prefix"]["data"]["text/plain"].strip("'")
+    if answers["course"]["status"] != "ok":
+        text = f"python3 is that of {prefix}, which has no course_utils"
+        yield Finding("problem", "Jupyter kernel", text, f"{sys.executable} -m ipykernel install --sys-prefix")
     else:
-        yield Finding("ok", "Jupyter kernel", "python3")
+        yield Finding("ok", "Jupyter kernel", f"python3 starts, in {prefix}")
+
+
+def _explorers() -> Iterator[Finding]:
+    from jupyter_core.paths import jupyter_path
+
+    folders = [Path(folder) for folder in jupyter_path("labextensions")]
+    missing = [name for name in EXTENSIONS if not any((folder / name / "package.json").is_file() for folder in folders)]
+    for name in missing:
+        remedy = f"{REINSTALL}, then start JupyterLab again"
+        yield Finding("problem", "explorers", f"JupyterLab's extension {name} is missing", remedy)
+    if not missing:
+        yield Finding("ok", "explorers", "JupyterLab's extensions are there")
 
 
 def _data() -> Iterator[Finding]:
@@ -94,24 +131,53 @@ def _data() -> Iterator[Finding]:
     yield Finding("ok", "data", f"{intact} of {len(REGISTRY)} files intact in {data_folder()}")
 
 
+def _container_numbers(*files: str) -> list[float] | None:
+    """Return the numbers in the first of these files of the container that there is; None where there is no limit."""
+    for file in files:
+        path = CGROUP / file
+        if path.is_file():
+            words = path.read_text().split()
+            return [float(word) for word in words] if all(word.isdigit() for word in words) else None
+    return None
+
+
 def _memory() -> Iterator[Finding]:
     import psutil
 
     memory = psutil.virtual_memory()
-    text = f"{memory.available / 1e9:.1f} GB free of {memory.total / 1e9:.1f} GB"
-    if memory.available >= MEMORY_NEEDED * 1e9:
+    free, total, where = memory.available, memory.total, ""
+    limit = _container_numbers("memory.max", "memory/memory.limit_in_bytes")
+    used = _container_numbers("memory.current", "memory/memory.usage_in_bytes")
+    if limit and used and limit[0] < total:
+        free, total, where = min(free, limit[0] - used[0]), limit[0], ", the limit of this server"
+    text = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB{where}"
+    if free >= MEMORY_NEEDED * 1e9:
         yield Finding("ok", "memory", text)
     else:
-        remedy = f"close other programs: texture synthesis needs {MEMORY_NEEDED:g} GB"
+        remedy = f"close other programs and shut other kernels down: a notebook takes up to {MEMORY_NEEDED:g} GB"
         yield Finding("problem", "memory", text, remedy)
+
+
+def _cores() -> float:
+    """Return how many processors this process may use."""
+    cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    both = _container_numbers("cpu.max") or [
+        *(_container_numbers("cpu/cpu.cfs_quota_us") or []),
+        *(_container_numbers("cpu/cpu.cfs_period_us") or []),
+    ]
+    return min(cores, both[0] / both[1]) if len(both) == 2 else cores
 
 
 def _processors() -> Iterator[Finding]:
     import torch
 
-    cores = os.cpu_count() or 1
-    status = "ok" if cores >= CORES_WANTED else "note"
-    yield Finding(status, "processor", f"{cores} cores, torch uses {torch.get_num_threads()}")
+    cores, threads = _cores(), torch.get_num_threads()
+    text = f"{cores:g} cores, torch uses {threads} threads"
+    if threads > max(cores, 1):
+        remedy = f"set OMP_NUM_THREADS={max(int(cores), 1)} before Jupyter starts: more threads than cores are slow"
+        yield Finding("problem", "processor", text, remedy)
+    else:
+        yield Finding("ok" if cores >= CORES_WANTED else "note", "processor", text)
     if torch.cuda.is_available():
         yield Finding("ok", "GPU", torch.cuda.get_device_name())
     elif torch.backends.mps.is_available():
@@ -137,6 +203,11 @@ def _folders() -> Iterator[Finding]:
             yield Finding("problem", f"folder ({name})", f"{folder} is not writable", "work in a folder of your own")
         else:
             yield Finding("ok", f"folder ({name})", f"{folder} is writable")
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    if free < DISK_NEEDED:
+        yield Finding("problem", "disk", f"{free:.2f} GB free", f"delete something: {DISK_NEEDED:g} GB are needed")
+    else:
+        yield Finding("ok", "disk", f"{free:.0f} GB free")
 
 
 def _self_test() -> Iterator[Finding]:
@@ -167,6 +238,7 @@ EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _python,
     _packages,
     _kernel,
+    _explorers,
     _data,
     _memory,
     _processors,

@@ -1,0 +1,120 @@
+"""How long the kernel takes to answer when a control of an explorer moves; the target is 150 ms on two cores.
+
+python -m tests.benchmarks.explorers
+"""
+
+import asyncio
+import statistics
+import time
+
+import ipywidgets
+
+from course_utils import widgets
+from course_utils.data import load_faces
+from course_utils.gaussian import fit_gaussian
+from course_utils.restoration import tv_denoise
+
+STEPS = 12  # places of a slider
+
+
+def make_explorers():
+    faces, _ = load_faces()
+    n, height, width = faces.shape
+    model = fit_gaussian(faces.reshape(n, -1))
+    explorers = {
+        "faces, 112 × 92": widgets.explore_faces(model, (height, width), faces.reshape(n, -1)[:20]),
+        "deblurring, 256 × 256": widgets.explore_deblurring(),
+        "pseudo-inverse, 256 × 256": widgets.explore_pseudo_inverse(),
+        "denoising, 256 × 256": widgets.explore_tv(),
+        "denoising, plain gradient descent plugged in": widgets.explore_tv(denoise=tv_denoise),
+        "Gatys' algorithm, choices": widgets.explore_gatys(),
+    }
+    next(iter(explorers.values())).controls["random face"].click()  # with a code of zeros the rank changes nothing
+    return explorers
+
+
+def places(control):
+    """Return values from one end of a control to the other."""
+    if isinstance(control, widgets.KernelPad):
+        return [[[int(j <= 2 * i)] * 31 for j in range(31)] for i in range(STEPS)]
+    if isinstance(control, (ipywidgets.Dropdown, ipywidgets.SelectionSlider)):
+        values = [value for _, value in control._options_full]
+        return values[:: max(1, len(values) // STEPS)]
+    ramp = [control.min + (control.max - control.min) * i / (STEPS - 1) for i in range(STEPS)]
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return [10**x for x in ramp]
+    return [round(x) for x in ramp] if isinstance(control, ipywidgets.IntSlider) else ramp
+
+
+async def answer(explorer, control, value):
+    """Return the ms from a change of a control to the new picture, and those of the processor; None without one."""
+    drawn = asyncio.Event()
+    explorer.line.observe(lambda _: drawn.set(), names="value")
+    explorer.picture.observe(lambda _: drawn.set(), names="value")
+    start, used = time.perf_counter(), time.process_time()
+    control.value = value
+    try:
+        await asyncio.wait_for(drawn.wait(), 3.0)
+        return 1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - used)
+    except TimeoutError:
+        return None
+    finally:
+        explorer.line.unobserve_all()
+        explorer.picture.unobserve_all()
+
+
+async def measure(explorer, control):
+    """Return the answers of a control moved from end to end, and the ms of the full drawings at rest."""
+    default, answers, full = control.value, [], []
+    for value in places(control):
+        times = await answer(explorer, control, value)
+        if times:
+            answers.append(times)
+            start = time.perf_counter()
+            explorer.update()
+            full.append(1e3 * (time.perf_counter() - start))
+    control.value = default
+    await asyncio.sleep(2 * widgets.SETTLE)
+    return answers, full
+
+
+async def busy_loop(seconds=8.0):
+    """Return in ms by how much the kernel's event loop is late while a texture is synthesized in its thread."""
+    explorer, late = widgets.explore_gatys(), []
+    explorer.controls["run"].click()
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        await asyncio.sleep(0.01)
+        late.append(1e3 * (time.perf_counter() - start - 0.01))
+    explorer.controls["stop"].click()
+    explorer.thread.join()
+    return late
+
+
+async def run():
+    print("| explorer | control | answer, median | worst | processor, worst | at rest, worst |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    worst = 0.0
+    for name, explorer in make_explorers().items():
+        for label, control in explorer.controls.items():
+            if not isinstance(control, (ipywidgets.Button, ipywidgets.ToggleButton)):
+                answers, full = await measure(explorer, control)
+                passed, used = zip(*answers, strict=True)
+                worst = max(worst, *passed)
+                times = (statistics.median(passed), max(passed), max(used), max(full))
+                print(f"| {name} | {label} |", *(f"{milliseconds:.0f} ms |" for milliseconds in times), flush=True)
+    late = await busy_loop()
+    print(
+        f"\nWorst answer: {worst:.0f} ms. While a texture is synthesized the kernel is late by {max(late):.0f} ms at",
+        end="",
+    )
+    print(f" most, {statistics.median(late):.1f} ms in the median.")
+
+
+def main():
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()
