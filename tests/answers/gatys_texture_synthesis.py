@@ -785,11 +785,8 @@ RIGHT = {
     "mean_loss": [mean_loss_by_loop, mean_loss_by_flatten, mean_loss_by_sum],
     "synthesize_texture": [
         synthesis_with_line_search,
-        synthesis_from_uniform_noise,
-        synthesis_from_strong_noise,
         synthesis_without_line_search,
         synthesis_one_step_at_a_time,
-        synthesis_with_a_scaled_record,
         synthesis_in_float64,
     ],
     "color_statistics_loss": [colors_by_matrix, colors_by_cov, colors_by_second_moments, colors_in_float32],
@@ -868,6 +865,9 @@ WRONG = {
         ("truncation|value", mean_loss_last_layer_only),
     ],
     "synthesize_texture": [
+        ("start", synthesis_from_uniform_noise),
+        ("start", synthesis_from_strong_noise),
+        ("normalisation", synthesis_with_a_scaled_record),
         ("start|identity", synthesis_from_the_exemplar),
         ("start", synthesis_from_the_exemplar_and_little_noise),
         ("identity", synthesis_returns_the_exemplar),

@@ -1235,7 +1235,6 @@ RIGHT = {
         denoise_longest_step,
         denoise_by_autograd,
         denoise_by_torch_optim,
-        denoise_from_zero,
         denoise_in_float32,
         denoise_with_loops,
     ],
@@ -1252,7 +1251,6 @@ RIGHT = {
         deblur_plain,
         deblur_accelerated,
         deblur_in_fourier,
-        deblur_from_zero,
         deblur_by_autograd,
         deblur_in_float32,
         deblur_longest_step,
@@ -1374,6 +1372,7 @@ WRONG = {
         ("value", tv_gradient_one_step),
     ],
     "tv_denoise": [
+        ("start", denoise_from_zero),
         ("step-size", denoise_step_beyond),
         ("step-size", denoise_step_without_eps),
         ("step-size", denoise_step_two_over_lambda),
@@ -1418,6 +1417,7 @@ WRONG = {
         ("identity", accelerated_identity),
     ],
     "tv_deblur": [
+        ("start", deblur_from_zero),
         ("adjoint", deblur_without_adjoint),
         ("conjugate|adjoint", deblur_conjugate_forgotten),
         ("order|conjugate|adjoint", deblur_adjoint_first),
