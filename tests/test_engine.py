@@ -1,9 +1,15 @@
 """The engine of the checks: it stops what never ends, survives what crashes, and says where."""
 
+# ruff: noqa: NPY002 - a test is about the global random states
+
 import json
+import random
+import threading
 import time
+import warnings
 from typing import ClassVar
 
+import numpy
 import pytest
 import torch
 
@@ -83,6 +89,14 @@ def leaves(u):
     raise SystemExit(3)
 
 
+def generator_function(u):
+    yield 2 * u
+
+
+async def coroutine_function(u):
+    return 2 * u
+
+
 @pytest.mark.parametrize(
     ("function", "cause"),
     [
@@ -101,7 +115,12 @@ def leaves(u):
         (crash, "exception"),
         (bottomless, "exception"),
         (leaves, "exception"),
+        (generator_function, "type"),
+        (coroutine_function, "type"),
+        (lambda *arguments: arguments[0].mul_(2), "mutates-input"),
         (3.0, "type"),
+        (None, "type"),
+        (torch, "type"),
     ],
 )
 def test_wrong_answers_are_told_apart(function, cause):
@@ -140,6 +159,73 @@ def test_check_returns_the_students_function_or_the_reference(capsys):
     assert check(right, "twice") is right
     assert check(crash, "twice") is twice
     assert "course's solution" in capsys.readouterr().out
+
+
+def test_the_reference_left_by_a_failed_check_is_no_success(capsys):
+    assert check(check(crash, "twice"), "twice") is twice
+    assert "twice: passed" not in capsys.readouterr().out
+
+
+def test_a_lambda_and_a_number_are_checked_under_the_name_in_the_cell(capsys):
+    twice = check(lambda u: u + u)
+    assert twice(3) == 6
+    twice = check(3)
+    assert twice(3) == 6  # the reference
+    assert "not a function" in capsys.readouterr().out
+
+
+def leaks(u):
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.manual_seed(0)
+    numpy.random.seed(0)
+    random.seed(0)
+    warnings.simplefilter("error")
+    return u + u
+
+
+def test_a_function_changes_nothing_of_the_notebook():
+    torch.manual_seed(5), numpy.random.seed(5), random.seed(5)
+    expected = torch.rand(1), numpy.random.rand()
+    torch.manual_seed(5), numpy.random.seed(5), random.seed(5)
+    filters = list(warnings.filters)
+    assert verdict_on(leaks).status == "passed"
+    assert (torch.rand(1), numpy.random.rand()) == expected
+    assert random.random() != random.Random(0).random()
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert warnings.filters == filters
+
+
+def test_only_the_beginning_of_what_a_function_prints_is_shown(capsys):
+    def talks(u):
+        for number in range(10_000):
+            print("iteration", number)
+        return u + u
+
+    assert verdict_on(talks).status == "passed"
+    out = capsys.readouterr().out
+    assert "iteration 9\n" in out
+    assert len(out) < 2 * engine.PRINTED
+    assert "not shown" in out
+
+
+def test_the_stop_button_stops_the_function(monkeypatch):
+    def pressed(thread, limit):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "_wait", pressed)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        verdict_on(endless)
+    assert threading.active_count() == before
+
+
+def test_a_long_message_is_cut():
+    def shouts(u):
+        raise ValueError("no " * 10_000)
+
+    assert len(verdict_on(shouts).message) < 500
 
 
 def test_check_fails_the_cell_when_nbgrader_grades(monkeypatch):

@@ -52,6 +52,26 @@ def test_a_hundred_submissions_are_counted(tmp_path):
     assert "http" not in text.replace("http-equiv", "")
 
 
+def test_rows_are_in_the_order_of_the_course_under_the_notebook(tmp_path):
+    """Whoever hands in first, whatever one student deleted, and with one odd record."""
+    write(tmp_path / "in" / "adam" / "07_tv_denoising.ipynb", check_cell("gradient_adjoint", "passed"))
+    write(tmp_path / "in" / "eve" / "07_tv_denoising.ipynb", check_cell("gradient"), check_cell("gradient_adjoint"))
+    odd = check_cell("blur", "wrong", "sign")
+    odd["outputs"].append({"output_type": "display_data", "data": {}, "metadata": {"course_utils": ["odd"]}})
+    write(tmp_path / "in" / "zoe" / "04_deblurring.ipynb", odd)
+    path, page, _ = write_report(tmp_path / "in", tmp_path / "out")
+    assert list(table(path)) == ["blur", "gradient", "gradient_adjoint"]
+    text = page.read_text()
+    assert text.index("deblurring<") < text.index("blur<") < text.index("tv denoising<") < text.index("gradient<")
+
+
+def test_the_page_shows_the_most_frequent_causes_only():
+    row = report.Row(FIRST, Counter(wrong=10), Counter({"sign": 4, "axis": 3, "shape": 2, "weight": 1}))
+    page = report._as_html([row], [], {})
+    assert ">wrong sign: 4; axes exchanged: 3; wrong shape: 2 …<" in page
+    assert "wrong weight: 1" in report._as_csv([row])
+
+
 def test_odd_files_are_listed_and_skipped(tmp_path, monkeypatch):
     folder = tmp_path / "in"
     write(folder / "good.ipynb", check_cell(FIRST, "passed"))

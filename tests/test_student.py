@@ -127,11 +127,43 @@ def test_update_carries_answers_over_by_exercise_name(course, tmp_path):
     assert messages == [
         "04_deblurring.ipynb -> 04_deblurring.2026-01-13.ipynb: moved blur",
         "  left in 04_deblurring.ipynb: old",
+        "The older files stay as they are, with your notes and the cells that you added.",
     ]
     assert (lab / "04_deblurring.ipynb").read_bytes() == before
     write_answer(lab / "04_deblurring.2026-01-13.ipynb", ANSWER + "  # better")
     assert "moved nothing" in update(lab)[0]
     assert "# better" in solutions(nbformat.read(lab / "04_deblurring.2026-01-13.ipynb", as_version=4))["blur"].source
+
+
+def test_update_loses_no_answer_whatever_was_done_to_the_cells(course, tmp_path):
+    """The stub's line left behind, half an answer, a magic, an idea, a new cell, lost metadata, two cells."""
+    names = ("stub_left", "half", "magic", "idea", "elsewhere", "no_metadata", "twice", "emptied")
+    cells = [solution_cell(name, SOLUTION.replace("blur", name)) for name in names]
+    root, lab = course(*cells), tmp_path / "lab"
+    hand_out([], lab, root)
+    book = nbformat.read(lab / "04_deblurring.ipynb", as_version=4)
+    cell = solutions(book)
+    stub = cell["idea"].source
+    cell["stub_left"].source += "\n    return u"
+    cell["half"].source = "def half(u, k:"
+    cell["magic"].source = "%%time\n" + cell["magic"].source.replace("raise", "return u  # raise")
+    cell["idea"].source = stub.replace("# YOUR CODE HERE", "# in Fourier?\n    # YOUR CODE HERE")
+    book.cells.insert(0, new_code_cell("def elsewhere(u, k):\n    return u"))
+    cell["no_metadata"].source = "def no_metadata(u, k):\n    return k"
+    del cell["no_metadata"].metadata["nbgrader"]
+    cell["twice"].source = "def twice(u, k):\n    return 1"
+    book.cells.append(solution_cell("twice", "def twice(u, k):\n    return 2"))
+    cell["emptied"].source = ""
+    nbformat.write(book, lab / "04_deblurring.ipynb")
+    course(new_markdown_cell("A new remark"), *[solution_cell(name, SOLUTION.replace("blur", name)) for name in names])
+    hand_out([], lab, root, DAY)
+    update(lab)
+    newer = solutions(nbformat.read(lab / "04_deblurring.2026-01-13.ipynb", as_version=4))
+    for name in ("stub_left", "half", "magic", "idea", "no_metadata"):
+        assert newer[name].source == cell[name].source
+    assert newer["elsewhere"].source == "def elsewhere(u, k):\n    return u"
+    assert newer["twice"].source == "def twice(u, k):\n    return 1\n\n\ndef twice(u, k):\n    return 2"
+    assert newer["emptied"].source == stub.replace("idea", "emptied")
 
 
 def test_update_says_when_there_is_nothing_to_do(tmp_path):

@@ -26,9 +26,9 @@ from course_utils.fourier import kernel_to_transfer, laplacian_transfer
 from course_utils.operators import blur as blur_reference
 from course_utils.operators import blur_adjoint as adjoint_reference
 
-# (image, kernel): non-square, odd and even, a kernel with even sides, one as large as the image.
-SIZES = (((6, 5), (4, 3)), ((7, 8), (3, 6)), ((9, 9), (5, 4)), ((6, 5), (6, 5)))
-WEIGHTS = (0.3, 0.02, 1.5)
+# (image, kernel): non-square, odd and even sides in each pairing, one kernel as large as the image.
+SIZES = (((6, 5), (4, 3)), ((7, 8), (3, 6)), ((9, 9), (5, 4)), ((6, 5), (6, 5)), ((8, 7), (3, 4)))
+WEIGHTS = (0.37, 0.02, 1.5, 0.1, 0.6)
 DESCENTS = (((6, 5), (4, 3), 0.4), ((9, 8), (3, 4), 0.05))
 ITERATIONS = 300
 
@@ -116,9 +116,15 @@ def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
         ("centering", _filter(u, fft2(torch.fft.ifftshift(kernel), s=u.shape)), f"You shifted the small kernel before padding it, which tears it apart. Pad first, then roll. {_CORNER}"),
         ("boundary", _extended_blur(u, kernel, "constant"), "Pixels outside the image count as 0. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("boundary", _mirrored(u, kernel), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("boundary", _conv2d(u, kernel), "conv2d with padding=\"same\" puts zeros around the image and does not flip the kernel. The lecture's convolution is periodic: Σ k(y) u(x − y)."),
+        ("boundary", _conv2d(u, kernel.flip(0, 1)), "conv2d with padding=\"same\" puts zeros around the image. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("axis", one_dimension, "You used fft, which transforms the last axis only. An image needs fft2 and ifft2."),
         ("value", on_the_grid * u, "You multiplied the pixels. It is in the Fourier domain that a convolution becomes a product."),
     ]  # fmt: skip
+
+
+def _conv2d(u: Tensor, kernel: Tensor) -> Tensor:
+    return torch.nn.functional.conv2d(u[None, None], kernel[None, None], padding="same")[0, 0]
 
 
 def _mirrored(u: Tensor, kernel: Tensor) -> Tensor:
@@ -147,8 +153,8 @@ def _wrong_axes(u: Tensor, kernel: Tensor) -> list[Known]:
 )
 def blur(student: Student) -> str:
     """Examine the periodic blur by the definition of the convolution."""
-    for shape, size in SIZES:
-        u, k = random_image(shape), _kernel(size)
+    for seed, (shape, size) in enumerate(SIZES):
+        u, k = random_image(shape), (1 + seed) * _kernel(size)  # not of sum 1: nobody asked to normalise
         expected = _convolve(u, k)
         answer = student.tensor(u, k, shape=shape)
         if is_close(answer, expected):
@@ -193,6 +199,9 @@ def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
         ("conjugate", ifft2(k_hat * fft2(v).conj()).real, "You conjugated v̂. It is k̂ that is conjugated: conj(k̂) v̂."),
         ("centering", _filter(v, _corner_transfer(v, kernel).conj()), _CORNER),
         ("adjoint", _filter(v, 1 / k_hat), "This is the inverse, v̂ / k̂. The adjoint multiplies by conj(k̂)."),
+        ("conjugate", _filter(v, k_hat.real), "You took the real part of k̂. It is complex: conjugate it, and take the real part after the inverse FFT."),
+        ("conjugate", _filter(v, k_hat.abs()), "You took the modulus of k̂. The adjoint has the opposite phase: conj(k̂)."),
+        ("conjugate", _filter(v, k_hat.abs() ** 2), "This is AᵀAv, |k̂|² v̂. Aᵀ alone is conj(k̂) v̂."),
         ("conjugate", _convolve(v, kernel.flip(0)), "You flipped one axis. k(−x) flips both."),
         ("conjugate", _convolve(v, kernel.flip(1)), "You flipped one axis. k(−x) flips both."),
     ]  # fmt: skip
@@ -213,8 +222,8 @@ def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
 )
 def inverse_filter(student: Student) -> str:
     """Examine the inverse filter: it undoes the blur when there is no noise."""
-    for seed, (shape, size) in enumerate(SIZES):
-        u, k = random_image(shape, seed), _kernel(size, 0.6)
+    for seed, ((shape, size), centre) in enumerate(zip(SIZES, (0.6, 0.12, 0.6, 0.6, 0.6), strict=True)):
+        u, k = random_image(shape, seed), _kernel(size, centre)  # the second one has |k̂| down to 0.004
         v = blur_reference(u, k)
         answer = student.tensor(v, k, shape=shape)
         if is_close(answer, u):
@@ -232,6 +241,7 @@ def _wrong_inverses(v: Tensor, kernel: Tensor) -> list[Known]:
         ("value", _filter(v, k_hat), "You multiplied by k̂: the image is blurred once more. Divide by k̂."),
         ("value", _filter(v, k_hat.conj()), "This is the adjoint, conj(k̂) v̂. The inverse divides by k̂."),
         ("value", ifft2(k_hat / v_hat).real, "The fraction is upside down: it must be v̂ / k̂."),
+        ("value", fft2(v_hat / k_hat).real, "You transformed forward twice: after the division comes the inverse transform, ifft2."),
         ("conjugate", _filter(v, 1 / k_hat.abs()), "You divided by the modulus |k̂|. k̂ is complex: its phase must be undone too."),
         ("conjugate", _filter(v, 1 / k_hat.conj()), "You divided by the conjugate of k̂. Divide by k̂ itself (or use conj(k̂) / |k̂|²)."),
         ("complex", _filter(v, 1 / k_hat.real), "You divided by the real part of k̂. k̂ is complex: keep it, and take the real part after the inverse FFT."),
@@ -247,7 +257,12 @@ def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) ->
     if dropped.any() and is_close(_filter(v, torch.where(dropped, 0, 1 / k_hat)), answer):
         text = "You set frequencies to 0 where |k̂| is small. That is a regularization; the inverse filter divides by k̂ everywhere."
         raise Mistake("truncation", text)
-    added = (1 / ratio - k_hat) if not dropped.any() else torch.zeros(())
+    if dropped.any():
+        return
+    ridge, added = k_hat.conj() / ratio - k_hat.abs() ** 2, 1 / ratio - k_hat
+    if ridge.abs().max() > 0 and (ridge - ridge.mean()).abs().max() < 1e-3 * ridge.abs().max():
+        text = "You added a constant to |k̂|²: that is ridge, the next exercise. The plain inverse filter divides by k̂, without any precaution."
+        raise Mistake("weight", text, {"constant added": ridge.mean().real.item()})
     if added.abs().max() > 0 and (added - added.mean()).abs().max() < 1e-3 * added.abs().max():
         text = "You added a constant to k̂ before dividing. The plain inverse filter divides by k̂: that it explodes is what you will see."
         raise Mistake("epsilon", text, {"constant added": added.mean().real.item()})
@@ -276,7 +291,7 @@ def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> li
         ("weight", weighted(lam * v.numel()), "λ is multiplied by the number of pixels. The formula holds frequency by frequency, with λ as it is."),
         ("weight", weighted(lam / v.numel()), "λ is divided by the number of pixels. The formula holds frequency by frequency, with λ as it is."),
         ("weight", weighted(4 * lam), "The weight of the regularization is four times too large."),
-        ("sign", weighted(-lam), "The regularization has the wrong sign: −Δ = ∇ᵀ∇ is the nonnegative one, |k̂|² + λ(…) must not fall below |k̂|²."),
+        ("sign", weighted(-lam), "The regularization has the wrong sign: it is added to |k̂|², and nonnegative (−Δ = ∇ᵀ∇ is, Δ is not)."),
         ("centering", _filter(v, corner.conj() / (corner.abs() ** 2 + lam * penalty)), _CORNER),
     ]  # fmt: skip
 
@@ -291,7 +306,7 @@ def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> li
 )
 def ridge_deblur(student: Student) -> str:
     """Examine ridge by its optimality condition."""
-    for (shape, size), lam in zip(SIZES, (*WEIGHTS, 0.1), strict=True):
+    for (shape, size), lam in zip(SIZES, WEIGHTS, strict=True):
         v, k = random_image(shape), _kernel(size, 0.6)
         answer = student.tensor(v, k, lam, shape=shape)
         u = answer.double()
@@ -304,8 +319,9 @@ def ridge_deblur(student: Student) -> str:
             ("value", restoration.tychonov_deblur(v, k, lam), "This is Tychonov's formula. Ridge penalizes ‖u‖²: λ alone, without L̂."),
             ("value", v / (1 + lam), "This solves the denoising problem, A = Id. Here Au = k * u."),
             ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam).real, "λ is added to the quotient: put parentheses around the denominator |k̂|² + λ."),
-            *_wrong_weights(v, k, lam, torch.ones(())),
+            *_wrong_weights(v, k, lam, torch.ones((), dtype=torch.float64)),
         )  # fmt: skip
+        _expect_lambda_used(student, answer, v, k, lam)
         expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λu is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
     return "Aᵀ(Au − v) + λu = 0, for three values of λ and more, on odd and even sizes"
 
@@ -321,7 +337,7 @@ def ridge_deblur(student: Student) -> str:
 )
 def tychonov_deblur(student: Student) -> str:
     """Examine Tychonov's closed form by its optimality condition."""
-    for (shape, size), lam in zip(SIZES, (*WEIGHTS, 0.1), strict=True):
+    for (shape, size), lam in zip(SIZES, WEIGHTS, strict=True):
         v, k = random_image(shape), _kernel(size, 0.6)
         answer = student.tensor(v, k, lam, shape=shape)
         u = answer.double()
@@ -335,10 +351,18 @@ def tychonov_deblur(student: Student) -> str:
             ("value", restoration.ridge_deblur(v, k, lam), "This is the ridge formula. Tychonov penalizes ‖∇u‖²: λL̂ in the denominator, not λ."),
             ("value", _filter(v, 1 / (1 + lam * L_hat)), "This solves the denoising problem, A = Id. Here Au = k * u."),
             *_wrong_weights(v, k, lam, L_hat),
+            ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam * L_hat).real, "λL̂ is added to the quotient: put parentheses around the denominator |k̂|² + λL̂."),
             *_wrong_laplacians(v, k, lam, L_hat),
         )  # fmt: skip
+        _expect_lambda_used(student, answer, v, k, lam)
         expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λ∇ᵀ∇u is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
     return "Aᵀ(Au − v) + λ∇ᵀ∇u = 0, for three values of λ and more, on odd and even sizes"
+
+
+def _expect_lambda_used(student: Student, answer: Tensor, v: Tensor, kernel: Tensor, lam: float) -> None:
+    another = student.tensor(v, kernel, 2 * lam, shape=v.shape)
+    text = "The result does not depend on the argument lam: you use a value of your own, or a variable of the notebook."
+    expect(not is_close(answer, another, 1e-9), "weight", text)
 
 
 def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> list[Known]:
@@ -391,7 +415,26 @@ def gradient_descent_deblur(student: Student) -> str:
         if torch.isfinite(last).all() and is_close(last, limit, max(1e-4, tolerance(first))):
             continue
         _diagnose_descent(first, second, last, v, k, lam)
-    return f"the iterates converge to the closed form of Tychonov's deblurring, for λ = {DESCENTS[0][2]:g} and {DESCENTS[1][2]:g}"
+    for lam in (0.4, 20.0):
+        _examine_first_step(student, lam)
+    return f"u₁ = v − τ∇F(v) with an admissible τ, also for λ = 20; the iterates converge to the closed form of Tychonov's deblurring, for λ = {DESCENTS[0][2]:g} and {DESCENTS[1][2]:g}"
+
+
+def _examine_first_step(student: Student, lam: float) -> None:
+    """Raise unless u₁ = v − τ∇F(v), with a step that is admissible for this λ and not needlessly small."""
+    v, k = random_image((8, 7), 3), _kernel((3, 4), 0.75)
+    first = student.tensor(v, k, lam, 1, shape=(8, 7)).double()
+    expect(not is_close(first, v), "order", "With n = 1 you return v: you do one iteration too few.")
+    g = adjoint_reference(blur_reference(v, k) - v, k) - lam * laplacian(v)
+    tau = inner(v - first, g) / inner(g, g)
+    text = "The iterates converge, but for n = 1 you do not return v − τ∇F(v): start from u = v, and do n iterations, not one more."
+    expect(is_close(v - first, tau * g, 1e-3), "start", text)
+    bound = 2 / (kernel_to_transfer(k, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)).max().item()
+    details = {"λ": lam, "your step": tau, "2/L": bound}
+    text = "For this λ your step is beyond 2/L, L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the step must depend on λ."
+    expect(tau <= bound * (1 + 1e-6), "step-size", text, **details)
+    text = "Your step is needlessly small: any step below 2/L is admissible, L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ."
+    expect(tau > 0.04 * bound, "step-size", text, **details)
 
 
 def _many_iterations(student: Student, first: Tensor, second: Tensor, v: Tensor, k: Tensor, lam: float) -> Tensor:

@@ -15,6 +15,7 @@ An exercise is one function that examines an answer by its mathematical properti
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import html
 import inspect
@@ -22,16 +23,19 @@ import io
 import linecache
 import math
 import os
+import random
+import re
 import sys
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -39,6 +43,7 @@ from course_utils._validation import require_choice
 
 TIME_LIMIT = 10.0  # seconds of work for all the calls of one check
 PATIENCE = 6.0  # a busy machine may take this many times longer; a function that only sleeps is stopped then
+PRINTED = 2000  # characters of what a function prints while it is checked that are passed on
 SHAPES = ((6, 5), (7, 8), (9, 9))  # non-square, odd and even, and one square
 
 CAUSES = {
@@ -158,7 +163,9 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, complex):
         return f"{value:.4g}"
     if isinstance(value, float):
-        return float(f"{value:.4g}") if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if value.is_integer() and 1e3 <= abs(value) < 1e15 else float(f"{value:.4g}")
     if isinstance(value, (int, str, bool)) or value is None:
         return value
     if isinstance(value, Sequence):
@@ -206,12 +213,17 @@ class Student:
             raise self._crash(error) from error
         for position, (before, after) in enumerate(zip(args, copies, strict=True)):
             if _changed(before, after):
-                argument = list(inspect.signature(self.function).parameters)[position]
+                names = list(inspect.signature(self.function).parameters)
+                argument = names[position] if position < len(names) else f"number {position + 1}"
                 raise Mistake(
                     "mutates-input",
                     f"{self.name} changes its argument {argument} in place. Work on a copy: "
                     "write x = x + … instead of x += ….",
                 )
+        if inspect.isgenerator(result) or inspect.iscoroutine(result):
+            result.close()
+            text = f"{self.name} computes nothing when it is called: write return, not yield, and def, not async def."
+            raise Mistake("type", text)
         if result is None:
             raise Mistake("type", f"{self.name} returns None. Did you forget the return statement?")
         return result
@@ -223,7 +235,7 @@ class Student:
     def as_tensor(self, result: Any, shape: Sequence[int], what: str = "the result") -> Tensor:
         """Return ``result`` once it is known to be a finite real floating-point tensor of this ``shape``."""
         if not isinstance(result, Tensor):
-            raise Mistake("type", f"{what} must be a tensor, {self.name} returns {_a(type(result).__name__)}.")
+            raise Mistake("type", f"{what} must be a torch tensor, {self.name} returns {_a(type(result).__name__)}.")
         if tuple(result.shape) != tuple(shape):
             raise Mistake(
                 "shape",
@@ -261,9 +273,8 @@ class Student:
 
     def _crash(self, error: BaseException) -> Mistake:
         """Return the mistake that shows ``error`` at the line of the student's function where it came from."""
-        summary = traceback.format_exception_only(error)[-1].strip()
         where = _students_line(self.function, error.__traceback__)
-        return Mistake("exception", f"{self.name} stops with {summary}{where}")
+        return Mistake("exception", f"{self.name} stops with {_summary(error)}{where}")
 
 
 def expect(condition: bool | Tensor, cause: str, message: str, **details: Any) -> None:
@@ -400,7 +411,12 @@ def diagnose(function: Any, name: str | None = None, time_limit: float = TIME_LI
         return _wrong(name, mistake)
     outcome = _run_with_limit(task, function, time_limit)
     if isinstance(outcome, NotAttempted):
-        return Verdict("not attempted", "Write the body of the function, then run this cell again.", {}, name)
+        return Verdict(
+            "not attempted",
+            "Write the body of the function in place of raise NotImplementedError(), then run both cells again.",
+            {},
+            name,
+        )
     if isinstance(outcome, Mistake):
         return _wrong(name, outcome)
     return Verdict("passed", f"Verified: {outcome}.", {}, name)
@@ -418,7 +434,11 @@ def check(function: Any, name: str | None = None) -> Callable[..., Any]:
     -------
     The student's function when it passed, otherwise the course's reference, which the message says.
     """
-    verdict = diagnose(function, name)
+    name = _name_in_the_cell(function) if name is None else name
+    if name in EXERCISES and function is EXERCISES[name].reference:
+        verdict = Verdict("not attempted", _ALREADY_REPLACED, {}, name)
+    else:
+        verdict = diagnose(function, name)
     if verdict.status != "passed":
         following = " Until then the notebook goes on with the course's solution."
         verdict = Verdict(**{**vars(verdict), "message": verdict.message + following})
@@ -429,6 +449,27 @@ def check(function: Any, name: str | None = None) -> Callable[..., Any]:
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         _fail_for_the_grade(verdict, reference)
     return reference
+
+
+_TO_WRITE = "Write the body of the function in place of raise NotImplementedError(), then run both cells again."
+_ALREADY_REPLACED = (
+    "This is the course's solution, which an earlier run of this cell put in the place of your function: run the cell "
+    "of your function again, then this one."
+)
+
+
+def _name_in_the_cell(function: Any) -> str:
+    """Return the function's name, or what ``name = check(…)`` says for a lambda, a number, a function renamed."""
+    name = str(getattr(function, "__name__", ""))
+    if name in EXERCISES:
+        return name
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if "check(" in line:
+            return next((word for word in re.findall(r"\w+", line) if word in EXERCISES), name)
+        frame = frame.f_back
+    return name
 
 
 def hint(name: str, step: int | None = None) -> None:
@@ -457,42 +498,87 @@ def _run_with_limit(task: Exercise, function: Callable[..., Any], limit: float) 
 
     def work() -> None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                outcome.append(task.examine(Student(function, task.name)))
+            outcome.append(task.examine(Student(function, task.name)))
         except (Mistake, NotAttempted) as found:
             outcome.append(found)
         except _TimeIsUp:
             pass
         except BaseException as error:  # an answer so odd that the check itself stumbles on it
-            summary = traceback.format_exception_only(error)[-1].strip()
-            outcome.append(Mistake("type", f"What {task.name} returns cannot be examined ({summary})."))
+            outcome.append(Mistake("type", f"What {task.name} returns cannot be examined ({_summary(error)})."))
 
     thread = threading.Thread(target=work, daemon=True)
+    with _notebook_kept():
+        thread.start()
+        try:
+            _wait(thread, limit)
+        except KeyboardInterrupt:  # the stop button: the function must not go on behind the notebook's back
+            _stop(thread)
+            raise
+        if thread.is_alive():
+            where = _line_of_frame(function, sys._current_frames().get(thread.ident or 0))
+            _stop(thread)
+            return Mistake("too-slow", f"{task.name} was stopped after {limit:g} s: {_ENDLESS}{where}")
+    return outcome[0] if outcome else Mistake("too-slow", f"{task.name} was stopped.")
+
+
+_ENDLESS = "it never ends, or is far too slow for images of this size."
+
+
+def _wait(thread: threading.Thread, limit: float) -> None:
+    """Wait until ``thread`` ends, or has worked for ``limit`` seconds."""
     wall, processor = time.monotonic(), time.process_time()
-    thread.start()
     while thread.is_alive() and time.monotonic() - wall < PATIENCE * limit:
         thread.join(0.05)
         if min(time.monotonic() - wall, time.process_time() - processor) > limit:
-            break
-    if not thread.is_alive():
-        return outcome[0] if outcome else Mistake("too-slow", f"{task.name} was stopped.")
-    where = _line_of_frame(function, sys._current_frames().get(thread.ident or 0))
-    _stop(thread)
-    return Mistake(
-        "too-slow",
-        f"{task.name} was stopped after {limit:g} s: it never ends, or is far too slow for images of this size.{where}",
-    )
+            return
+
+
+@contextlib.contextmanager
+def _notebook_kept() -> Iterator[None]:
+    """Keep the notebook as it is whatever a function does: random states, default type, warnings, a flood of text."""
+    dtype, python_state = torch.get_default_dtype(), random.getstate()
+    numpy_state = numpy.random.get_state()  # noqa: NPY002 - it is the global state that must not change
+    with (
+        torch.random.fork_rng(devices=[]),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(_Short(sys.stdout)),
+        contextlib.redirect_stderr(_Short(sys.stderr)),
+    ):
+        warnings.simplefilter("ignore")
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            numpy.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
+
+
+class _Short(io.TextIOBase):
+    """Pass on the first ``PRINTED`` characters of what a function prints, and drop the rest."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.left = stream, PRINTED
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            self.stream.write(text[: self.left])
+            if len(text) >= self.left:
+                self.stream.write(" … (the rest of what your function prints is not shown)\n")
+            self.left -= len(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def _stop(thread: threading.Thread) -> None:
     """Throw ``_TimeIsUp`` into ``thread`` until it ends; a thread that swallows it ten times is left alone."""
     for _ in range(10):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
-        thread.join(0.1)
         if not thread.is_alive():
             return
-        time.sleep(0.05)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
+        thread.join(0.15)
 
 
 def _compare_parameters(function: Callable[..., Any], task: Exercise) -> Mistake | None:
@@ -558,6 +644,12 @@ def _changed(before: Any, after: Any) -> bool:
     if isinstance(before, dict):
         return before.keys() != after.keys() or any(_changed(before[key], after[key]) for key in before)
     return isinstance(before, (bool, int, float, str)) and before != after
+
+
+def _summary(error: BaseException) -> str:
+    """Return the type and the message of an exception, on one line of at most 300 characters."""
+    text = " ".join(traceback.format_exception_only(error)[-1].split())
+    return text if len(text) <= 300 else f"{text[:300]} …"
 
 
 def _students_line(function: Callable[..., Any], trace: TracebackType | None) -> str:

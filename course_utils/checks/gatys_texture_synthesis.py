@@ -32,7 +32,7 @@ Known = tuple[str, Tensor | float, str]
 Layers = Mapping[str, Tensor]
 
 _FEATURES = ((4, 6, 5), (3, 7, 8), (2, 3, 5, 6))  # the last one is a batch
-_WEIGHTS = {"conv1_1": 0.5, "pool1": 2.0, "pool2": 0.25}
+_WEIGHTS = {"relu3_2": 0.25, "conv1_1": 0.5, "pool1": 2.0}  # neither Gatys' five layers nor in the features' order
 
 # --- statistics ------------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,18 @@ def gram_matrix(student: Student) -> str:
         expect_close(answer, answer.mT, "value", "A Gram matrix is symmetric, yours is not.")
         text = "G is not (1/wh) Σ_k V_k V_kᵀ, the mean over the pixels of the products of two channels."
         expect_close(answer, expected, "value", text)
+    _expect_differentiable(student)
     return "G = (1/wh) Σ_k V_k V_kᵀ on non-square features and on batches"
+
+
+def _expect_differentiable(student: Student) -> None:
+    """Raise unless the gradient goes through G, which the synthesis needs."""
+    text = "The values are right, but G cannot be differentiated, and the synthesis needs it: use torch's operations only, no .detach(), .item() or numpy()."
+    try:
+        result = student(random_image(_FEATURES[0]).requires_grad_())
+    except Mistake as mistake:
+        raise Mistake("type", f"{text} {mistake.message}" if mistake.cause == "exception" else text) from None
+    expect(isinstance(result, Tensor) and result.requires_grad, "type", text)
 
 
 def _gram_answer(student: Student, v: Tensor) -> Tensor:
@@ -128,7 +139,13 @@ def count_statistics(student: Student) -> str:
     for cause, values, text in known:
         if all(math.isclose(a, b) for a, b in zip(answers, values, strict=True)):
             raise Mistake(cause, text, {"yours for VGG-19": answers[0], "expected": expected[0]})
-    shown = {"channels": list(other.values())[:3], "yours": answers[3], "expected": expected[3]}
+    i = next(i for i, (a, e) in enumerate(zip(answers, expected, strict=True)) if not math.isclose(a, e))
+    table, last = cases[i]
+    shown = {
+        "channels": list(table.values())[: list(table).index(last) + 1],
+        "yours": answers[i],
+        "expected": expected[i],
+    }
     raise Mistake("value", "The number is not Σ n(n + 1)/2 over the layers up to the last one.", shown)
 
 
@@ -155,6 +172,9 @@ def _wrong_counts(cases: list[tuple[dict[str, int], str]]) -> list[tuple[str, li
         ("truncation", count(pairs, lambda layers, i: layers[:i]), "The last layer must be counted too: a slice ends before its second index."),
         ("truncation", count(pairs, lambda layers, i: layers), "You counted all the layers, whatever the last one is."),
         ("truncation", count(pairs, lambda layers, i: layers[i : i + 1]), "You counted the last layer only: sum over all the layers up to it."),
+        ("value", count(lambda c: sum(n * (n + 1) for n in c), up_to), "A factor ½ is missing: n(n + 1)/2, or each pair of channels is counted twice."),
+        ("value", count(lambda c: sum(n**2 / 2 for n in c), up_to), "Half of n² is not a number of entries: the diagonal is counted whole, n(n + 1)/2."),
+        ("value", count(lambda c: sum(n**2 // 2 for n in c), up_to), "Half of n² is not a number of entries: the diagonal is counted whole, n(n + 1)/2."),
         ("truncation", count(pairs, convolutions), "You left out the pooling layers: every layer of the table up to the last one counts."),
         ("value", count(lambda c: sum(c), up_to), "You summed the channels: these are the means (order 1). Each pair of channels gives a statistic of order 2."),
         ("value", count(lambda c: pairs([sum(c)]), up_to), "You counted one matrix of all the channels together. There is one for each layer: no products between layers."),
@@ -164,9 +184,14 @@ def _wrong_counts(cases: list[tuple[dict[str, int], str]]) -> list[tuple[str, li
 # --- losses on features ----------------------------------------------------------------------------------------------
 
 
+_BY_NAME = (
+    "You pair the dictionaries by their order. The layers are their keys: weights[layer] goes with features[layer]."
+)
+
+
 def _random_layers(statistic: Callable[[Tensor], Tensor], seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return features of x, and the statistics of features of u, on three layers."""
-    shapes = {"conv1_1": (3, 6, 5), "pool1": (4, 3, 4), "pool2": (2, 2, 3)}
+    shapes = {"conv1_1": (3, 6, 5), "pool1": (4, 3, 4), "relu3_2": (4, 2, 3)}
     v = {k: random_image(s, seed + i) + 0.5 for i, (k, s) in enumerate(shapes.items())}
     u = {k: statistic(random_image(s, seed + 10 + i) + 1) for i, (k, s) in enumerate(shapes.items())}
     return {k: value.requires_grad_() for k, value in v.items()}, u
@@ -263,10 +288,14 @@ def gram_loss(student: Student) -> str:
         w, g = _WEIGHTS, {k: _gram(value) for k, value in v.items()}
         spectral = [w[k] * torch.linalg.matrix_norm(g[k] - targets[k], 2) ** 2 for k in v]
         norms = [w[k] * (g[k].norm() - targets[k].norm()) ** 2 for k in v]
+        sums = [w[k] * (g[k] * v[k][0].numel() - targets[k]).square().sum() for k in v]
+        in_order = [a * (g[k] - targets[k]).square().sum() for a, k in zip(w.values(), v, strict=True)]
         means = [w[k] * (_mean(v[k]) - targets[k].diagonal().sqrt()).square().sum() for k in v]
         return [
             ("value", torch.stack(spectral).sum(), "You took the largest singular value of the difference. The Frobenius norm is the root of the sum of all squares."),
             ("value", torch.stack(norms).sum(), "You compared the norms of the two matrices. The norm is that of their difference."),
+            ("normalisation", torch.stack(sums).sum(), "The Gram matrices of x lack 1/(wh), those of the exemplar have it. Use your gram_matrix."),
+            ("order", torch.stack(in_order).sum(), _BY_NAME),
             ("value", torch.stack(means).sum(), "You compared means with the diagonal of the targets. The statistics of x are its Gram matrices."),
         ]  # fmt: skip
 
@@ -295,11 +324,13 @@ def mean_loss(student: Student) -> str:
         every = [w[k] * spread[k].sum() for k in v]
         every_mean = [w[k] * spread[k].mean(dim=(-2, -1)).sum() for k in v]
         squares = [w[k] * (_gram(v[k]).diagonal() - targets[k] ** 2).square().sum() for k in v]
+        in_order = [a * (_mean(v[k]) - targets[k]).square().sum() for a, k in zip(w.values(), v, strict=True)]
         late = "You squared before taking the mean: every pixel is pulled to the target. First the mean over the pixels, then the difference and its square."
         return [
             ("normalisation", torch.stack(sums).sum(), "You summed the features over the pixels: divide by wh, it is their mean."),
             ("axis", torch.stack(one).sum(), "You took one mean for all the channels: each channel has its own, over dimensions −2 and −1."),
             ("axis", torch.stack(channels).sum(), "You took the mean over the channels: it goes over the pixels, dimensions −2 and −1."),
+            ("order", torch.stack(in_order).sum(), _BY_NAME),
             ("mean", torch.stack(every).sum(), late),
             ("mean", torch.stack(every_mean).sum(), late),
             ("value", torch.stack(squares).sum(), "You compared mean squares (the diagonal of the Gram matrix). The statistic of order 1 is the mean itself."),
@@ -347,6 +378,8 @@ def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
     d_mean, d_cov = a.mean(1) - b.mean(1), torch.cov(a, correction=0) - torch.cov(b, correction=0)
     mean, cov = d_mean.square().sum(), d_cov.square().sum()
     deviations = (a.std(1, correction=0) - b.std(1, correction=0)).square().sum()
+    gray = (torch.einsum("ck,dk->cd", a - a.mean(), a - a.mean()) / a.shape[1] - torch.einsum("ck,dk->cd", b - b.mean(), b - b.mean()) / b.shape[1]).square().sum()  # fmt: skip
+    shared = a - b.mean(1, keepdim=True)
     scatter = (torch.cov(a, correction=0) * a.shape[1] - torch.cov(b, correction=0) * b.shape[1]).square().sum()
     moments = (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
     root = "The norms must be squared."
@@ -354,6 +387,8 @@ def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
         ("value", mean, "Only the means are compared: the covariances are missing."),
         ("mean", cov, "Only the covariances are compared: the mean colours are missing."),
         ("mean", mean + moments, "You did not subtract the mean before the product: that is the Gram matrix of the colours, not their covariance."),
+        ("mean", mean + gray, "You subtracted one number from all the channels: each channel has its own mean."),
+        ("mean", mean + (shared @ shared.T / a.shape[1] - torch.cov(b, correction=0)).square().sum(), "You subtracted the mean colour of u from x: each covariance is about the mean of its own image."),
         ("normalisation", mean + (torch.cov(a) - torch.cov(b)).square().sum(), "Your covariance has 1/(N − 1). Here it has 1/N, like all the statistics of the lecture (correction=0 in torch.cov)."),
         ("normalisation", mean + scatter, "The covariance must be divided by the number N of pixels."),
         ("normalisation", d_mean.square().mean() + d_cov.square().mean(), "You took means of the squares. A squared norm is a sum of squares."),
@@ -427,6 +462,7 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
         ("normalisation", right * pixels**2, "Divide by (HW)²: once for Parseval, once for the mean over the pixels."),
         ("normalisation", right / len(x), "You took a mean over the channels too: the loss is per pixel, summed over the channels."),
         ("square-root", right.sqrt(), "The distance must be squared."),
+        ("square-root", (a - torch.sgn((b.conj() * a).sum(0)) * b).abs().sum() / pixels**2, "You summed the moduli of the differences. The squared norm is the sum of their squares."),
         ("square-root", powers.sum(0).square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
         ("square-root", powers.square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
         ("axis", squares(torch.fft.fftn(x).abs() - torch.fft.fftn(u).abs()), "fftn transforms over the channels too. The Fourier transform is over the two dimensions of the image: fft2."),
@@ -468,15 +504,46 @@ def synthesize_texture(student: Student) -> str:
     text = "Many pixels have exactly the same value: you clipped the image. Nothing is clipped in the algorithm, only in pictures."
     expect(levels < 0.01, "clipping", text, part_of_the_pixels=levels)
     _expect_loss_fell(energy(x), at_start, losses)
-    again, _ = _synthesis(student, u, network, weights, 0, n)
-    other, _ = _synthesis(student, u, network, weights, 1, n)
+    _expect_plain_losses(losses, at_start)
+    (first, _), (again, _), (other, _) = (_synthesis(student, u, network, weights, seed, 2) for seed in (0, 0, 1))
     same = (
         "Two calls with generators of the same seed give different textures: draw the noise with generator=generator."
     )
-    expect(relative_error(again, x) < 1e-2, "randomness", same)
+    expect(relative_error(again, first) < 1e-2, "randomness", same)
     seeds = "Two different seeds give the same texture: draw the noise with the generator that is passed."
-    expect(relative_error(other, x) > 1e-2, "randomness", seeds)
-    return "the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
+    expect(relative_error(other, first) > 1e-2, "randomness", seeds)
+    _expect_white_noise(student, u, network, weights)
+    _expect_no_tolerance(student, u, network, weights)
+    return "it starts from noise with the mean and the deviation of u, the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
+
+
+def _expect_plain_losses(losses: list[float], at_start: float) -> None:
+    """Raise when the recorded losses are not E(x): white noises differ by a few per cent."""
+    text = "The losses that you return are not E(x): keep the loss before it is multiplied for L-BFGS."
+    numbers = {"your first loss": losses[0], "E of white noise": at_start}
+    expect(at_start / 30 < losses[0] < 30 * at_start, "normalisation", text, **numbers)
+
+
+def _expect_white_noise(student: Student, u: Tensor, network: VGGFeatures, weights: dict[str, float]) -> None:
+    """Raise unless the first image has the mean and the deviation of u: with weights 0, nothing moves it."""
+    dark = 0.3 + (u - 0.5) / 2
+    x, _ = _synthesis(student, dark, network, dict.fromkeys(weights, 0.0), 0, 1)
+    numbers = {"mean of the first image": x.mean(), "mean of u": dark.mean()}
+    text = (
+        "The first image does not have the mean of the exemplar u: start from white noise, u.mean() + u.std() * noise."
+    )
+    expect((x.mean() - dark.mean()).abs() < 0.25 * dark.std(), "start", text, **numbers)
+    numbers = {"standard deviation of the first image": x.std(), "that of u": dark.std()}
+    text = "The first image does not have the standard deviation of the exemplar u: u.mean() + u.std() * noise."
+    expect((x.std() / dark.std() - 1).abs() < 0.25, "start", text, **numbers)
+
+
+def _expect_no_tolerance(student: Student, u: Tensor, network: VGGFeatures, weights: dict[str, float]) -> None:
+    """Raise when L-BFGS stops on its absolute tolerances, because the loss is small."""
+    small = {layer: 1e-6 * weight for layer, weight in weights.items()}
+    _, losses = _synthesis(student, u, network, small, 0, 3)
+    text = "With small weights nothing moves: L-BFGS stops at its absolute tolerances. Set both to 0, and multiply the loss by 1e6."
+    expect(losses[-1] < losses[0], "not-converged", text)
 
 
 def _tiny_texture() -> Tensor:
@@ -522,7 +589,11 @@ def _expect_loss_fell(reached: float, at_start: float, losses: list[float]) -> N
         )
         raise Mistake("value", text, details)
     if not losses[-1] <= losses[0]:
-        raise Mistake("sign", "The loss went up: the gradient that L-BFGS gets must be that of +E.", details)
+        raise Mistake(
+            "sign",
+            "The loss went up: is the gradient that L-BFGS gets that of +E, and does one call of step do all the iterations?",
+            details,
+        )
     raise Mistake("not-converged", _HARDLY_FELL, details)
 
 

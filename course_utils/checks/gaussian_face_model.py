@@ -382,6 +382,11 @@ def log_likelihood(student: Student) -> str:
     return "log N(x; μ, E_r Λ_r E_rᵀ + σ² I) for several ranks and σ, without a d × d matrix"
 
 
+def _with_sigma(c: Tensor, lam: Tensor, noise_std: float) -> Tensor:
+    """Return the terms along the axes of -2 log p, with σ in the place of σ²."""
+    return (lam + noise_std).log().sum() + (c.square() / (lam + noise_std)).sum(dim=1)
+
+
 def _recognise_likelihood(
     values: Tensor, faces: Tensor, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float
 ) -> None:
@@ -418,6 +423,11 @@ def _recognise_likelihood(
         ("normalisation", -0.5 * q, "Only the exponent is there: the density is also divided by √((2π)^d |Σ|)."),
         ("normalisation", right + 0.5 * (d - rank) * math.log(s2), f"The log-determinant lacks {noise}."),
         ("normalisation", right - 0.5 * rank * math.log(s2), f"The log-determinant must have {noise}, not d log σ²."),
+        (
+            "square-root",
+            right + 0.25 * (d - rank) * math.log(s2),
+            "Outside the subspace the variance is σ²: log σ², not log σ, d - r times.",
+        ),
         ("normalisation", right + 0.5 * (d - 1) * math.log(2 * math.pi), "The constant is -½ d log 2π, with d pixels."),
         ("normalisation", right / d, "You divide by the number of pixels d."),
         ("normalisation", right / math.log(2), "You use logarithms to the base 2; the natural logarithm is expected."),
@@ -436,6 +446,11 @@ def _recognise_likelihood(
             "square-root",
             with_model(mean, E, lam.sqrt()),
             "You use √λ as variances: the eigenvalues are variances already.",
+        ),
+        (
+            "square-root",
+            -0.5 * (constant + log_det + q - inside - variance.log().sum() + _with_sigma(c, lam[:rank], noise_std)),
+            "Along e_i the variance is λ_i + σ²: you add σ, noise_std must be squared there too.",
         ),
         ("square-root", with_model(mean, E, lam**2), "You square the eigenvalues: they are variances already."),
         ("mean", with_model(torch.zeros_like(mean), E, lam), "The mean was not subtracted from the faces."),

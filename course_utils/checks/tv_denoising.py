@@ -79,6 +79,11 @@ def gradient(student: Student) -> str:
         _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, shape=(2, *shape)))
         _expect_right_inside(answer, expected)
         for axis, symbol in enumerate(("∂₁u", "∂₂u")):
+            recognise(
+                answer[axis],
+                ("sign", -expected[axis], f"{symbol} has the wrong sign: it is the neighbour minus the pixel."),
+                ("value", u - u.roll(1, axis), f"{symbol} is a backward difference, u(x) − u(x−1). The lecture's is u(x+1) − u(x)."),
+            )  # fmt: skip
             text = f"{symbol} is not the neighbour minus the pixel along dim {axis}."
             expect_close(answer[axis], expected[axis], "value", text)
     return "∂₁ and ∂₂ are forward differences along rows and columns, periodic, on odd and even, non-square images"
@@ -263,6 +268,11 @@ def _wrong_tv(u: Tensor, eps: float) -> list[tuple[str, float, str]]:
         ("epsilon", squares.sqrt().sum(), "ε is not used: this is TV itself, which is not differentiable where ∇u = 0."),
         ("epsilon", squares.sqrt().sum() + eps, "ε is added to the sum. ε² belongs under the root, at every pixel."),
         ("epsilon", squares.sqrt().sum() + eps**2, "ε² is added to the sum. It belongs under the root, at every pixel."),
+        ("epsilon", (2 * eps**2 + squares).sqrt().sum(), "ε² is counted twice, once for each derivative. It stands once under the root."),
+        ("epsilon", (eps**2 + squares.sqrt()).sum(), "ε² is outside the root: √(ε² + ∂₁u² + ∂₂u²) is not ε² + ‖∇u‖."),
+        ("epsilon", ((eps**2 + squares).sqrt() - eps).sum(), "ε is subtracted at every pixel. The lecture's TV_ε is ε on a flat pixel, not 0."),
+        ("sign", -(eps**2 + squares).sqrt().sum(), "The sign is wrong: TV_ε is a sum of positive roots."),
+        ("square-root", (eps**2 + p.sum(0).square()).sqrt().sum(), "You squared the sum of the two derivatives. Square each one, then add."),
         ("value", (eps**2 + p.square()).sqrt().sum(), f"Each derivative has a root of its own: {isotropic}"),
         ("value", p.abs().sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
         ("value", (eps + p.abs()).sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
@@ -498,6 +508,8 @@ def _wrong_directions(problem: Problem) -> list[tuple[str, Direction, str]]:
         ("weight", lambda u: data(u) + lam / 2 * tv(u), "λ/2 stands where λ belongs: with ½ before the data term, its gradient has no factor 2."),
         ("weight", lambda u: data(u) + 2 * lam * tv(u), "2λ stands where λ belongs."),
         ("weight", lambda u: data(u) + lam**2 * tv(u), "λ² stands where λ belongs."),
+        ("weight", lambda u: lam * data(u) + tv(u), "λ stands before the data term. It is the weight of TV_ε: ∇F(u) = Aᵀ(Au − v) + λ∇TV_ε(u)."),
+        ("weight", lambda u: 2 * data(u) + lam * tv(u), "The data term has a factor 2. Its ½ cancels the 2 of the square: the gradient of ½‖u − v‖² is u − v."),
         ("weight", data, "The regularization is missing: only the data term is minimized."),
         ("value", lambda u: lam * tv(u), "The data term is missing: TV_ε alone is minimized, and the image becomes flat."),
         ("sign", lambda u: data(u) - lam * tv(u), "The sign of λ∇TV_ε is wrong: both terms of ∇F have a plus sign."),
@@ -509,6 +521,19 @@ def _wrong_directions(problem: Problem) -> list[tuple[str, Direction, str]]:
         ("epsilon", lambda u: field(u, lambda s: eps + s.sqrt()), "ε is outside the root of ∇TV_ε."),
         ("square-root", lambda u: field(u, lambda s: eps**2 + s), "The root is missing in ∇TV_ε: divide by √(ε² + ‖∇u‖²)."),
     ]  # fmt: skip
+
+
+def _expect_first_step(student: Student, problem: Problem) -> None:
+    """Raise unless u₁ = v − τ∇F(v), with a step that is not needlessly small."""
+    v = problem.v
+    first = student.tensor(*problem.arguments(1), shape=v.shape)
+    expect(not is_close(first, v), "order", "With n = 1 you return v: you do one iteration too few.")
+    tau = _step_along(problem.gradient, v, first, None)
+    text = "The result converges, but for n = 1 you do not return v − τ∇F(v): start from u = v, and do n iterations, not one more."
+    expect(tau is not None, "start", text)
+    text = "The step is needlessly small: τ is of the order of 1/L, L = 1 + 8λ/ε, not much less."
+    numbers = {"your step τ": tau, "1/(1 + 8λ/ε)": 1 / problem.bound, "λ": problem.lam, "ε": problem.eps}
+    expect((tau or 0) > 0.08 / problem.bound, "step-size", text, **numbers)
 
 
 def _expect_descent_on_flat_image(student: Student) -> None:
@@ -541,7 +566,8 @@ def tv_denoise(student: Student) -> str:
     for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.3, 300))):
         _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [])
     _expect_descent_on_flat_image(student)
-    return "it ends at the minimizer of F, and F decreases even where ∇F has its largest Lipschitz constant, 1 + 8λ/ε"
+    _expect_first_step(student, Problem(_noisy((6, 5), 4), 0.2, 0.01))
+    return "u₁ = v − τ∇F(v), it ends at the minimizer of F, and F decreases even where ∇F has its largest Lipschitz constant, 1 + 8λ/ε"
 
 
 _HARD = ((24, 5), 1.0, 0.01, 100)  # L = 801: plain descent needs a thousand iterations
@@ -562,7 +588,10 @@ def accelerated_tv_denoise(student: Student) -> str:
     for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 150), ((7, 8), 0.4, 0.1, 250))):
         _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [], longest=1.0)
     _expect_faster_than_descent(student)
-    return f"it ends at the minimizer of F, and is far ahead of plain gradient descent after {_HARD[-1]} iterations"
+    problem = Problem(_noisy((6, 5), 4), 0.2, 0.01)
+    _expect_first_step(student, problem)
+    _recognise_momentum(student, problem)
+    return f"u₁ = v − τ∇F(v), it ends at the minimizer of F, and is far ahead of plain gradient descent after {_HARD[-1]} iterations"
 
 
 def _expect_faster_than_descent(student: Student) -> None:
@@ -588,6 +617,30 @@ def _expect_faster_than_descent(student: Student) -> None:
         _recognise_direction(problem, known[0], known[1], [], 1.0)
     text = "It does not converge faster than plain gradient descent. Is the momentum x_{k+1} − x_k, computed before x_k is replaced, times (t_k − 1)/t_{k+1} ≤ 1?"
     raise Mistake("not-converged", text, numbers)
+
+
+def _recognise_momentum(student: Student, problem: Problem) -> None:
+    """Raise the mistake of a slip in the formula that the limit does not show, from the first four iterates."""
+    iterates = [student.tensor(*problem.arguments(n), shape=problem.v.shape).double() for n in (1, 2, 3, 4)]
+    tau = _step_along(problem.gradient, problem.v, iterates[0], None) or 0.0
+
+    def sequence(momentum: Callable[[float, float], float], t: float = 1.0, at_x: bool = False) -> list[Tensor]:
+        x, y, kept = problem.v, problem.v, []
+        for _ in iterates:
+            x_next = y - tau * problem.gradient(x if at_x else y)
+            t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+            x, y, t = x_next, x_next + momentum(t, t_next) * (x_next - x), t_next
+            kept.append(x)
+        return kept
+
+    known = (
+        ("value", sequence(lambda t, t_next: (t - 1) / t_next, at_x=True), "The gradient is taken at x. Nesterov takes it a little further on, at y: x_{k+1} = y_k − τ∇F(y_k)."),
+        ("order", sequence(lambda t, t_next: (t_next - 1) / t_next), "The momentum uses t_{k+1} twice: it is (t_k − 1)/t_{k+1}, with t_k from before the update."),
+        ("start", sequence(lambda t, t_next: (t - 1) / t_next, t=0.0), "t starts at 0, which undoes the first move: t_0 = 1."),
+    )  # fmt: skip
+    for cause, wrong, text in known:
+        if all(is_close(a - problem.v, b - problem.v, 1e-4) for a, b in zip(iterates, wrong, strict=True)):
+            raise Mistake(cause, text)
 
 
 def _asymmetric_kernel(shape: tuple[int, int], seed: int) -> Tensor:
@@ -624,7 +677,8 @@ def tv_deblur(student: Student) -> str:
         )
         text = "On a nearly flat image, where L = 1 + 8λ/ε exactly, F is larger after 60 iterations than before: the step is too long."
         raise Mistake("step-size", text)
-    return "it ends at the minimizer of ½‖k * u − v‖² + λTV_ε(u), for kernels of odd and even sizes, none symmetric"
+    _expect_first_step(student, Problem(_noisy((6, 8), 4), 0.2, 0.01, _asymmetric_kernel((3, 4), 2)))
+    return "u₁ = v − τ∇F(v), it ends at the minimizer of ½‖k * u − v‖² + λTV_ε(u), for kernels of odd and even sizes, none symmetric"
 
 
 def _wrong_blurs(problem: Problem) -> list[tuple[str, Direction, str]]:
@@ -645,6 +699,7 @@ def _wrong_blurs(problem: Problem) -> list[tuple[str, Direction, str]]:
         ("conjugate", with_tv(lambda u: blur(blur(u, k) - v, k)), "The residual is blurred with k again. Aᵀ is the convolution with k(−x): conj(k̂), not k̂."),
         ("conjugate", with_tv(lambda u: blur(adjoint(u, k) - v, k)), "A and Aᵀ are exchanged, or the kernel is flipped: the gradient is Aᵀ(Au − v)."),
         ("conjugate", with_tv(lambda u: adjoint(blur(u, flipped) - v, flipped)), "The kernel is flipped: A uses k, and only Aᵀ the mirrored kernel k(−x)."),
+        ("centering", with_tv(lambda u: blur(blur(u, k) - v, flipped)), "Aᵀ by the flipped kernel: when a side is even, flipping moves its centre by one pixel. Use blur_adjoint."),
         ("value", with_tv(lambda u: u - v), "The blur is not used: this is denoising, with the data term ½‖u − v‖²."),
         ("centering", with_tv(corner), "The kernel is not centred: its pixel (h//2, w//2) must go to the origin."),
     ]  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,12 @@ class Row:
     exercise: str
     counts: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def notebook(self) -> str:
+        """Return the notebook's name without its number, which is the name of the module of its checks."""
+        task = EXERCISES.get(self.exercise)
+        return task.examine.__module__.rpartition(".")[2] if task else ""
 
 
 def read_submissions(folder: Path) -> tuple[list[Submission], dict[Path, str]]:
@@ -85,15 +93,19 @@ def read_verdicts(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def summarise(submissions: Iterable[Submission]) -> list[Row]:
-    """Return one row per exercise, in the course's order: who passed, tried, did not attempt, and the causes met."""
+    """Return one row per exercise, in the course's order: who passed, tried, did not attempt, and the causes met.
+
+    The order is that of the cells, in the notebook of each name that has most of them; files sort by their names.
+    """
     rows: dict[str, Row] = {}
-    for submission in submissions:
+    for submission in sorted(submissions, key=lambda s: (s.path.name.split(".")[0], -len(s.verdicts))):
         for exercise, (status, cause) in submission.verdicts.items():
             row = rows.setdefault(exercise, Row(exercise))
             row.counts[status] += 1
             if cause:
                 row.causes[cause] += 1
-    return list(rows.values())
+    first = {row.notebook: place for place, row in reversed(list(enumerate(rows.values())))}
+    return sorted(rows.values(), key=lambda row: first[row.notebook])
 
 
 def write_report(folder: Path, out: Path) -> tuple[Path, Path, dict[Path, str]]:
@@ -118,6 +130,8 @@ def _recorded(cell: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     found = {}
     for output in cell.get("outputs", []):
         record = output.get("metadata", {}).get("course_utils", {})
+        if not isinstance(record, dict):
+            continue
         name, status, cause = (record.get(key, "") for key in ("exercise", "status", "cause"))
         if name in EXERCISES and status in STATUSES:
             found[name] = (status, cause if cause in CAUSES else "")
@@ -142,28 +156,38 @@ def _counts(row: Row) -> list[int]:
     return [row.counts[status] for status in STATUSES]
 
 
-def _causes(row: Row) -> str:
-    return "; ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common())
+def _causes(row: Row, most: int | None = None) -> str:
+    return "; ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common(most))
 
 
 _STYLE = """
-body{font:16px/1.4 system-ui,sans-serif;margin:2em;color:#222;background:#fff}
-table{border-collapse:collapse;margin-bottom:2em}th,td{padding:.3em .8em;border-bottom:1px solid #ccc;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}.bar{display:flex;width:16em;height:1em;background:#eee}
+body{font:16px/1.4 system-ui,sans-serif;margin:1em 2em;color:#222;background:#fff}h1{margin:0;font-size:1.4em}
+table{border-collapse:collapse;margin-bottom:2em;width:100%}
+th,td{padding:.15em .7em;border-bottom:1px solid #ccc;text-align:left;white-space:nowrap}
+td.c{white-space:normal;width:45%}th.g{padding-top:.7em;font-weight:normal;font-style:italic}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{display:flex;width:10em;height:1em;background:#eee}
 .passed{background:#009e73}.wrong{background:#d55e00}.not{background:#bbb}
 @media (prefers-color-scheme:dark){body{color:#eee;background:#222}th,td{border-color:#555}}
 """
 
 
+MOST = 3  # causes of one exercise on the page: a row fits on a line of a projector; the table has them all
+
+
 def _as_html(rows: list[Row], submissions: list[Submission], skipped: Mapping[Path, str]) -> str:
-    head = "".join(f"<th scope=col>{title}</th>" for title in ("exercise", *STATUSES, "", "causes met"))
-    body = "".join(_html_row(row) for row in rows)
+    columns = (("exercise", ""), *((status, "n") for status in STATUSES), ("", ""), ("causes met most often", ""))
+    head = "".join(f'<th scope=col class="{kind}">{title}</th>' for title, kind in columns)
+    body = "".join(
+        f'<tr><th class="g" colspan={len(columns)} scope=rowgroup>{html.escape(notebook.replace("_", " "))}</th></tr>'
+        + "".join(_html_row(row) for row in group)
+        for notebook, group in itertools.groupby(rows, key=lambda row: row.notebook)
+    )
     left_out = "".join(f"<li>{html.escape(str(path))}: {html.escape(why)}</li>" for path, why in skipped.items())
     skipped_part = f"<h2>Skipped files</h2><ul>{left_out}</ul>" if skipped else ""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Class report</title><style>{_STYLE}</style><h1>Class report</h1>"
-        f"<p>{len(submissions)} notebooks read, {len(skipped)} skipped.</p>"
+        f"<p>{len(submissions)} notebooks read, {len(skipped)} skipped, {datetime.now():%d %b %H:%M}.</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{skipped_part}</html>\n"
     )
 
@@ -173,9 +197,11 @@ def _html_row(row: Row) -> str:
     parts = zip(("passed", "wrong", "not"), counts, strict=True)
     bar = "".join(f'<span class="{kind}" style="flex:{count}"></span>' for kind, count in parts if count)
     numbers = "".join(f'<td class="n">{count}</td>' for count in counts)
+    more = " …" if len(row.causes) > MOST else ""
     return (
         f"<tr><th scope=row>{html.escape(row.exercise)}</th>{numbers}"
-        f'<td><div class="bar" aria-hidden="true">{bar}</div></td><td>{html.escape(_causes(row))}</td></tr>'
+        f'<td><div class="bar" aria-hidden="true">{bar}</div></td>'
+        f'<td class="c" title="{html.escape(_causes(row))}">{html.escape(_causes(row, MOST))}{more}</td></tr>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -195,6 +196,8 @@ def update(folder: Path) -> list[str]:
         messages.append(f"{older.name} -> {newer.name}: moved {', '.join(moved) or 'nothing'}")
         if left:
             messages.append(f"  left in {older.name}: {', '.join(left)}")
+    if messages:
+        messages.append("The older files stay as they are, with your notes and the cells that you added.")
     return messages or ["nothing to update: no newer release in this folder"]
 
 
@@ -207,15 +210,23 @@ def _carry_over(source: NotebookNode, target: NotebookNode) -> tuple[list[str], 
     """Fill the stubs of ``target`` from ``source``; return the names that moved and those that did not."""
     blank = solutions(target)
     moved, left = [], []
-    for name, cell in solutions(source).items():
-        if _is_stub(cell):
-            continue
+    for name, answer in _answers(source, set(blank)).items():
         if name in blank and _is_stub(blank[name]):
-            blank[name].source = cell.source
+            blank[name].source = answer
             moved.append(name)
-        elif name not in blank or blank[name].source != cell.source:
+        elif name not in blank or blank[name].source != answer:
             left.append(name)
     return moved, left
+
+
+def _answers(notebook: NotebookNode, known: set[str]) -> dict[str, str]:
+    """Return what a student wrote for each exercise; of an exercise with several cells, all of them in order."""
+    written: dict[str, list[str]] = {}
+    for cell in notebook.cells:
+        name = _exercise_of(cell) or _defined_exercise(cell, known)
+        if name and not _is_stub(cell) and cell.source not in written.get(name, []):
+            written.setdefault(name, []).append(cell.source)
+    return {name: "\n\n\n".join(sources) for name, sources in written.items()}
 
 
 def _exercise_of(cell: NotebookNode) -> str | None:
@@ -224,8 +235,26 @@ def _exercise_of(cell: NotebookNode) -> str | None:
     return graded.get("grade_id") if graded.get("solution") else None
 
 
+def _defined_exercise(cell: NotebookNode, known: set[str]) -> str | None:
+    """Return the exercise that a cell defines: front ends lose nbgrader's metadata, students write in new cells."""
+    if cell.cell_type != "code" or "nbgrader" in cell.metadata:
+        return None
+    return next((name for name in re.findall(r"^def (\w+)\(", cell.source, re.MULTILINE) if name in known), None)
+
+
 def _is_stub(cell: NotebookNode) -> bool:
-    return "".join(STUB.split()) in "".join(cell.source.split())
+    """Say whether the student has written nothing yet: a function whose body is the stub, after its docstring."""
+    if not cell.source.strip():
+        return True
+    try:
+        (function,) = ast.parse(cell.source).body
+    except (SyntaxError, ValueError):  # half an answer, or more than the function: the student's work
+        return False
+    if not isinstance(function, ast.FunctionDef) or function.lineno != 1:
+        return False
+    first = function.body[0]
+    after = first.end_lineno if len(function.body) > 1 and isinstance(first, ast.Expr) else function.lineno
+    return "".join("".join(cell.source.splitlines()[after:]).split()) == "".join(STUB.split())
 
 
 def _pictures(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:

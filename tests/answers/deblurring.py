@@ -657,7 +657,14 @@ def descent_by_the_lecture(v, kernel, lam, n):
     return u
 
 
-def descent_from_zero_with_step_one_over_l(v, kernel, lam, n):
+def descent_with_step_one_over_l(v, kernel, lam, n):
+    u, tau = v.clone(), 1 / (1 + 8 * lam)
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u))
+    return u
+
+
+def descent_from_zero(v, kernel, lam, n):
     u, tau = torch.zeros_like(v), 1 / (1 + 8 * lam)
     for _ in range(n):
         u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u))
@@ -691,7 +698,7 @@ def descent_in_place_on_a_copy(v, kernel, lam, n):
 
 
 def descent_in_float32(v, kernel, lam, n):
-    return descent_from_zero_with_step_one_over_l(v.float(), kernel.float(), lam, n)
+    return descent_with_step_one_over_l(v.float(), kernel.float(), lam, n)
 
 
 def descent_from_the_adjoint(v, kernel, lam, n):
@@ -854,8 +861,98 @@ def descent_update_outside_the_loop(v, kernel, lam, n):
     return u - 1 / (1 + 8 * lam) * g
 
 
+# --- more of each kind, from a second list written without looking at the checks -----------------------------------
+
+
+def blur_by_a_phase_ramp(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    f1, f2 = torch.fft.fftfreq(H, dtype=u.dtype)[:, None], torch.fft.fftfreq(W, dtype=u.dtype)
+    k_hat = fft2(kernel, s=(H, W)) * torch.exp(2j * torch.pi * (f1 * (h // 2) + f2 * (w // 2)))
+    return ifft2(k_hat * fft2(u)).real
+
+
+def blur_padded_in_the_middle_then_shifted(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    k, top, left = torch.zeros_like(u), (H - h) // 2, (W - w) // 2
+    k[top : top + h, left : left + w] = kernel
+    return ifft2(fft2(torch.fft.ifftshift(k)) * fft2(u)).real
+
+
+def blur_with_a_normalised_kernel(u, kernel):
+    return blur(u, kernel / kernel.sum())
+
+
+def blur_by_conv2d_same(u, kernel):
+    return torch.nn.functional.conv2d(u[None, None], kernel[None, None], padding="same")[0, 0]
+
+
+def adjoint_by_two_mirrors(v, kernel):
+    return blur(v.flip(0, 1), kernel).flip(0, 1)
+
+
+def adjoint_with_the_modulus(v, kernel):
+    return ifft2(transfer(kernel, v.shape).abs() * fft2(v)).real
+
+
+def adjoint_with_the_real_part(v, kernel):
+    return ifft2(transfer(kernel, v.shape).real * fft2(v)).real
+
+
+def inverse_by_a_linear_system(v, kernel):
+    columns = [blur(e.reshape(v.shape), kernel).flatten() for e in torch.eye(v.numel(), dtype=v.dtype)]
+    return torch.linalg.solve(torch.stack(columns, dim=1), v.flatten()).reshape(v.shape)
+
+
+def inverse_with_a_threshold(v, kernel):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(torch.where(k_hat.abs() > 0.1, fft2(v) / k_hat, 0)).real
+
+
+def inverse_with_a_little_ridge(v, kernel):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + 1e-2)).real
+
+
+def ridge_with_a_hidden_lambda(v, kernel, lam):
+    return ridge_deblur(v, kernel, 0.05)
+
+
+def tychonov_missing_parentheses(v, kernel, lam):
+    k_hat = transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / k_hat.abs() ** 2 + lam * laplacian_transfer(v.shape)).real
+
+
+def _descend(v, kernel, lam, n, tau):
+    u = v.clone()
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u)))
+    return u
+
+
+def descent_with_the_exact_constant(v, kernel, lam, n):
+    L = (transfer(kernel, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)).max()
+    return _descend(v, kernel, lam, n, 1.5 / L)
+
+
+def descent_with_a_fixed_step(v, kernel, lam, n):
+    return _descend(v, kernel, lam, n, 0.1)
+
+
+def descent_with_one_over_l_squared(v, kernel, lam, n):
+    return _descend(v, kernel, lam, n, 1 / (1 + 8 * lam) ** 2)
+
+
+def descent_one_iteration_less(v, kernel, lam, n):
+    return _descend(v, kernel, lam, n - 1, 1 / (1 + 8 * lam))
+
+
+def descent_one_iteration_more(v, kernel, lam, n):
+    return _descend(v, kernel, lam, n + 1, 1 / (1 + 8 * lam))
+
+
 RIGHT = {
     "blur": [
+        blur_by_a_phase_ramp,
         blur_by_fft,
         blur_by_real_fft,
         blur_by_sum_of_translations,
@@ -866,6 +963,7 @@ RIGHT = {
         blur_by_scipy,
     ],
     "blur_adjoint": [
+        adjoint_by_two_mirrors,
         adjoint_by_fft,
         adjoint_by_flipped_kernel,
         adjoint_by_sum_of_translations,
@@ -873,6 +971,7 @@ RIGHT = {
         adjoint_in_float32,
     ],
     "inverse_filter": [
+        inverse_by_a_linear_system,
         inverse_by_fft,
         inverse_by_real_fft,
         inverse_with_conjugate_over_square,
@@ -896,19 +995,22 @@ RIGHT = {
         tychonov_in_float32,
     ],
     "gradient_descent_deblur": [
+        descent_with_the_exact_constant,
         descent_by_the_lecture,
-        descent_from_zero_with_step_one_over_l,
+        descent_with_step_one_over_l,
         descent_in_fourier,
         descent_by_autograd,
         descent_in_place_on_a_copy,
         descent_in_float32,
-        descent_from_the_adjoint,
         descent_with_a_cautious_step,
     ],
 }
 
 WRONG = {
     "blur": [
+        ("boundary", blur_by_conv2d_same),
+        ("normalisation", blur_with_a_normalised_kernel),
+        ("centering", blur_padded_in_the_middle_then_shifted),
         ("centering", blur_kernel_left_in_the_corner),
         ("centering", blur_rolled_the_wrong_way),
         ("centering", blur_centre_one_pixel_off),
@@ -935,6 +1037,8 @@ WRONG = {
         ("too-slow", blur_never_ends),
     ],
     "blur_adjoint": [
+        ("conjugate", adjoint_with_the_real_part),
+        ("conjugate", adjoint_with_the_modulus),
         ("conjugate", adjoint_is_the_blur),
         ("conjugate", adjoint_conjugate_of_the_product),
         ("conjugate", adjoint_conjugate_of_the_wrong_factor),
@@ -950,6 +1054,8 @@ WRONG = {
         ("constant", adjoint_returns_zeros),
     ],
     "inverse_filter": [
+        ("weight", inverse_with_a_little_ridge),
+        ("truncation", inverse_with_a_threshold),
         ("value", inverse_multiplies),
         ("value", inverse_upside_down),
         ("conjugate|complex", inverse_divides_by_the_modulus),
@@ -967,6 +1073,7 @@ WRONG = {
         ("type", inverse_returns_a_list),
     ],
     "ridge_deblur": [
+        ("weight", ridge_with_a_hidden_lambda),
         ("conjugate", ridge_conjugate_forgotten),
         ("conjugate|complex", ridge_square_without_modulus),
         ("square-root", ridge_modulus_without_square),
@@ -986,6 +1093,7 @@ WRONG = {
         ("clipping", ridge_clipped),
     ],
     "tychonov_deblur": [
+        ("order", tychonov_missing_parentheses),
         ("conjugate", tychonov_conjugate_forgotten),
         ("conjugate|complex", tychonov_square_without_modulus),
         ("value", tychonov_ridge_instead),
@@ -1013,6 +1121,12 @@ WRONG = {
         ("complex", tychonov_only_the_spectrum),
     ],
     "gradient_descent_deblur": [
+        ("start", descent_one_iteration_more),
+        ("order", descent_one_iteration_less),
+        ("step-size", descent_with_one_over_l_squared),
+        ("step-size", descent_with_a_fixed_step),
+        ("start", descent_from_zero),
+        ("start", descent_from_the_adjoint),
         ("step-size", descent_step_one),
         ("step-size", descent_step_two_over_lambda),
         ("step-size", descent_step_just_beyond_the_bound),

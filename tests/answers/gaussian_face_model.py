@@ -738,6 +738,32 @@ def likelihood_constant(faces, model, rank, noise_std):
     return torch.zeros(len(faces), dtype=faces.dtype)
 
 
+# --- more of each kind, from a second list written without looking at the checks -----------------------------------
+
+
+def likelihood_by_the_low_rank_distribution(faces, model, rank, noise_std):
+    mean, E, lam = model
+    variance = torch.full_like(mean, noise_std**2)
+    return torch.distributions.LowRankMultivariateNormal(mean, E[:, :rank] * lam[:rank].sqrt(), variance).log_prob(
+        faces
+    )
+
+
+def likelihood_log_sigma_outside(faces, model, rank, noise_std):
+    d = len(model[0])
+    return likelihood_by_the_low_rank_distribution(faces, model, rank, noise_std) + 0.5 * (d - rank) * math.log(
+        noise_std
+    )
+
+
+def likelihood_sigma_added_to_lambda(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    c, variance = (faces - mean) @ E, lam + noise_std
+    outside = ((faces - mean) ** 2).sum(1) - (c**2).sum(1)
+    log_det = variance.log().sum() + (len(mean) - rank) * math.log(noise_std**2)
+    return -0.5 * (len(mean) * math.log(2 * math.pi) + log_det + (c**2 / variance).sum(1) + outside / noise_std**2)
+
+
 RIGHT = {
     "fit_gaussian": [
         thin_svd,
@@ -761,7 +787,14 @@ RIGHT = {
         masked_coefficients,
         projection_in_float32,
     ],
-    "log_likelihood": [by_pythagoras, by_woodbury, low_rank_distribution, face_by_face, likelihood_in_float32],
+    "log_likelihood": [
+        likelihood_by_the_low_rank_distribution,
+        by_pythagoras,
+        by_woodbury,
+        low_rank_distribution,
+        face_by_face,
+        likelihood_in_float32,
+    ],
 }
 
 WRONG = {
@@ -853,6 +886,8 @@ WRONG = {
         ("not-finite", project_nan),
     ],
     "log_likelihood": [
+        ("square-root", likelihood_sigma_added_to_lambda),
+        ("square-root", likelihood_log_sigma_outside),
         ("weight", likelihood_without_half),
         ("weight", likelihood_without_half_anywhere),
         ("sign", likelihood_negative),

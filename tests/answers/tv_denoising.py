@@ -1195,6 +1195,78 @@ def deblur_only_square(v, kernel, lam, eps, n):
     return deblur_plain(v.reshape(v.shape[0], v.shape[0]), kernel, lam, eps, n)
 
 
+# --- more of each kind, from a second list written without looking at the checks -----------------------------------
+
+
+def gradient_backward_along_columns(u):
+    return torch.stack([u.roll(-1, 0) - u, u - u.roll(1, 1)])
+
+
+def gradient_with_one_sign_wrong(u):
+    return torch.stack([u.roll(-1, 0) - u, u - u.roll(-1, 1)])
+
+
+def tv_with_eps_in_each_direction(u, eps):
+    p = gradient(u)
+    return (p[0] ** 2 + eps**2 + p[1] ** 2 + eps**2).sqrt().sum()
+
+
+def tv_of_the_sum_of_the_derivatives(u, eps):
+    return (eps**2 + gradient(u).sum(0) ** 2).sqrt().sum()
+
+
+def _descend(v, lam, eps, n, tau, data_weight=1.0, tv_weight=None):
+    u, tv_weight = v.clone(), lam if tv_weight is None else tv_weight
+    for _ in range(n):
+        u = u - tau * (data_weight * (u - v) + tv_weight * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def denoise_step_with_eps_squared(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 1.9 / (1 + 8 * lam / eps**2))
+
+
+def denoise_one_iteration_less(v, lam, eps, n):
+    return _descend(v, lam, eps, n - 1, 1.9 / (1 + 8 * lam / eps))
+
+
+def denoise_lambda_before_the_data(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 1.9 / (1 + 8 * lam / eps), lam, 1.0)
+
+
+def _accelerate(v, lam, eps, n, momentum, t=1.0, at_x=False, start=None):
+    x = v.clone() if start is None else start
+    y, tau = x, 1 / (1 + 8 * lam / eps)
+    for _ in range(n):
+        z = x if at_x else y
+        x_next, t_next = y - tau * (z - v + lam * smoothed_tv_gradient(z, eps)), (1 + math.sqrt(1 + 4 * t**2)) / 2
+        x, y, t = x_next, x_next + momentum(t, t_next) * (x_next - x), t_next
+    return x
+
+
+def accelerated_gradient_at_x(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, at_x=True)
+
+
+def accelerated_t_updated_first(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t_next - 1) / t_next)
+
+
+def accelerated_t_from_zero(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, t=0.0)
+
+
+def accelerated_from_zero(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, start=torch.zeros_like(v))
+
+
+def deblur_by_a_flipped_kernel(v, kernel, lam, eps, n):
+    u, tau = v.clone(), 1.9 / (1 + 8 * lam / eps)
+    for _ in range(n):
+        u = u - tau * (blur(blur(u, kernel) - v, kernel.flip(0, 1)) + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
 RIGHT = {
     "gradient": [
         gradient_by_roll,
@@ -1235,7 +1307,6 @@ RIGHT = {
         denoise_longest_step,
         denoise_by_autograd,
         denoise_by_torch_optim,
-        denoise_from_zero,
         denoise_in_float32,
         denoise_with_loops,
     ],
@@ -1252,7 +1323,6 @@ RIGHT = {
         deblur_plain,
         deblur_accelerated,
         deblur_in_fourier,
-        deblur_from_zero,
         deblur_by_autograd,
         deblur_in_float32,
         deblur_longest_step,
@@ -1261,6 +1331,8 @@ RIGHT = {
 
 WRONG = {
     "gradient": [
+        ("sign", gradient_with_one_sign_wrong),
+        ("value", gradient_backward_along_columns),
         ("value", gradient_backward),
         ("sign|value", gradient_rolled_the_wrong_way),
         ("axis", gradient_axes_exchanged),
@@ -1330,6 +1402,8 @@ WRONG = {
         ("shape", tychonov_spectrum_returned),
     ],
     "smoothed_tv": [
+        ("square-root", tv_of_the_sum_of_the_derivatives),
+        ("epsilon", tv_with_eps_in_each_direction),
         ("epsilon", tv_eps_outside),
         ("epsilon", tv_eps_not_squared),
         ("epsilon", tv_eps_ignored),
@@ -1374,6 +1448,10 @@ WRONG = {
         ("value", tv_gradient_one_step),
     ],
     "tv_denoise": [
+        ("weight", denoise_lambda_before_the_data),
+        ("order", denoise_one_iteration_less),
+        ("step-size", denoise_step_with_eps_squared),
+        ("start", denoise_from_zero),
         ("step-size", denoise_step_beyond),
         ("step-size", denoise_step_without_eps),
         ("step-size", denoise_step_two_over_lambda),
@@ -1400,6 +1478,10 @@ WRONG = {
         ("too-slow", denoise_until_equal),
     ],
     "accelerated_tv_denoise": [
+        ("start", accelerated_from_zero),
+        ("start", accelerated_t_from_zero),
+        ("order", accelerated_t_updated_first),
+        ("value", accelerated_gradient_at_x),
         ("not-converged", accelerated_is_plain),
         ("not-converged", accelerated_t_never_updated),
         ("not-converged|order", accelerated_x_overwritten_first),
@@ -1418,6 +1500,8 @@ WRONG = {
         ("identity", accelerated_identity),
     ],
     "tv_deblur": [
+        ("centering", deblur_by_a_flipped_kernel),
+        ("start", deblur_from_zero),
         ("adjoint", deblur_without_adjoint),
         ("conjugate|adjoint", deblur_conjugate_forgotten),
         ("order|conjugate|adjoint", deblur_adjoint_first),
