@@ -484,7 +484,7 @@ for name, x in [("training people", x_train[::16]), ("test people", x_test[::2])
     curves[name] = (ranks, [math.sqrt(sum(e) / len(e)) for e in errors])
     print(f"{name}: root mean square error {curves[name][1][3]:.3f} at rank 20, {curves[name][1][-1]:.3f} at rank {r}")
 fig = plot_curves(curves, "rank", "root mean square error")
-show(fig, "Two falling curves of the error against the rank: zero at the end for training people, levelling off for others.")
+show(fig, "The error falls as the rank grows: to zero for training people, levelling off for test people.")
 
 # %% [markdown]
 r"""
@@ -601,7 +601,7 @@ curves = {}
 for name, x in [("training people", x_train), ("validation people", x_validation)]:
     curves[name] = (ranks, [log_likelihood(x, model, k, residual_std(k)).mean().item() / d for k in ranks])
 fig = plot_curves(curves, "number of axes k", "log-likelihood per pixel")
-show(fig, "Log-likelihood against the number of axes: it rises for training people, peaks near 20 and falls for others.")
+show(fig, "Log-likelihood against the number of axes: rising for training people, with a peak near 20 for others.")
 
 # %%
 k = max(ranks, key=lambda rank: curves["validation people"][1][ranks.index(rank)])
@@ -645,8 +645,8 @@ r"""
 **What to see.** The density tells a face from the same face upside down. But its maximum is a face that nobody has, and
 a smooth sample is "more likely" than any portrait. A true draw and the portrait are both about $d/2$ below the maximum.
 
-**Question.** Show that $\log p(x) - \log p(\mu)$ is $-d/2$ on average over draws of $\mathcal{N}(\mu, C)$. How likely is
-it to draw something close to $\mu$?
+**Question.** Show that $\log p(x) - \log p(\mu)$ is $-d/2$ on average over draws of $\mathcal{N}(\mu, C)$. How likely
+is it to draw something close to $\mu$?
 """
 
 
