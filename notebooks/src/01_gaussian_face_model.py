@@ -43,7 +43,6 @@ A set of images is a matrix `(N, d)` with **one flattened image a row**; `x.resh
 
 # %%
 import math
-import time
 
 import torch
 
@@ -120,7 +119,7 @@ print(f"integral of p: {density.sum() * 0.005**2:.3f}, of the slide's: {without_
 # %% [markdown]
 r"""
 *The slide's formula lacks the $\tfrac12$ in the exponent*, and without it the density does not integrate to 1.
-**Think about it.** To what does it integrate in dimension $d$?
+**Question.** To what does it integrate in dimension $d$?
 """
 
 # %% [markdown]
@@ -254,7 +253,7 @@ slide_figure(fig, "mean-face")
 # %% [markdown]
 r"""
 **What to see.** The mean is a face, blurred where portraits differ; ten portraits of one person differ less. The
-standard deviation says where: hair, forehead, eyes, background, clothes.
+standard deviation says where: most at the hair, the forehead and the eyes, least on the cheeks.
 
 ### The main variation axes
 
@@ -285,7 +284,7 @@ r"""
 which side the light comes, or where the head turns. From about $e_6$ on, the names fail: an axis mixes several
 things, because nothing but variance chose it.
 
-**Think about it.** Nobody told the model about light and hair. Why are these in front, and expressions not?
+**Question.** Nobody told the model about light and hair. Why are these in front, and expressions not?
 
 ### How many axes?
 
@@ -323,19 +322,14 @@ e = e / e.norm()
 print(f"largest eigenvalue: {lam[-1]:.4f} by the Gram matrix, {eigenvalues[0]:.4f} by the SVD")
 print(f"|⟨e, e_1⟩| = {(e @ eigenvectors[:, 0]).abs():.8f}")
 assert torch.allclose(lam.flip(0)[:r], eigenvalues, rtol=1e-6)
-
-# %%
-start = time.perf_counter()
-torch.linalg.svd(X, full_matrices=False)
-middle = time.perf_counter()
-gaussian.fit_gaussian(x_train)
-print("the Gram matrix is faster than the SVD:", time.perf_counter() - middle < middle - start)
+print(f"largest over smallest eigenvalue: {eigenvalues[0] / eigenvalues[-1]:.0f}")
 
 # %% [markdown]
 r"""
-The price is precision: the Gram matrix holds squares of the singular values, so that an $S$ below $\sqrt{\text{machine
-precision}} \times S_{\max}$ drowns. In float64 that is $10^{-8}$ and harmless; in float32 the smallest eigenvalues of
-the faces would be wrong in the fourth digit.
+One product of matrices and a small eigenvalue problem: `gaussian.fit_gaussian` is about ten times faster than the SVD
+(put `%timeit` before each). The price is precision. The eigenvalues of the Gram matrix carry an error of up to
+$\lambda_1$ times the machine precision, so that the smallest may lose three digits here: of sixteen in float64, of
+seven in float32.
 """
 
 
@@ -490,7 +484,7 @@ for name, x in [("training people", x_train[::16]), ("test people", x_test[::2])
     curves[name] = (ranks, [math.sqrt(sum(e) / len(e)) for e in errors])
     print(f"{name}: root mean square error {curves[name][1][3]:.3f} at rank 20, {curves[name][1][-1]:.3f} at rank {r}")
 fig = plot_curves(curves, "rank", "root mean square error")
-show(fig, "Two falling curves of the error against the rank: zero at the end for training people, flat for others.")
+show(fig, "The error falls as the rank grows: to zero for training people, levelling off for test people.")
 
 # %% [markdown]
 r"""
@@ -512,7 +506,7 @@ print(f"norm of 1000 samples z: {z_sample.norm(dim=1).mean():.1f} ± {z_sample.n
 # %% [markdown]
 r"""
 They are all the same, and samples are nearly so. With as many axes as faces allow, the model puts all the training
-faces on one sphere, and cannot tell a frequent face from a strange one. **Think about it.** Show that $\|z_i\|^2 =
+faces on one sphere, and cannot tell a frequent face from a strange one. **Question.** Show that $\|z_i\|^2 =
 N-1$ from $X = USV^T$: which matrix has the $z_i$ in its rows?
 
 ### Interpolate
@@ -607,7 +601,7 @@ curves = {}
 for name, x in [("training people", x_train), ("validation people", x_validation)]:
     curves[name] = (ranks, [log_likelihood(x, model, k, residual_std(k)).mean().item() / d for k in ranks])
 fig = plot_curves(curves, "number of axes k", "log-likelihood per pixel")
-show(fig, "Log-likelihood against the number of axes: it rises for training people, peaks at 20 and falls for others.")
+show(fig, "Log-likelihood against the number of axes: rising for training people, with a peak near 20 for others.")
 
 # %%
 k = max(ranks, key=lambda rank: curves["validation people"][1][ranks.index(rank)])
@@ -621,31 +615,38 @@ about 20 axes, then it becomes too sure: $\sigma$ is taken from faces which the 
 we use the model of 20 axes.
 
 ### The most likely image
+
+The density is largest at $\mu$. How far below are other images? The titles give $\log p(x) - \log p(\mu)$. A draw of
+$\mathcal{N}(\mu, C)$ is a sample of the 20 axes, then noise of standard deviation $\sigma$ on each pixel.
 """
 
 # %%
 portrait, source = x_test[15], torch.Generator().manual_seed(seed)
 noise = torch.randn(d, generator=source, dtype=torch.float64).to(device)
+sample = gaussian.sample_gaussian(mean, eigenvectors[:, :k], eigenvalues[:k], 1, source)[0]
 candidates = {
-    "mean face": mean,
-    "a training face": x_train[82],
+    "mean face μ": mean,
+    "sample, 20 axes": sample,
+    "a draw: noise added": sample + noise_std * noise,
     "a test face": portrait,
-    "sample, 20 axes": gaussian.sample_gaussian(mean, eigenvectors[:, :k], eigenvalues[:k], 1, source)[0],
     "upside down": portrait.reshape(H, W).flip(0).flatten(),
-    "white noise": mean + 0.15 * noise,
+    "μ and more noise": mean + 0.15 * noise,
 }
 
 # %%
-values = log_likelihood(torch.stack(list(candidates.values())), model, k, noise_std) / d
-titles = [f"{name}\nlog p / d = {value:.2f}" for name, value in zip(candidates, values, strict=True)]
+values = log_likelihood(torch.stack(list(candidates.values())), model, k, noise_std)
+titles = [f"{name}\n{value - values[0]:.0f}" for name, value in zip(candidates, values, strict=True)]
 fig = show_images(as_images(candidates.values()), titles, width=14)
-show(fig, "Mean face, training face, test face, sample, a face upside down, the mean face under noise.")
+show(fig, "Mean face, a smooth sample, the sample under noise, a test face, the same upside down, strong noise.")
+print(f"d / 2 = {d // 2}")
 
 # %% [markdown]
 r"""
-**What to see.** The density ranks images: upside down and noise come last. But its maximum is the mean face, which
-nobody has, and a smooth sample is "more likely" than any portrait. **Think about it.** In dimension $d$, how far
-from $\mu$ are typical draws of $\mathcal{N}(\mu, C)$, and how likely is it to draw something close to $\mu$?
+**What to see.** The density tells a face from the same face upside down. But its maximum is a face that nobody has, and
+a smooth sample is "more likely" than any portrait. A true draw and the portrait are both about $d/2$ below the maximum.
+
+**Question.** Show that $\log p(x) - \log p(\mu)$ is $-d/2$ on average over draws of $\mathcal{N}(\mu, C)$. How likely
+is it to draw something close to $\mu$?
 """
 
 
@@ -744,30 +745,45 @@ r"""
 **What to see.** The prior puts brows and eyes where the harmonic fill has skin, and completes half a face by a blurred
 other half, lit alike. It is not sharp: the posterior mean is an average over all that could be there.
 
-How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns its mean
-$m$ and a factor $F$ of its covariance $FF^T$, so that the norms of the rows of $F$ are the standard deviations of
-the pixels, and $m + Fn$, $n \sim \mathcal{N}(0, I)$, is one possible answer.
+How sure is the model? The posterior is a whole Gaussian: `condition` of `course_utils.gaussian` returns the mean $m$ of
+$\mu + Bz$ and a factor $F$ of its covariance $FF^T$. A hidden pixel has its noise as well, so one possible answer is
+$m + Fn_1 + \sigma n_2$ with $n_1, n_2 \sim \mathcal{N}(0, I)$. Does the true face differ from $m$ as this draw does?
 """
 
 # %%
 x, mask = x_test[33], half.flatten()
 m, F = condition(x * mask, mask, prior, noise_std)
 assert torch.allclose(torch.where(mask, x, m), repair(x * mask, mask))
-draw = m + F @ torch.randn(k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
-error = torch.where(mask, 0, x - m)
-images = [x, torch.where(mask, x, m), torch.where(mask, x, draw), 5 * F.norm(dim=1), 5 * error.abs()]
-titles = ["original", "posterior mean", "a draw", "5 × std", "5 × |error|"]
+n_1 = torch.randn(k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(device)
+draw = m + F @ n_1 + noise_std * noise  # `noise` is n_2
+images = [torch.where(mask, x, u) for u in (x, m, draw)]
+images += [torch.where(mask, 0.5, 0.5 + 2 * (u - m)) for u in (draw, x)]
+titles = ["original", "posterior mean m", "a draw", "draw − m (× 2)", "original − m (× 2)"]
 fig = show_images(as_images(images), titles, width=12)
-alt = "A portrait; its right half replaced by the posterior mean, and by a draw that looks the same; a black picture "
-show(fig, alt + "of the standard deviation; the error, bright at the hair and at the contour of the face.")
-promised, real = F[~mask].norm(dim=1).square().mean().sqrt(), error[~mask].square().mean().sqrt()
-print(f"hidden half: standard deviation {promised:.3f}, error of the posterior mean {real:.3f}")
+alt = "A portrait; its right half replaced by the posterior mean, and by a noisy draw; what the draw adds to the mean, "
+show(fig, alt + "white noise on gray; what the original adds, the missing parts of a face.")
+
+
+# %%
+def spread(x):
+    """Return the RMS on the hidden half of a difference (d,), of its pixels and of its means over 8 × 8 pixels."""
+    hidden = x.reshape(1, H, W)[:, :, W // 2 :]
+    return torch.stack([y.square().mean().sqrt() for y in (hidden, torch.nn.functional.avg_pool2d(hidden, 8))])
+
+
+errors = torch.stack([spread(x - condition(x * mask, mask, prior, noise_std)[0]) for x in x_test[::4]]).mean(dim=0)
+for name, a, b in zip(("pixels", "means of 8 × 8 pixels"), spread(draw - m), errors, strict=True):
+    print(f"{name}: promised {a:.3f}, error {b:.3f} (mean of ten portraits)")
+print(f"part of F alone: {F[~mask].square().sum(dim=1).mean().sqrt():.3f}")
 
 # %% [markdown]
 r"""
-**What to see.** The model is far too sure: the error is many times what it promises. It takes the $5152$ visible
-pixels for as many independent measurements of 20 coefficients, with white noise. **Think about it.** Is what the 20
-axes leave over (look at the reconstructions of section 5) like white noise? What would an honest $C$ contain?
+**What to see.** Pixel by pixel the promise is not far off: $\sigma$ was measured. But the model takes what its 20 axes
+leave over for white noise, which cancels in the mean of 64 pixels. The true error has the shape of a face and does not.
+For the same reason the model is far too sure of $z$, the part of $F$: it takes the 5152 visible pixels for as many
+independent measurements.
+
+**Question.** What would a more honest $C$ contain instead of $\sigma^2 I$?
 
 This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys
 both. In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
@@ -793,8 +809,8 @@ The same picture without the explorer: a code with three coefficients that are n
 code = torch.tensor([2.0, -1.5, 0.0, 2.5], dtype=torch.float64, device=device)
 u, numbers = face_picture(code, model, (H, W))
 mean_face, _ = face_picture(0 * code, model, (H, W))
-title = "z = (2, −1.5, 0, 2.5, 0, …)\n" + ", ".join(f"{name} = {value:.2f}" for name, value in numbers.items())
-fig = show_images([mean_face, u], ["z = 0\n", title], width=7)
+title = "\n".join(["z = (2, −1.5, 0, 2.5, 0, …)", *(f"{name} = {value:.2f}" for name, value in numbers.items())])
+fig = show_images([mean_face, u], ["z = 0\n\n", title], width=7)
 show(fig, "The mean face, and a blurred face with a bright forehead, lit from one side.")
 
 # %% [markdown]

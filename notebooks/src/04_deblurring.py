@@ -11,9 +11,9 @@
 
 # %% [markdown]
 """
-# 04 — Deblurring
+# 4. Deblurring
 
-At the end of this notebook you can
+At the end of this notebook you will be able to
 
 - write a periodic blur, its adjoint and its inverse with the Fourier transform, for any kernel;
 - explain why dividing by the transfer function destroys an image as soon as there is noise;
@@ -21,15 +21,15 @@ At the end of this notebook you can
 - choose λ with the true image, and without it;
 - recognise the artefacts that come from the boundary of a real photograph, and cure them.
 
-**Slides:** "Deblurring", "Inverse problem", "Image Restoration by Optimization", "Optimization for Inverse Problems",
+**Slides**: "Deblurring", "Inverse problem", "Image Restoration by Optimization", "Optimization for Inverse Problems",
 and the last remark of "Explicit Solution: Wiener filtering".
 
-**Time:** reading 45 min, exercises 45 min, computing under 1 min on two cores.
+**Time**: reading 45 min, exercises 45 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
 r"""
-| in the lecture | in the code | shape | range |
+| symbol in the lecture | name in the code | shape | range |
 | --- | --- | --- | --- |
 | $u_0$, $u$: image to recover, estimate | `u0`, `u` | `(H, W)`, the lecture's $M \times N$ | about [0, 1] |
 | $v = k * u_0 + w$: observation | `v` | `(H, W)` | not clipped |
@@ -59,7 +59,7 @@ from course_utils.quiz import which_kernel
 from course_utils.widgets import deblurring_picture, explore_deblurring
 
 # %%
-device = "cuda" if torch.cuda.is_available() else "cpu"
+device = "cpu"  # or "cuda": every computation follows the device of its input
 size = 256  # pixels
 sigma = 4 / 255  # the lecture's noise; section 3 uses 1/255
 seed = 0
@@ -258,9 +258,9 @@ show(figure, "Modulus of four transfer functions: a fast decay, rings of zeros, 
 
 # %% [markdown]
 r"""
-**What to see.** Low frequencies pass, $|\hat k(0)| = 1$. The Gaussian decays to almost nothing; the disk is almost
-zero on rings; the motions kill frequencies along curved stripes. Where $|\hat k|$ is nearly zero, the frequency is lost
-for practical purposes.
+**What to see.** Low frequencies pass, $|\hat k(0)| = 1$. The Gaussian decays to almost nothing (the faint bars come
+from cutting it to a small square); the disk is almost zero on rings; the motions kill frequencies along curved
+stripes. Where $|\hat k|$ is nearly zero, the frequency is lost for practical purposes.
 
 Without noise, $\hat u = \hat v / \hat k$ recovers $u_0$. With noise,
 
@@ -401,8 +401,8 @@ From here on the observation is the second motion blur with the lecture's noise,
 # %%
 kernel = kernels["motion_2"]
 v = add_noise(blur(u0, kernel), sigma, torch.Generator().manual_seed(seed))
-images = [v] + [ridge_deblur(v, kernel, lam) for lam in (1e-4, 3e-2, 1)]
-titles = ["observed", "λ = 0.0001", "λ = 0.03", "λ = 1"]
+images = [v] + [ridge_deblur(v, kernel, lam) for lam in (1e-4, 2e-2, 1)]
+titles = ["observed", "λ = 0.0001", "λ = 0.02", "λ = 1"]
 figure = show_images(images, [label(text, u) for text, u in zip(titles, images, strict=True)])
 show(
     figure,
@@ -411,8 +411,8 @@ show(
 
 # %% [markdown]
 r"""
-**What to see.** λ small: the noise of the inverse filter. λ large: the image is blurred and dark, since all
-frequencies, the mean included, are divided by $|\hat k|^2 + \lambda$. In between, an image. The slide calls ridge
+**What to see.** λ small: the noise of the inverse filter. λ large: the image is blurred and dark, since even
+the mean, where $\hat k = 1$, is divided by $1 + \lambda$. In between, an image. The slide calls ridge
 *nearly useless*: it has denoising in mind, where it divides everything by $1 + \lambda$. For deblurring it already
 prevents the explosion.
 
@@ -520,8 +520,8 @@ r"""
 Tychonov's bet falls by two: not steep enough, but the right idea. Ridge's does not fall: it is too low for the low
 frequencies, and too high for the high ones, where the noise is.
 
-**Question.** Which kernel would make the difference between ridge and Tychonov disappear? Check your guess with the
-explorer of section 8.
+**Question.** For which of the four kernels do ridge and Tychonov differ least? Guess from the transfer functions of
+section 3 which values $\hat L$ takes where $|\hat k|^2 \approx \lambda$. Check with the explorer of section 8.
 
 ## 5. Choosing λ
 
@@ -556,12 +556,11 @@ print(f"without it:          λ = {discrepancy_lam:.4f}, PSNR = {psnr(blind, u0)
 print(f"residual {discrepancy(discrepancy_lam):.3f} |Ω|σ²")
 
 # %%
-figure, axes = new_figure(1, 2, height=5.7)
+figure, axes = new_figure(1, 2, height=5.2)
 curves = {"Tychonov": (lams, tychonov_psnr), "ridge": (lams, ridge_psnr)}
-curves["Tychonov's maximum"] = ([tychonov_lam], [max(tychonov_psnr)])
-curves["ridge's maximum"] = ([ridge_lam], [max(ridge_psnr)])
 curves["discrepancy principle"] = ([discrepancy_lam], [psnr(blind, u0)])
 plot_curves(curves, "λ", "PSNR (dB)", "log", axis=axes[0, 0])
+axes[0, 0].plot([tychonov_lam, ridge_lam], [max(tychonov_psnr), max(ridge_psnr)], "k^", label="maximum")
 curves = {"Tychonov": (lams, [discrepancy(lam) for lam in lams]), "as large as the noise": (lams, [1] * len(lams))}
 curves["discrepancy principle"] = ([discrepancy_lam], [1])
 plot_curves(curves, "λ", "‖k * $u_λ$ − v‖² / (|Ω|σ²)", "log", axis=axes[0, 1])
@@ -603,7 +602,8 @@ The bound holds because $|\hat k| \le 1$ for a nonnegative kernel of sum 1, and 
 """
 ### Exercise 6 — gradient descent (10 min)
 
-Return the image after $n$ steps from $u_0 = v$. Choose a step that is admissible for all λ, and not needlessly small.
+Start at the observation, $u = v$, and return the image after $n$ steps. Choose a step that is admissible for all λ,
+and not needlessly small.
 
 <details><summary>Hint</summary>
 You have everything: <code>blur</code>, <code>blur_adjoint</code>, <code>gradient</code>, <code>gradient_adjoint</code>.
@@ -773,7 +773,7 @@ print(", ".join(f"{name}: {value:.2f}" for name, value in numbers.items()))
 
 # %% [markdown]
 r"""
-## What you learnt
+## What you have learnt
 
 - A blur is $\hat k\,\hat u$; its adjoint is $\overline{\hat k}\,\hat v$; its inverse is unstable wherever $|\hat k|$
   is small, and the amplification of the noise can be computed from $\hat k$ alone.
@@ -783,10 +783,10 @@ r"""
 - Gradient descent reaches the same minimizer with a step below $2/L$, and still works when there is no closed form:
   for the boundary, you needed it.
 
-**To hand in:** this notebook with the six exercises passed, and your answers to two of the questions, each with one
+**Hand in**: this notebook with the six exercises passed, and your answers to two of the questions, each with one
 figure.
 
-**Next:** [06 — Pseudo-inverse](06_pseudo_inverse.ipynb) looks at λ → 0 and at what stops an iteration from fitting
-the noise. [07 — TV denoising](07_tv_denoising.ipynb) derives $\nabla^T$ and $\hat L$, and deblurs this notebook's
+**Next**: [06, the pseudo-inverse](06_pseudo_inverse.ipynb) looks at λ → 0 and at what stops an iteration from fitting
+the noise. [07, total variation](07_tv_denoising.ipynb) derives $\nabla^T$ and $\hat L$, and deblurs this notebook's
 image with a regularization that keeps edges.
 """

@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Optimization for Inverse Problems", "Let us start with zero regularization!", "Gaussian deblurring and
 pseudo-inverse".
-**Time**: reading 30 min, exercises 45 min, compute under 1 min on two CPU cores.
+**Time**: reading 30 min, exercises 35 min, compute under 1 min on two CPU cores.
 **Before this**: notebook 04 (blur, adjoint, transfer function).
 """
 
@@ -95,7 +95,7 @@ print("K and K^⊥ are orthogonal:", (direction_K @ direction_row).item() == 0)
 
 # %% [markdown]
 r"""
-### Exercise 1: the pseudo-inverse of a small matrix (8 min)
+### Exercise 1 — the pseudo-inverse of a small matrix (8 min)
 
 Write $A = U\,\mathrm{diag}(s)\,V^T$. The matrix $A^+$ sends $u_i$ back to $v_i/s_i$, and everything else to 0.
 Program it with `torch.linalg.svd`; count a singular value as zero when it is at most $10^{-10}$ times the largest
@@ -191,8 +191,8 @@ show(
 
 # %% [markdown]
 r"""
-**See**: the line of minimisers meets $K^\perp$ at a right angle, and there it is closest to 0. That is why $A^+v$
-has no component in $K$.
+**What to see.** The line of minimisers meets $K^\perp$ at a right angle, and there it is closest to 0. That is why
+$A^+v$ has no component in $K$.
 
 **Question 1.** $f(A^+v)$ is not 0 here. Where do you read its value in the picture on the right?
 """
@@ -267,8 +267,8 @@ slide_figure(fig, "singular-values-blur")
 
 # %% [markdown]
 r"""
-**See**: the Gaussian blur of standard deviation 2 has singular values below $10^{-12}$; disk and motion do not fall
-as low, they only come close to 0 here and there. On the right the blurred image sinks below the noise before a
+**What to see.** The Gaussian blur of standard deviation 2 has singular values below $10^{-12}$; disk and motion do not
+fall as low, they only come close to 0 here and there. On the right the blurred image sinks below the noise before a
 tenth of the components: the other nine tenths hold nothing but noise, and $A^+$ multiplies exactly those by up to
 $1/\text{tol}$.
 
@@ -283,7 +283,7 @@ print(f"components that tol = {tol:g} keeps: {100 * (k_hat.abs() > tol * A.norm(
 
 # %% [markdown]
 r"""
-### Exercise 2: the pseudo-inverse of a blur (8 min)
+### Exercise 2 — the pseudo-inverse of a blur (8 min)
 
 Return $A^+v$ for $Au = k*u$: $\hat u = \hat v/\hat k$ where $|\hat k| > \texttt{tol}\cdot\max|\hat k|$, and $\hat u
 = 0$ elsewhere. You may use `kernel_to_transfer(kernel, v.shape)`, which puts the kernel's centre at the origin.
@@ -338,8 +338,8 @@ slide_figure(show_row(v_noisy, "σ = 4/255"), "pseudo-inverse-noise")
 
 # %% [markdown]
 r"""
-**See**: without noise the photograph is back, to the eye without any loss. With a noise that you can hardly see in
-the blurred image, nothing is left of it. The operator is the same, its pseudo-inverse is the same; $\|A^+\| =
+**What to see.** Without noise the photograph is back, to the eye without any loss. With a noise that you can hardly
+see in the blurred image, nothing is left of it. The operator is the same, its pseudo-inverse is the same; $\|A^+\| =
 1/s_{\min}$ is the problem.
 """
 
@@ -382,7 +382,7 @@ show(
 
 # %% [markdown]
 r"""
-**See**: on the left of its maximum every curve falls by about 20 dB for each factor 10 in `tol`. Only the exact
+**What to see.** On the left of its maximum every curve falls by about 20 dB for each factor 10 in `tol`. Only the exact
 float64 observation goes on rising. The vertical line is the `tol` of the two rows above.
 
 Float32 is the noise of $10^{-8}$ that Question 2 was about. Keep `tol` as it was, and store the blurred image in
@@ -391,22 +391,15 @@ think of it would.
 """
 
 # %%
-limit = psnr(pseudo_inverse_deblur(v, kernel, tol), u0)
-stored, rescued = (pseudo_inverse_deblur(v.float().double(), kernel, t) for t in (tol, 1e-6))
+v_stored = v.float().double()
+cases = [("float64", v, tol), ("float32", v_stored, tol), ("float32", v_stored, 1e-6)]
+images = [pseudo_inverse_deblur(data, kernel, t) for _, data, t in cases]
+titles = [f"{name}, tol = {t:g}\nPSNR = {psnr(u, u0):.2f} dB" for (name, _, t), u in zip(cases, images, strict=True)]
+fig = show_images(images, titles)
+show(fig, "The photograph; a field of black and white noise; the photograph again, once tol is raised to 1e-6.")
 single = pseudo_inverse_deblur(v.float(), kernel.float(), 0.0).double()
 # Its exact value is rounding noise, another one on each machine.
 print("all in float32, tol = 0, no noise: PSNR below 0 dB:", psnr(single, u0) < 0)
-show(
-    show_images(
-        [pseudo_inverse_deblur(v, kernel, tol), stored, rescued],
-        [
-            f"float64, tol = {tol:g}\nPSNR = {limit:.2f} dB",
-            f"float32, tol = {tol:g}\nPSNR = {psnr(stored, u0):.2f} dB",
-            f"float32, tol = {1e-6:g}\nPSNR = {psnr(rescued, u0):.2f} dB",
-        ],
-    ),
-    "The photograph; a field of black and white noise; the photograph again, once tol is raised to 1e-6.",
-)
 
 # %% [markdown]
 r"""
@@ -432,7 +425,7 @@ for lam in (1.0, 1e-2, 1e-4, 1e-6):
 
 # %% [markdown]
 r"""
-### Exercise 3: the ridge path (8 min)
+### Exercise 3 — the ridge path (8 min)
 
 For a blur, $\hat u_\lambda = \dfrac{\overline{\hat k}\,\hat v}{|\hat k|^2+\lambda}$. Compute it for each $\lambda$
 of a list, in its order, and return the images in one tensor.
@@ -468,10 +461,11 @@ ridge_quality = {
     "no noise": (lams, [psnr(u, u0) for u in exact_path]),
     "noise σ = 4/255": (lams, [psnr(u, u0) for u in noisy_path]),
 }
+limit = psnr(pseudo_inverse_deblur(v, kernel, tol), u0)
 ridge_quality[f"A⁺v without noise, tol = {tol:g}"] = ([lams[-1], lams[0]], [limit, limit])
 
 # %%
-fig = plot_curves(ridge_quality, "λ", "PSNR of u_λ (dB)", x_scale="log", width=10.0)
+fig = plot_curves(ridge_quality, "λ", "PSNR of $u_λ$ (dB)", x_scale="log", width=10.0)
 fig.axes[0].set_ylim(-30, 60)
 show(
     fig,
@@ -485,14 +479,14 @@ chosen = [2 * 1, best_lam, 2 * 5]
 show(
     show_images(
         [noisy_path[i] for i in chosen],
-        [f"λ = {lams[i]:.0e}, σ = 4/255\nPSNR = {psnr(noisy_path[i], u0):.2f} dB" for i in chosen],
+        [f"λ = {lams[i]:g}, σ = 4/255\nPSNR = {psnr(noisy_path[i], u0):.2f} dB" for i in chosen],
     ),
     "Three ridge solutions of the noisy image: too dark and blurred, the best one, and one covered with noise.",
 )
 
 # %% [markdown]
 r"""
-**See**: without noise $u_\lambda\to A^+v$, but slowly: a component has arrived only when $\lambda \ll s^2$, and
+**What to see.** Without noise $u_\lambda\to A^+v$, but slowly: a component has arrived only when $\lambda \ll s^2$, and
 $s^2$ goes below $10^{-24}$. With noise the limit is where you do not want to go.
 
 **Question 3.** The picture with $\lambda = 0.1$ is darker than the photograph. By which factor, and why? (Look at
@@ -505,12 +499,12 @@ r"""
 
 $$u_{n+1} = u_n - \tau A^T(Au_n-v), \qquad 0 < \tau < \frac{2}{\|A\|^2} .$$
 
-Each update lies in $\mathrm{Im}\,A^T = K^\perp$. So the component of $u_n$ in $K$ never changes: it is still the
-one of $u_0$ at the limit. Started at $u_0 = 0$, the descent converges to $A^+v$.
+Each update lies in $\mathrm{Im}\,A^T = K^\perp$. So the component of $u_n$ in $K$ never changes: at the limit it is
+still that of the start. Started at 0, the descent converges to $A^+v$.
 
-### Exercise 4: Landweber's iteration (8 min)
+### Exercise 4 — Landweber's iteration (8 min)
 
-Do `n` steps of this gradient descent from $u_0 = 0$. `A` is an operator: `A(u)` is $Au$, `A.adjoint(v)` is $A^Tv$.
+Do `n` steps of this gradient descent, started at 0. `A` is an operator: `A(u)` is $Au$, `A.adjoint(v)` is $A^Tv$.
 Careful, $u$ and $v$ need not have the same shape.
 
 <details><summary>Hint</summary>$A^Tv$ has the shape of $u$: torch.zeros_like helps.</details>
@@ -521,7 +515,7 @@ Careful, $u$ and $v$ need not have the same shape.
 
 # %%
 def landweber(A, v, tau, n):
-    """Return u_n of the gradient descent u_{k+1} = u_k - τ Aᵀ(A u_k - v) on ½‖Au - v‖², from u_0 = 0.
+    """Return u_n of the gradient descent u_{k+1} = u_k - τ Aᵀ(A u_k - v) on ½‖Au - v‖², started at 0.
 
     A: operator with A(u) and A.adjoint(v).  v: data.  tau: step in (0, 2/‖A‖²).  n: number of steps, >= 1.
     Returns an image of the shape of Aᵀv.  Slide "Let us start with zero regularization!".
@@ -539,8 +533,8 @@ landweber = check(landweber)
 
 # %% [markdown]
 r"""
-Your function starts at 0. To start at another $u_0$, or to go on from where you are, change the unknown: $u - u_0$
-follows the same descent, from 0, for the data $v - Au_0$.
+Your function starts at 0. To start at another $s$, or to go on from where you are, change the unknown: $u - s$
+follows the same descent, from 0, for the data $v - As$.
 """
 
 
@@ -554,17 +548,17 @@ def landweber_from(start, A, v, tau, n):
 operator, start = Matrix(A_small), torch.tensor([2.0, -0.5], dtype=torch.float64)
 far = landweber_from(start, operator, v_small, 0.04, 200)
 null_part = start - pseudo_inverse(A_small) @ (A_small @ start)
-print("from 0:  ", [round(x, 6) for x in landweber(operator, v_small, 0.04, 200).tolist()])
-print("A⁺v:     ", [round(x, 6) for x in solution.tolist()])
-print("from u_0:", [round(x, 6) for x in far.tolist()])
-print("A⁺v + the component of u_0 in K:", [round(x, 6) for x in (solution + null_part).tolist()])
+print("from 0:        ", [round(x, 6) for x in landweber(operator, v_small, 0.04, 200).tolist()])
+print("A⁺v:           ", [round(x, 6) for x in solution.tolist()])
+print("from the start:", [round(x, 6) for x in far.tolist()])
+print("A⁺v + the component of the start in K:", [round(x, 6) for x in (solution + null_part).tolist()])
 
 # %%
 fig, axes = new_figure(1, 1, width=10.0, height=5.0)
-draw_plane(axes[0, 0], lines, {"A⁺v": solution, "another u₀": start, "limit from there": far}, "u")
+draw_plane(axes[0, 0], lines, {"A⁺v": solution, "another start": start, "limit from there": far}, "u")
 for first in (origin, start):
     path = torch.stack([first, *(landweber_from(first, operator, v_small, 0.04, n) for n in range(1, 25))])
-    axes[0, 0].plot(path[:, 0], path[:, 1], ".-", color="0.5", linewidth=1)
+    axes[0, 0].plot(*path.T, ".-", color="0.5", linewidth=1, zorder=1)  # below lines and points
 move_legend(axes[0, 0], "center left", (1.0, 0.5))
 show(
     fig,
@@ -584,7 +578,7 @@ known[40:150, 70:190] = False
 masking, other = Mask(known), to_gray(load_image("astronaut", size)).to(device)
 v_masked = masking(u0)
 from_zero, from_other = (landweber_from(first, masking, v_masked, 0.5, 60) for first in (torch.zeros_like(u0), other))
-titles = ["v", "descent from 0: A⁺v", "another start u₀", "descent from u₀"]
+titles = ["v", "descent from 0: A⁺v", "another start", "descent from there"]
 show(
     show_images([v_masked, from_zero, other, from_other], titles),
     "A photograph with a black rectangle; the same; the portrait of an astronaut; the first photograph "
@@ -594,8 +588,8 @@ print("A⁺v = v for a mask:", torch.allclose(from_zero, v_masked, atol=1e-12))
 
 # %% [markdown]
 r"""
-**See**: the data say nothing about the rectangle, so what you start with is what you get. $A^+v$ puts 0 there: the
-shortest image, not the likeliest one. Choosing something better is what regularization and image models are for.
+**What to see.** The data say nothing about the rectangle, so what you start with is what you get. $A^+v$ puts 0 there:
+the shortest image, not the likeliest one. Choosing something better is what regularization and image models are for.
 """
 
 # %% [markdown]
@@ -655,7 +649,7 @@ show(
 
 # %% [markdown]
 r"""
-**See**: without noise the error falls for ever. With noise it falls, then rises (*semiconvergence*), while the
+**What to see.** Without noise the error falls for ever. With noise it falls, then rises (*semiconvergence*), while the
 misfit $\|Au_n - v\|$ goes on falling: the descent does its job, and fits the noise. Where it is going to is the
 noise of section 3.
 
@@ -728,7 +722,7 @@ show(show_images([restored], [title], width=4.0), "The photograph restored by 50
 
 # %% [markdown]
 r"""
-## What you learnt
+## What you have learnt
 
 - The minimisers of $\frac12\|Au-v\|^2$ form a set parallel to $K$; $A^+v$ is the shortest one, the one in
   $K^\perp$.

@@ -56,7 +56,7 @@ from course_utils.fourier import gaussian_kernel, laplacian_transfer
 from course_utils.images import add_noise, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import blur, blur_adjoint
-from course_utils.plotting import SIGNED_MAP, new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import SIGNED_MAP, move_legend, new_figure, plot_curves, show, show_images, slide_figure
 from course_utils.widgets import explore_tv, tv_picture
 
 # %%
@@ -94,7 +94,8 @@ slide_figure(show_images(pictures, titles), "denoising-problem")
 
 # %% [markdown]
 """
-A typical pixel has moved by a tenth of the range from black to white. You still recognise everything, because
+A title gives the PSNR of the whole image, also above a detail of it. A typical pixel has moved by a tenth of the range
+from black to white. You still recognise everything, because
 you know what images look like. Denoising needs such knowledge too, in the form of a regularization.
 
 Values of $v$ leave $[0, 1]$. Clipping them looks harmless, and already changes the problem:
@@ -166,10 +167,10 @@ show(fig, "The derivatives of the cameraman: red where positive, blue where nega
 
 # %% [markdown]
 r"""
-White is 0, red and blue are $\pm 0.3$. The derivatives of a photograph are almost 0 almost everywhere, and large on a
-few edges. Horizontal edges show on the left, vertical ones (the tripod, the tower) on the right. This is the
-knowledge that both regularizations of the lecture use: **the gradient of an image is small**. They differ in how they
-measure "small".
+**What to see.** White is 0, red and blue are $\pm 0.3$. The derivatives of a photograph are almost 0 almost
+everywhere, and large on a few edges. Horizontal edges show on the left, vertical ones (the tripod, the tower) on the
+right. This is the knowledge that both regularizations of the lecture use: **the gradient of an image is small**. They
+differ in how they measure "small".
 
 **Question.** Noise has a gradient too. What is the standard deviation of $\partial_1 w$, in terms of $\sigma$?
 
@@ -276,8 +277,8 @@ show(fig, "Detail of Tychonov denoising for three weights: still noisy, a compro
 
 # %% [markdown]
 r"""
-Small $\lambda$ leaves noise, large $\lambda$ blurs: $1/(1+\lambda\hat L)$ is a low-pass filter, and it cannot tell an
-edge from noise of the same frequency. The compromise in the middle has some of both evils.
+**What to see.** Small $\lambda$ leaves noise, large $\lambda$ blurs: $1/(1+\lambda\hat L)$ is a low-pass filter, and
+it cannot tell an edge from noise of the same frequency. The compromise in the middle has some of both evils.
 
 ### By gradient descent
 
@@ -297,6 +298,7 @@ def tychonov_gradient(u):
     return u - v + lam_strong * gradient_adjoint(gradient(u))
 
 
+# %%
 def descend_and_keep(gradient_of_f, u, tau, steps):
     """Return the images u_n of gradient descent for the n in steps."""
     kept = {}
@@ -311,14 +313,15 @@ kept = descend_and_keep(tychonov_gradient, v, 1 / (1 + 8 * lam_strong), steps)
 # %%
 u_exact = tychonov_denoise(v, lam_strong)
 pictures = [detail(kept[n]) for n in steps] + [detail(u_exact)]
-titles = [f"$u_{{{n}}}$\nPSNR = {psnr(kept[n], u0):.2f} dB" for n in steps]
+titles = [f"n = {n}\nPSNR = {psnr(kept[n], u0):.2f} dB" for n in steps]
 titles.append(f"$u_*$ (Fourier)\nPSNR = {psnr(u_exact, u0):.2f} dB")
 slide_figure(show_images(pictures, titles, columns=4), "tychonov-evolution")
 
 # %% [markdown]
 r"""
-Noise disappears first, then edges soften, and the sequence stops at $u_*$. The best PSNR comes *before* the end: with a
-weight that is too strong, stopping early helps (notebook 06 showed the same for the pseudo-inverse).
+**What to see.** Noise disappears first, then edges soften, and the sequence stops at $u_*$. The best PSNR comes
+*before* the end: with a weight that is too strong, stopping early helps (notebook 06 showed the same for the
+pseudo-inverse).
 
 Do the two computations agree? Let it run.
 """
@@ -367,16 +370,16 @@ fig = plot_curves(curves, "iteration $n$", "RMSE$(u_n, u_*)$", y_scale="log", wi
 show(fig, "Error against iterations: for 1/L and 1.9/L it falls to 1e-9, for 2/L it stalls, for 2.05/L it grows.")
 
 # %%
-pictures, titles = [last[1.9], last[2.05]], ["τ = 1.9/L, $u_{150}$", "τ = 2.05/L, $u_{150}$"]
+pictures, titles = [last[1.9], last[2.05]], ["τ = 1.9/L, n = 150", "τ = 2.05/L, n = 150"]
 fig = show_images(pictures, titles, width=8)
 show(fig, "Left, the denoised head of the cameraman. Right, beyond 2/L, a checkerboard of black and white pixels.")
 
 # %% [markdown]
 r"""
-Below $2/L$ the error goes to 0. At $2/L$ it stalls: the checkerboard part of the error is multiplied by $-1$ each
-time. At $2.05/L$ this part is multiplied by $1 - 2.05 = -1.05$, that is by $1.05^{150} \approx 1500$ in all: the
-image drowns in a checkerboard. Nothing else is wrong with it: divergence of gradient descent looks like this, one
-frequency at a time, the highest first.
+**What to see.** Below $2/L$ the error goes to 0. At $2/L$ it stalls: the checkerboard part of the error is multiplied
+by $-1$ each time. At $2.05/L$ this part is multiplied by $1 - 2.05 = -1.05$, that is by $1.05^{150} \approx 1500$ in
+all: the image drowns in a checkerboard. Nothing else is wrong with it: divergence of gradient descent looks like this,
+one frequency at a time, the highest first.
 
 **Question.** Why is $1.9/L$, the longer step, a little slower here than $1/L$ in the end? Compare the factors of the
 lowest and of the highest frequency.
@@ -390,14 +393,14 @@ $\partial_t u = c\,\Delta u$. Now $L = 8$, and $\tau < 1/4$.
 # %%
 tau_heat, steps = 0.2, [0, 3, 50, 500]
 kept = descend_and_keep(lambda u: gradient_adjoint(gradient(u)), v, tau_heat, steps)
-titles = [f"$u_{{{n}}}$, time {tau_heat * n:g}\nPSNR = {psnr(kept[n], u0):.2f} dB" for n in steps]
+titles = [f"n = {n}, time {tau_heat * n:g}\nPSNR = {psnr(kept[n], u0):.2f} dB" for n in steps]
 slide_figure(show_images([kept[n] for n in steps], titles), "heat-equation")
 
 # %% [markdown]
 r"""
-Heat diffuses, and never stops: the limit is a constant image, the mean of $v$. PSNR has its maximum early on. The
-solution of the heat equation at time $t = n\tau$ is the convolution of $v$ with a Gaussian of standard deviation
-$\sqrt{2t}$; compare:
+**What to see.** Heat diffuses, and never stops: the limit is a constant image, the mean of $v$. PSNR has its maximum
+early on. The solution of the heat equation at time $t = n\tau$ is the convolution of $v$ with a Gaussian of standard
+deviation $\sqrt{2t}$; compare:
 """
 
 # %%
@@ -551,7 +554,7 @@ tv_denoise = check(tv_denoise)
 # %%
 numbers = [0, 5, 20, 100]
 results = [tv_denoise(detail(v), 0.085, eps, n) for n in numbers]
-titles = [f"$u_{{{n}}}$\nPSNR = {psnr(u, detail(u0)):.2f} dB" for n, u in zip(numbers, results, strict=True)]
+titles = [f"n = {n}\nPSNR = {psnr(u, detail(u0)):.2f} dB" for n, u in zip(numbers, results, strict=True)]
 fig = show_images(results, titles)
 show(fig, "Total variation denoising of the detail after 0, 5, 20 and 100 iterations: noise goes, edges stay.")
 
@@ -659,6 +662,8 @@ methods = {
     ),
     "Chambolle–Pock": lambda n, record: chambolle_pock(v_face, lam, n, record),
 }
+
+# %%
 smooth, exact = {name: [] for name in methods}, {name: [] for name in methods}
 for name, run in methods.items():
 
@@ -680,7 +685,8 @@ fig, axes = new_figure(1, 2, height=4.2)
 for axis, values, least in [(axes[0, 0], smooth, least_smooth), (axes[0, 1], exact, least_exact)]:
     curves = {name: (range(len(f)), [max(value - least, 1e-9) for value in f]) for name, f in values.items()}
     plot_curves(curves, "iteration", "objective − minimum", x_scale="log", y_scale="log", axis=axis)
-    axis.set_ylim(1e-5, 1e3)
+    axis.set_ylim(1e-5, 1e5)
+    move_legend(axis, "upper right")
 axes[0, 0].set_title("with TV$_ε$, ε = 0.001", fontsize=16)
 axes[0, 1].set_title("with TV itself", fontsize=16)
 show(fig, "Objective minus its minimum against iterations: descent is slowest; smoothing leaves a gap to TV itself.")
@@ -694,9 +700,9 @@ print(f"gap left by ε = {eps_fine}, in terms of TV itself: {exact['accelerated'
 
 # %% [markdown]
 r"""
-On the left both minimize the same function, and momentum wins by far. On the right is the function we would like to
-minimize: the two smoothed methods stop at a gap that $\varepsilon$ leaves (at most $\lambda\varepsilon$ per pixel),
-Chambolle–Pock goes on.
+**What to see.** On the left both minimize the same function, and momentum wins by far. On the right is the function we
+would like to minimize: the two smoothed methods stop at a gap that $\varepsilon$ leaves (at most $\lambda\varepsilon$
+per pixel), Chambolle–Pock goes on.
 
 The course's accelerated method, which made this figure, starts its momentum anew ($t = 1$) whenever it points uphill.
 
@@ -749,9 +755,9 @@ print(f"noisy {psnr(v, u0):.2f} dB, Tychonov {psnr(u_tychonov, u0):.2f} dB, TV_�
 
 # %% [markdown]
 r"""
-On the lecture's own image: 19.93, 25.89 and 27.21 dB. The ranking is the same. Look at the detail: Tychonov has
-blurred the camera *and* left noise in the coat. TV keeps the outline of the face and of the camera, and flattens the
-sky. What it loses is texture: most of the grass is gone.
+**What to see.** On the lecture's own image: 19.93, 25.89 and 27.21 dB. The ranking is the same. Look at the detail:
+Tychonov has blurred the camera *and* left noise in the coat. TV keeps the outline of the face and of the camera, and
+flattens the sky. What it loses is texture: most of the grass is gone.
 """
 
 # %%
@@ -791,8 +797,8 @@ show(fig, "Gray levels along the cheek: the original slopes down, total variatio
 
 # %% [markdown]
 r"""
-The shading of the cheek has become a staircase. This is not a failure of the algorithm but the minimizer itself: along
-a slope, steps have the same total variation as the slope, and they follow the noise better.
+**What to see.** The shading of the cheek has become a staircase. This is not a failure of the algorithm but the
+minimizer itself: along a slope, steps have the same total variation as the slope, and they follow the noise better.
 
 ## 7. The influence of $\lambda$ and $\varepsilon$
 
@@ -841,10 +847,10 @@ for e in restored:
 
 # %% [markdown]
 r"""
-Left: each method has its best $\lambda$ (dots), and that of total variation is sharp. $\varepsilon = 10^{-1}$, as
-large as the noise, smooths so much that $\mathrm{TV}_\varepsilon$ resembles Tychonov
-($\sqrt{\varepsilon^2+s^2} \approx \varepsilon + s^2/2\varepsilon$ for small $s$). From $10^{-2}$ to $10^{-3}$ the
-PSNR hardly changes, but the number of iterations does: $\varepsilon = 10^{-2}$ is a good bargain.
+**What to see.** Left: each method has its best $\lambda$ (dots), and that of total variation is sharp. $\varepsilon =
+10^{-1}$, as large as the noise, smooths so much that $\mathrm{TV}_\varepsilon$ resembles Tychonov
+($\sqrt{\varepsilon^2+s^2} \approx \varepsilon + s^2/2\varepsilon$ for small $s$). From $10^{-2}$ to $10^{-3}$ the PSNR
+hardly changes, but the number of iterations does: $\varepsilon = 10^{-2}$ is a good bargain.
 
 ## 8. $\lambda$ without the clean image
 
@@ -962,9 +968,9 @@ slide_figure(fig, "deblurring-tychonov-tv")
 
 # %% [markdown]
 r"""
-This is the image of notebook 04 (same kernel, same noise), each method with its best $\lambda$. Tychonov pays for
-sharp edges with a noise that has the grain of the kernel; total variation gives the edges and a clean sky, at the
-price of the grass.
+**What to see.** This is the image of notebook 04 (same kernel, same noise), each method with its best $\lambda$.
+Tychonov pays for sharp edges with a noise that has the grain of the kernel; total variation gives the edges and a
+clean sky, at the price of the grass.
 
 **Question.** $\frac12\|k*u-v\|^2$ is not strongly convex if $\hat k$ vanishes somewhere. What does a small
 $\|\nabla F\|$ still tell you, and what not?
