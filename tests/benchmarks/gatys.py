@@ -1,0 +1,264 @@
+"""Gatys' synthesis, 256×256: time to the final loss of the reference; sizes and memory; a texture to project.
+
+The reference has the settings of Gatys' public notebook: ReLU layers 1_1 to 5_1, mean square errors of Gram matrices
+times 1e3/n², white noise, torch's L-BFGS without line search, 500 evaluations, and PyTorch's convolutions. Its loss is
+multiplied by the power of ten that serves it best on the texture at 128×128. `synthesize_texture` minimizes the same
+loss on the same exemplar until it is as low. The two take turns, one evaluation each, so that a change of the machine's
+speed meets both; the seconds are the number of evaluations times the median CPU time of one, optimizer included.
+
+    python -m tests.benchmarks.gatys [--again]
+
+It takes more than an hour. Each pair of runs is kept in gatys.json when it is done, and not made again without --again.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from itertools import pairwise, product
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from course_utils.features import ARCHITECTURES, TEXTURE_LAYERS, VGGFeatures
+from course_utils.images import load_image
+from course_utils.textures import WHITENING, gram_loss, gram_matrix, load_synthesis, synthesize_texture
+from course_utils.winograd import WinogradConv2d
+from tests.benchmarks.timing import met, print_table
+
+RUNS = Path(__file__).with_name("gatys.json")
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+WEIGHTS = {layer: 1e3 / ARCHITECTURES["vgg16"][layer.replace("relu", "conv")] ** 4 for layer in LAYERS}
+TEXTURES, SEEDS, SIDE = ("gravel", "brick", "cork"), (0, 1, 2), 256
+BUDGET, OURS = 500, 200  # evaluations of the reference, and at most of ours
+SCALES = (1.0, 1e3, 1e6, 1e9)
+SIDES = (256, 512, 1024)
+MAX_RATIO, MAX_CHROMA, MAX_SECONDS = 1 / 3, 0.25, 120
+
+
+def reference(u, network, seed, scale, n, tick):
+    """Synthesize as in Gatys' notebook; ``tick(loss)`` after each of the n evaluations."""
+    u = u.expand(3, -1, -1)
+    with torch.no_grad():
+        targets = {layer: gram_matrix(v) for layer, v in network(u).items()}
+    noise = torch.randn(u.shape, generator=torch.Generator().manual_seed(seed))
+    mean, std = u.mean((-2, -1), keepdim=True), u.std((-2, -1), keepdim=True)
+    x = (255 * (mean + std * noise)).requires_grad_()  # the range in which his network works
+    lbfgs, losses = torch.optim.LBFGS([x]), []
+
+    def closure():
+        lbfgs.zero_grad()
+        loss = gram_loss(network(x / 255), targets, WEIGHTS)
+        (scale * loss).backward()
+        losses.append(loss.item())
+        tick(losses[-1])
+        return scale * loss.detach()
+
+    while len(losses) < n:
+        lbfgs.step(closure)
+    if not losses[-1] < 1e-2 * losses[0]:
+        raise RuntimeError(f"the loss of the reference did not fall: {losses[0]:.1e}, then {losses[-1]:.1e}")
+    return x.detach() / 255, losses
+
+
+def best_scale(texture, network):
+    """Return the factor with which 60 evaluations of the reference at half the size end lowest."""
+    u = load_image(texture, SIDE // 2).float()
+
+    def lowest(scale):
+        try:
+            return min(reference(u, network, 0, scale, 60, lambda loss: None)[1])
+        except RuntimeError:
+            return float("inf")
+
+    return min(SCALES, key=lowest)
+
+
+def plain(network):
+    """Return a network with PyTorch's own convolutions in place of Winograd's algorithm."""
+    for name, layer in list(network.stack.named_children()):
+        if isinstance(layer, WinogradConv2d):
+            convolution = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1).requires_grad_(False)
+            convolution.load_state_dict(layer.state_dict())
+            setattr(network.stack, name, convolution)
+    return network
+
+
+def race_to_the_loss(texture, seed, scale):
+    """Return what the reference and the course's function reach, and how long an evaluation of each takes."""
+    u = load_image(texture, SIDE).float()
+    ours, theirs = VGGFeatures("vgg16", LAYERS), plain(VGGFeatures("vgg16", LAYERS))
+    generator = torch.Generator().manual_seed(seed)
+    settings = {"init": "gaussian texture", "whitening": WHITENING, "progress": False}
+
+    def run_reference(tick):
+        return reference(u, theirs, seed, scale, BUDGET, tick)
+
+    def run_ours(tick):
+        return synthesize_texture(u, ours, WEIGHTS, generator, OURS, callback=tick, **settings)
+
+    results, seconds = take_turns(run_reference, run_ours)
+    (x_reference, losses), (x, found) = results
+    reached = [k for k, loss in enumerate(found, start=1) if loss <= losses[-1]]
+    times = [statistics.median(values) for values in seconds]
+    evaluations = (BUDGET, reached[0] if reached else None)
+    return {
+        "texture": texture,
+        "seed": seed,
+        "scale": scale,
+        "loss": losses[-1],
+        "evaluations": evaluations,
+        "seconds per evaluation": times,
+        "seconds": [n * t if n else None for n, t in zip(evaluations, times, strict=True)],
+        "chroma": [None if u.ndim == 2 else fine_chroma(image) / fine_chroma(u) for image in (x_reference, x)],
+    }
+
+
+def take_turns(*contestants):
+    """Run functions of ``tick``, each in a thread; at each tick the next one goes on. Return results and CPU times."""
+    turns = [threading.Semaphore(int(i == 0)) for i in range(len(contestants))]
+    seconds, results, running = [[] for _ in contestants], [None] * len(contestants), set(range(len(contestants)))
+
+    def pass_on(i):
+        following = sorted(running, key=lambda j: (j <= i, j))
+        if following:
+            turns[following[0]].release()
+
+    def compete(i):
+        turns[i].acquire()
+        start = time.thread_time()
+
+        def tick(*_):
+            nonlocal start
+            seconds[i].append(time.thread_time() - start)
+            pass_on(i)
+            turns[i].acquire()
+            start = time.thread_time()
+
+        try:
+            results[i] = contestants[i](tick)
+        finally:
+            running.discard(i)
+            pass_on(i)
+
+    threads = [threading.Thread(target=compete, args=(i,)) for i in range(len(contestants))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if any(result is None for result in results):
+        raise RuntimeError("a synthesis failed: see above")
+    return results, seconds
+
+
+def fine_chroma(image):
+    """Return the root mean square of the chroma, colours minus their mean, beyond half of the Nyquist frequency."""
+    chroma = torch.fft.fft2(image.double() - image.double().mean(0))
+    fine = [torch.fft.fftfreq(n, dtype=torch.float64).abs() >= 0.25 for n in image.shape[-2:]]
+    kept = chroma * (fine[0][:, None] | fine[1])
+    return torch.fft.ifft2(kept).real.square().mean().sqrt().item()
+
+
+def one_evaluation(side):
+    """Print the seconds of one evaluation, for a result of side x side pixels, and the peak memory in megabytes."""
+    torch.set_num_threads(1)
+    u, network = load_image("cork", SIDE).float(), VGGFeatures("vgg16", TEXTURE_LAYERS)
+    times = []
+    synthesize_texture(
+        u,
+        network,
+        None,
+        torch.Generator().manual_seed(0),
+        4,
+        size=(side, side),
+        callback=lambda *_: times.append(time.process_time()),
+        progress=False,
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps([statistics.median(b - a for a, b in pairwise(times)), peak]))
+
+
+def measure_sizes():
+    """Return a row for each size; each is measured in a process of its own, for the sake of its peak memory."""
+    rows, code = [], "from tests.benchmarks.gatys import one_evaluation; one_evaluation({})"
+    for side in SIDES:
+        out = subprocess.run([sys.executable, "-c", code.format(side)], capture_output=True, text=True, check=True)
+        seconds, peak = json.loads(out.stdout)
+        per_pixel = 1e6 * seconds / side**2
+        texts = (f"{seconds:.2f} s", f"{per_pixel:.1f} s", f"{peak / 1024:.1f} GB")
+        rows.append(
+            {"result": f"{side} × {side}"}
+            | dict(zip(("evaluation", "per megapixel", "peak memory"), texts, strict=True))
+        )
+    return rows
+
+
+def measure_projected():
+    """Return a row: the time of a 256×256 texture as in data/syntheses, with all the threads of the machine."""
+    record = load_synthesis("gravel")[1]
+    u, network = load_image("gravel", SIDE).float(), VGGFeatures("vgg16", TEXTURE_LAYERS)
+    generator, start = torch.Generator().manual_seed(record["seed"]), time.perf_counter()
+    scales, n = record["scales"], record["n_iterations"]
+    result = synthesize_texture(u, network, None, generator, n, scales=scales, init=record["init"], progress=False)
+    seconds = time.perf_counter() - start
+    if min(result.losses) > 1.2 * record["loss"]:
+        raise RuntimeError(f"the loss is {min(result.losses):.1e}, that of the file is {record['loss']:.1e}")
+    return [
+        {
+            "a texture to project": f"gravel, {SIDE} × {SIDE}, scales {scales}, {n} evaluations",
+            "threads": str(torch.get_num_threads()),
+            "time": f"{seconds:.0f} s",
+            "target": f"≤ {MAX_SECONDS} s",
+            "met": met(seconds <= MAX_SECONDS),
+        }
+    ]
+
+
+def measure_races(again=False):
+    """Return a row for each texture and seed."""
+    runs = {} if again or not RUNS.exists() else {tuple(key): run for key, run in json.loads(RUNS.read_text())}
+    torch.set_num_threads(1)
+    for seed, texture in product(SEEDS, TEXTURES):
+        if (texture, seed) not in runs:
+            known = [run["scale"] for (name, _), run in runs.items() if name == texture]
+            scale = known[0] if known else best_scale(texture, plain(VGGFeatures("vgg16", LAYERS)))
+            runs[texture, seed] = race_to_the_loss(texture, seed, scale)
+            save(runs)
+    return [race_row(runs[key]) for key in product(TEXTURES, SEEDS)]
+
+
+def save(runs):
+    """Write the runs, whole or not at all."""
+    temporary = RUNS.with_suffix(".part")
+    temporary.write_text(json.dumps([[list(key), run] for key, run in runs.items()], indent=1) + "\n")
+    temporary.replace(RUNS)
+
+
+def race_row(run):
+    (_, evaluations), (theirs, ours) = run["evaluations"], run["seconds"]
+    ratio = float("inf") if ours is None else ours / theirs
+    chroma = run["chroma"][1]
+    good = ratio <= MAX_RATIO and (chroma is None or abs(chroma - 1) <= MAX_CHROMA)
+    return {
+        "texture, seed": f"{run['texture']}, {run['seed']}",
+        "loss": f"{run['loss']:.2e}",
+        "evaluations": f"{evaluations} / {BUDGET}",
+        "seconds": "—" if ours is None else f"{ours:.0f} / {theirs:.0f}",
+        "ratio": f"{ratio:.2f}",
+        "chroma": "gray" if chroma is None else f"{chroma:.2f} / {run['chroma'][0]:.2f}",
+        "met": met(good),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Gatys' synthesis against its reference.")
+    parser.add_argument("--again", action="store_true", help="make the runs again that gatys.json holds")
+    again = parser.parse_args().again
+    for table in (measure_projected(), measure_sizes(), measure_races(again)):
+        print_table(table)
+        print(flush=True)
