@@ -363,6 +363,16 @@ def test_failures_set_the_exit_code(made, monkeypatch):
     assert "02_second, cell 3: ValueError: no" in result.output
 
 
+def test_stopping_says_what_is_kept(made, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(figures, "make_figures", stop)
+    result = CliRunner().invoke(cli.app, ["figures", "--out", str(made[1])])
+    assert result.exit_code == 130
+    assert "Stopped" in result.output
+
+
 # -------------------------------------------------------------------------------------------- reading the notebooks
 
 

@@ -107,8 +107,12 @@ def figures(
         raise typer.Exit(code=int(bool(stale)))
     else:
         kinds = formats.replace(" ", "").split(",")
-        with maker.progress_bar() as advance:
-            outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
+        try:
+            with maker.progress_bar() as advance:
+                outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
+        except KeyboardInterrupt:
+            typer.echo("Stopped. The figures of the notebooks that ended are kept: the same command goes on.", err=True)
+            raise
         for failure in outcome.failures:
             typer.echo(failure, err=True)
         typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")
