@@ -16,9 +16,8 @@ def require_tensor(value: object, name: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
     if not value.is_floating_point():
-        raise TypeError(
-            f"{name} must hold floating-point values, got {value.dtype}: divide integer images by 255.0 first"
-        )
+        hint = "take its real part" if value.is_complex() else "divide integer images by 255.0"
+        raise TypeError(f"{name} must hold floating-point values, got {value.dtype}: {hint} first")
     # One NaN or infinity makes the sum one, and a sum is ten times as fast as isfinite(value); but it can overflow.
     if not torch.isfinite(value.detach().sum()) and not torch.isfinite(value).all():
         raise ValueError(f"{name} must be finite, it contains NaN or infinity")

@@ -277,7 +277,7 @@ def gradient_descent_deblur(
     k_hat = _checked_transfer(v, kernel, "v")
     hessian = k_hat.abs().square() + _half_laplacian(v, require_number(lam, "lam", minimum=0.0))
     back = _apply_filter(v, k_hat.conj())  # Aᵀv
-    L = hessian.max().item()
+    L = hessian.max().item() or 1.0  # 0 for a kernel that is zero, and then every u is a minimizer
 
     def gradient(u: Tensor) -> Tensor:
         return _apply_filter(u, hessian) - back  # AᵀA and ∇ᵀ∇ are both diagonal in Fourier
@@ -601,7 +601,7 @@ def landweber(
     def gradient(u: Tensor) -> Tensor:
         return A.adjoint(A(u) - v)
 
-    return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2, callback=callback)[0]
+    return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2 or None, callback=callback)[0]
 
 
 def _solve_normal_equations(v: Tensor, kernel: Tensor, weight: Tensor) -> Tensor:

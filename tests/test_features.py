@@ -3,7 +3,6 @@
 import hashlib
 import json
 import socket
-import sys
 
 import pytest
 import torch
@@ -295,11 +294,3 @@ def test_a_wrong_vgg19_file_is_refused_and_deleted(cache, published, downloader)
     assert list(cache.iterdir()) == []
     with pytest.raises(ValueError, match="url must end with -HASH"):
         fetch_vgg19("https://example.org/vgg19.pth")
-
-
-def test_features_do_not_import_torchvision():
-    import subprocess
-
-    code = "import sys, course_utils.features, course_utils.textures; print('torchvision' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "False"

@@ -179,6 +179,14 @@ def test_landweber_stops_early_and_shows_its_iterates():
     assert torch.equal(seen[2][1], u)
 
 
+@pytest.mark.parametrize("n", [0, 3])
+def test_an_operator_that_is_zero_leaves_the_first_iterate(n):
+    v, nothing = random_image(SMALL), torch.zeros(3, 3, dtype=torch.float64)
+    assert torch.equal(gradient_descent_deblur(v, nothing, 0.0, n), v)
+    empty = Mask(torch.zeros(SMALL, dtype=torch.bool))
+    assert torch.equal(landweber(empty, v, 1.0, n, u0=v), v)
+
+
 # ------------------------------------------------------------------------------------------------------ total variation
 
 
@@ -363,6 +371,7 @@ BAD = (
         for case in [
             (ValueError, "v", lambda f=f: f(IMAGE[0], SQUARE)),
             (TypeError, "v", lambda f=f: f(IMAGE.byte(), SQUARE)),
+            (TypeError, "v must hold floating-point values, got torch.complex64", lambda f=f: f(1j * IMAGE, SQUARE)),
             (ValueError, "v", lambda f=f: f(IMAGE * math.nan, SQUARE)),
             (ValueError, "kernel", lambda f=f: f(IMAGE, torch.ones(3, 6))),
             (ValueError, "kernel", lambda f=f: f(IMAGE, SQUARE[None])),

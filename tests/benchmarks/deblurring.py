@@ -2,9 +2,9 @@
 
 Cameraman, 512×512, float64, kernel `motion_2`, σ = 4/255, one thread, each method with its best λ of a grid. Given |∇|
 as its prior, which it cannot make itself and which is computed at each call as ours is, `wiener` must return our image
-to 1e-10, `prox_l2` that of `ridge_deblur` to 1e-5 (it keeps float32 filters). Ours must have a PSNR at most 0.01 dB below
-where a target is set. deepinv's operator is built beforehand; ours computes the transfer function of a kernel once and
-keeps it until it gets another one: a row says what a new kernel at each call costs.
+to 1e-10, `prox_l2` that of `ridge_deblur` to 1e-5 (it keeps float32 filters). Where a target is set ours must have a
+PSNR at most 0.01 dB below. deepinv's operator is built beforehand; ours computes the transfer function of a kernel
+once and keeps it until it gets another one: a row says what a new kernel at each call costs.
 """
 
 import deepinv
