@@ -43,8 +43,9 @@ function render({ model, el }) {
 
   const press = (event) => root?.contains(event.target) && event.target.closest(".noUi-target, canvas") && hold(true);
   window.addEventListener("pointerdown", press, { capture: true, signal: gone.signal });
-  for (const name of ["pointerup", "pointercancel", "blur"])
+  for (const name of ["pointerup", "pointercancel"])
     window.addEventListener(name, () => hold(false), { capture: true, signal: gone.signal });
+  window.addEventListener("blur", () => hold(false), { signal: gone.signal }); // the window's own, not that of a control
 
   el.hidden = true;
   start();

@@ -186,7 +186,7 @@ def _call(function: Callable[..., object], shape: Sequence[int], *args: Any) -> 
     if not u.is_floating_point():
         raise _Reported(f"{name} returned {u.dtype} values, real floating-point ones are expected")
     if not u.isfinite().all():
-        raise _Reported(f"{name} returned values that are not finite (NaN or infinity)")
+        raise _Reported(f"{name} returned values that are not finite: does it divide by zero?")
     return u.detach()
 
 
