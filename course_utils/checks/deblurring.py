@@ -148,7 +148,7 @@ def _wrong_axes(u: Tensor, kernel: Tensor) -> list[Known]:
         "centre is at pixel (0, 0).",
         "k * u = F⁻¹(k̂ û): put the kernel in the corner of an image of zeros, roll it by (−(h//2), −(w//2)), transform "
         "both, multiply, transform back, take the real part.",
-        "k = torch.zeros_like(u); k[:h, :w] = kernel; k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))",
+        "h, w = kernel.shape; k = torch.zeros_like(u); k[:h, :w] = kernel",
     ),
 )
 def blur(student: Student) -> str:

@@ -234,6 +234,7 @@ class Student:
 
     def as_tensor(self, result: Any, shape: Sequence[int], what: str = "the result") -> Tensor:
         """Return ``result`` once it is known to be a finite real floating-point tensor of this ``shape``."""
+        what = what[:1].upper() + what[1:]
         if not isinstance(result, Tensor):
             raise Mistake("type", f"{what} must be a torch tensor, {self.name} returns {_a(type(result).__name__)}.")
         if tuple(result.shape) != tuple(shape):
@@ -274,7 +275,7 @@ class Student:
     def _crash(self, error: BaseException) -> Mistake:
         """Return the mistake that shows ``error`` at the line of the student's function where it came from."""
         where = _students_line(self.function, error.__traceback__)
-        return Mistake("exception", f"{self.name} stops with {_summary(error)}{where}")
+        return Mistake("exception", f"{self.name} stops with {_summary(error)}{where}.")
 
 
 def expect(condition: bool | Tensor, cause: str, message: str, **details: Any) -> None:
@@ -495,6 +496,7 @@ def hint(name: str, step: int | None = None) -> None:
 def _run_with_limit(task: Exercise, function: Callable[..., Any], limit: float) -> str | Mistake | NotAttempted:
     """Examine ``function`` in a thread of its own, so that an endless loop can be stopped and located."""
     outcome: list[str | Mistake | NotAttempted] = []
+    finished = threading.Event()  # not Thread.is_alive(): Python 3.11 takes a thread for ended when join is interrupted
 
     def work() -> None:
         try:
@@ -505,18 +507,20 @@ def _run_with_limit(task: Exercise, function: Callable[..., Any], limit: float) 
             pass
         except BaseException as error:  # an answer so odd that the check itself stumbles on it
             outcome.append(Mistake("type", f"What {task.name} returns cannot be examined ({_summary(error)})."))
+        finally:
+            finished.set()
 
     thread = threading.Thread(target=work, daemon=True)
     with _notebook_kept():
         thread.start()
         try:
-            _wait(thread, limit)
+            _wait(finished, limit)
         except KeyboardInterrupt:  # the stop button: the function must not go on behind the notebook's back
-            _stop(thread)
+            _stop(thread, finished)
             raise
-        if thread.is_alive():
+        if not finished.is_set():
             where = _line_of_frame(function, sys._current_frames().get(thread.ident or 0))
-            _stop(thread)
+            _stop(thread, finished)
             return Mistake("too-slow", f"{task.name} was stopped after {limit:g} s: {_ENDLESS}{where}")
     return outcome[0] if outcome else Mistake("too-slow", f"{task.name} was stopped.")
 
@@ -524,11 +528,10 @@ def _run_with_limit(task: Exercise, function: Callable[..., Any], limit: float) 
 _ENDLESS = "it never ends, or is far too slow for images of this size."
 
 
-def _wait(thread: threading.Thread, limit: float) -> None:
-    """Wait until ``thread`` ends, or has worked for ``limit`` seconds."""
+def _wait(finished: threading.Event, limit: float) -> None:
+    """Wait until ``finished`` is set, or ``limit`` seconds of work are over."""
     wall, processor = time.monotonic(), time.process_time()
-    while thread.is_alive() and time.monotonic() - wall < PATIENCE * limit:
-        thread.join(0.05)
+    while not finished.wait(0.05) and time.monotonic() - wall < PATIENCE * limit:
         if min(time.monotonic() - wall, time.process_time() - processor) > limit:
             return
 
@@ -572,13 +575,13 @@ class _Short(io.TextIOBase):
         self.stream.flush()
 
 
-def _stop(thread: threading.Thread) -> None:
+def _stop(thread: threading.Thread, finished: threading.Event) -> None:
     """Throw ``_TimeIsUp`` into ``thread`` until it ends; a thread that swallows it ten times is left alone."""
     for _ in range(10):
-        if not thread.is_alive():
+        if finished.is_set():
             return
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
-        thread.join(0.15)
+        finished.wait(0.15)
 
 
 def _compare_parameters(function: Callable[..., Any], task: Exercise) -> Mistake | None:

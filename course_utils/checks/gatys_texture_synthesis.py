@@ -504,6 +504,7 @@ def synthesize_texture(student: Student) -> str:
     text = "Many pixels have exactly the same value: you clipped the image. Nothing is clipped in the algorithm, only in pictures."
     expect(levels < 0.01, "clipping", text, part_of_the_pixels=levels)
     _expect_loss_fell(energy(x), at_start, losses)
+    _expect_white_noise(student, u, network, weights)
     _expect_plain_losses(losses, at_start)
     (first, _), (again, _), (other, _) = (_synthesis(student, u, network, weights, seed, 2) for seed in (0, 0, 1))
     same = (
@@ -512,7 +513,6 @@ def synthesize_texture(student: Student) -> str:
     expect(relative_error(again, first) < 1e-2, "randomness", same)
     seeds = "Two different seeds give the same texture: draw the noise with the generator that is passed."
     expect(relative_error(other, first) > 1e-2, "randomness", seeds)
-    _expect_white_noise(student, u, network, weights)
     _expect_no_tolerance(student, u, network, weights)
     return "it starts from noise with the mean and the deviation of u, the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
 

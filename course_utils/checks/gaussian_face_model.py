@@ -303,7 +303,7 @@ def _examine_independence(c: Tensor) -> None:
     gaussian.project,
     hints=(
         "Subtract the mean, take the inner products with the first eigenvectors, rebuild, add the mean back.",
-        "p(x) = μ + Σ_{i ≤ rank} ⟨e_i, x - μ⟩ e_i = μ + E_r E_rᵀ (x - μ), E_r the first rank columns of E.",
+        "p(x) = μ + Σ_{i ≤ rank} ⟨e_i, x - μ⟩ e_i = μ + E_k E_kᵀ (x - μ), E_k the first rank columns of E.",
         "E = eigenvectors[:, :rank]",
     ),
 )
@@ -362,9 +362,9 @@ def _recognise_projection(p: Tensor, face: Tensor, mean: Tensor, eigenvectors: T
     gaussian.log_likelihood,
     hints=(
         "In an orthonormal basis that begins with e_1, …, e_r the covariance is diagonal: variance λ_i + σ² along e_i, "
-        "σ² along the d - r other axes. A diagonal Gaussian is a product of one-dimensional ones.",
-        "-2 log p = d log 2π + Σ log(λ_i + σ²) + (d - r) log σ² + Σ c_i² / (λ_i + σ²) + (‖x - μ‖² - ‖c‖²) / σ², "
-        "with c = E_rᵀ(x - μ).",
+        "σ² along the d - k other axes. A diagonal Gaussian is a product of one-dimensional ones.",
+        "-2 log p = d log 2π + Σ log(λ_i + σ²) + (d - k) log σ² + Σ c_i² / (λ_i + σ²) + (‖x - μ‖² - ‖c‖²) / σ², "
+        "with c = E_kᵀ(x - μ).",
         "mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]; c = (faces - mean) @ E",
     ),
 )
@@ -377,9 +377,9 @@ def log_likelihood(student: Student) -> str:
         if not is_close(values, gaussian.log_likelihood(faces, model, rank, noise_std)):
             _recognise_likelihood(values, faces, model, rank, noise_std)
             _examine_by_parts(student, model, rank, noise_std)
-            raise Mistake("value", "This is not log N(x; μ, E_r Λ_r E_rᵀ + σ² I).", {"yours": values[0]})
+            raise Mistake("value", "This is not log N(x; μ, E_k Λ_k E_kᵀ + σ² I).", {"yours": values[0]})
     _examine_large(student)
-    return "log N(x; μ, E_r Λ_r E_rᵀ + σ² I) for several ranks and σ, without a d × d matrix"
+    return "log N(x; μ, E_k Λ_k E_kᵀ + σ² I) for several ranks and σ, without a d × d matrix"
 
 
 def _with_sigma(c: Tensor, lam: Tensor, noise_std: float) -> Tensor:
@@ -404,7 +404,7 @@ def _recognise_likelihood(
         return gaussian.log_likelihood(faces, (changed[0], changed[1], changed[2]), rank, std)
 
     expect(values.std() > 0, "constant", "Every face gets the same value.")
-    noise = "(d - r) log σ², for the d - r axes outside the subspace"
+    noise = "(d - k) log σ², for the d - k axes outside the subspace"
     prior = -0.5 * (rank * math.log(2 * math.pi) + variance.log().sum() + inside)
     bare = -0.5 * (constant + ((variance - s2).log().sum() + (d - rank) * math.log(s2)))
     recognise(
@@ -426,7 +426,7 @@ def _recognise_likelihood(
         (
             "square-root",
             right + 0.25 * (d - rank) * math.log(s2),
-            "Outside the subspace the variance is σ²: log σ², not log σ, d - r times.",
+            "Outside the subspace the variance is σ²: log σ², not log σ, d - k times.",
         ),
         ("normalisation", right + 0.5 * (d - 1) * math.log(2 * math.pi), "The constant is -½ d log 2π, with d pixels."),
         ("normalisation", right / d, "You divide by the number of pixels d."),
@@ -469,7 +469,7 @@ def _recognise_likelihood(
         (
             "truncation",
             prior,
-            "This is the density of the r coefficients: the d - r axes outside the subspace are missing.",
+            "This is the density of the r coefficients: the d - k axes outside the subspace are missing.",
         ),
         (
             "weight",
@@ -500,7 +500,7 @@ def _examine_by_parts(student: Student, model: tuple[Tensor, Tensor, Tensor], ra
         "Along an axis outside the subspace the exponent is wrong: it must grow as the square over σ², with a factor ½."
     )
     expect_close(curvature[1].item(), expected[1].item(), "value", message, 1e-3)
-    message = "The value at x = μ is wrong: it must be -½ (d log 2π + Σ log(λ_i + σ²) + (d - r) log σ²)."
+    message = "The value at x = μ is wrong: it must be -½ (d log 2π + Σ log(λ_i + σ²) + (d - k) log σ²)."
     expect_close(values[0].item(), right[0].item(), "normalisation", message, 1e-3)
 
 
@@ -508,7 +508,7 @@ def _examine_large(student: Student) -> None:
     """Examine a model with many pixels, where a d × d matrix or a determinant does not work."""
     d, rank = 3000, 3
     model, faces = _toy_model(d, 5, 3), 0.5 + 0.3 * random_image((4, d), 4)
-    with _NoLargeMatrix(d * d, "Use that Σ is diagonal in a basis that begins with E_r."):
+    with _NoLargeMatrix(d * d, "Use that Σ is diagonal in a basis that begins with E_k."):
         values = student(faces, model, rank, 0.2)
     if isinstance(values, Tensor) and values.is_floating_point():
         message = (
