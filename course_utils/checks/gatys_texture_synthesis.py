@@ -514,7 +514,7 @@ def synthesize_texture(student: Student) -> str:
     seeds = "Two different seeds give the same texture: draw the noise with the generator that is passed."
     expect(relative_error(other, first) > 1e-2, "randomness", seeds)
     _expect_no_tolerance(student, u, network, weights)
-    return "it starts from noise with the mean and the deviation of u, the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
+    return "the loss falls more than twentyfold, another generator gives another texture, and it is no copy"
 
 
 def _expect_plain_losses(losses: list[float], at_start: float) -> None:
