@@ -206,7 +206,8 @@ def _loss_answer(student: Student, *args: Any) -> Tensor:
         raise Mistake("type", text)
     if isinstance(result, Tensor) and result.is_complex():
         raise Mistake("complex", "The loss is complex. A squared modulus is |z|² = z·conj(z), not z².")
-    answer = student.as_tensor(result, ())
+    single = isinstance(result, Tensor) and result.numel() == 1  # torch.zeros(1) as the first value of a sum is as good
+    answer = student.as_tensor(result.reshape(()) if single else result, ())
     text = f"{student.name} cannot be differentiated: a .detach(), .item() or torch.no_grad() cuts the gradient."
     expect(isinstance(result, Tensor) and result.requires_grad, "type", text)
     return answer
