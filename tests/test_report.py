@@ -65,6 +65,16 @@ def test_rows_are_in_the_order_of_the_course_under_the_notebook(tmp_path):
     assert text.index("deblurring<") < text.index("blur<") < text.index("tv denoising<") < text.index("gradient<")
 
 
+def test_a_newer_release_beside_an_older_one_is_one_student(tmp_path):
+    write(tmp_path / "04_deblurring.ipynb", check_cell(FIRST, "wrong", "sign"), check_cell(SECOND, "passed"))
+    write(tmp_path / "04_deblurring.2026-01-13.ipynb", check_cell(FIRST, "passed"), check_cell(SECOND))
+    write(tmp_path / "anna.ipynb", check_cell(FIRST, "wrong", "axis"))
+    submissions, _ = report.read_submissions(tmp_path)
+    verdicts = {submission.path.name: submission.verdicts for submission in submissions}
+    assert verdicts["04_deblurring.ipynb"] == {FIRST: ("passed", ""), SECOND: ("passed", "")}
+    assert set(verdicts) == {"04_deblurring.ipynb", "anna.ipynb"}
+
+
 def test_the_page_shows_the_most_frequent_causes_only():
     row = report.Row(FIRST, Counter(wrong=10), Counter({"sign": 4, "axis": 3, "shape": 2, "weight": 1}))
     page = report._as_html([row], [], {})

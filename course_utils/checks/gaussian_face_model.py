@@ -379,7 +379,7 @@ def log_likelihood(student: Student) -> str:
             _examine_by_parts(student, model, rank, noise_std)
             raise Mistake("value", "This is not log N(x; μ, E_k Λ_k E_kᵀ + σ² I).", {"yours": values[0]})
     _examine_large(student)
-    return "log N(x; μ, E_k Λ_k E_kᵀ + σ² I) for several ranks and σ, without a d × d matrix"
+    return "log N(x; μ, E_r Λ_r E_rᵀ + σ² I) for several ranks and σ, without a d × d matrix"
 
 
 def _with_sigma(c: Tensor, lam: Tensor, noise_std: float) -> Tensor:

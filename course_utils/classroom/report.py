@@ -7,6 +7,7 @@ import html
 import io
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -54,15 +55,27 @@ def read_submissions(folder: Path) -> tuple[list[Submission], dict[Path, str]]:
     """
     if not folder.is_dir():
         raise ValueError(f"folder {folder} does not exist")
-    read, skipped = [], {}
-    for path in sorted(folder.rglob("*.ipynb")):
+    read: dict[Path, Submission] = {}
+    skipped = {}
+    for path in sorted(folder.rglob("*.ipynb"), key=lambda path: (path.parent, path.stem)):
         if ".ipynb_checkpoints" in path.parts:
             continue
         try:
-            read.append(Submission(path.relative_to(folder), read_verdicts(path)))
+            _merge(read, Submission(path.relative_to(folder), read_verdicts(path)))
         except (OSError, ValueError) as error:
             skipped[path.relative_to(folder)] = str(error)
-    return read, skipped
+    return list(read.values()), skipped
+
+
+def _merge(read: dict[Path, Submission], new: Submission) -> None:
+    """Add a submission; a dated release beside an older one is the same student's, and counts where it was tried."""
+    name = re.sub(r"\.\d{4}-\d\d-\d\d(-\d+)?$", "", new.path.stem)
+    key = new.path.with_name(f"{name}.ipynb")
+    verdicts = dict(read[key].verdicts) if key in read else {}
+    for exercise, verdict in new.verdicts.items():
+        if exercise not in verdicts or verdict[0] != "not attempted":
+            verdicts[exercise] = verdict
+    read[key] = Submission(key, verdicts)
 
 
 def read_verdicts(path: Path) -> dict[str, tuple[str, str]]:
