@@ -176,9 +176,11 @@ def draw_plane(axis, lines, points, symbol):
 
 # %%
 origin, solution = torch.zeros(2).double(), pseudo_inverse(A_small) @ v_small
-fig, axes = new_figure(1, 2, height=7.4)
 lines = {"K = Ker A": (origin, direction_K), "K⊥ = Im Aᵀ": (origin, direction_row)}
 lines["argmin f, parallel to K"] = (solution, direction_K)
+
+# %%
+fig, axes = new_figure(1, 2, height=7.4)
 draw_plane(axes[0, 0], lines, {"A⁺v, the shortest one": solution}, "u")
 image_points = {"v": v_small, "Pv = A A⁺v": A_small @ solution}
 draw_plane(axes[0, 1], {"Im A": (origin, direction_image)}, image_points, "v")
@@ -620,6 +622,8 @@ for name, data in zip(iterates, (v, v_noisy), strict=True):
     for n in counts:
         u, done = landweber_from(u, A, data, tau, n - done), n
         iterates[name].append(u)
+
+# %%
 error = {name: (counts, [rmse(u, u0) for u in images]) for name, images in iterates.items()}
 noisy_error = error["noise σ = 4/255"][1]
 best = noisy_error.index(min(noisy_error))
@@ -668,6 +672,9 @@ print(f"best of all:           n = {counts[best]}, PSNR = {psnr(iterates['noise 
 
 # %% [markdown]
 r"""
+It stops too early, as in notebook 04: $u_n$ is fitted to $v$, so that at the best $n$ the misfit is already below
+$\sigma$. It costs half a decibel, and did not look at $u_0$.
+
 ## 7. Three filters
 
 Truncation, ridge and early stopping multiply the component of $A^+v$ in each singular direction by a number between
@@ -701,6 +708,8 @@ print(f"Landweber, best n:             PSNR = {psnr(iterates['noise σ = 4/255']
 r"""
 They come out about the same, and none is good: they know that small singular values are dangerous, and nothing
 about images.
+
+## 8. Explore
 
 Move the sliders: the method, its parameter and the noise. The curve shows the whole range of the parameter, the dot
 where you are. Truncation is computed by your `pseudo_inverse_deblur`.

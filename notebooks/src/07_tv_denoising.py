@@ -681,12 +681,12 @@ least_smooth, least_exact = objective(best_smooth, eps_fine), objective(best_exa
 del smooth["Chambolle–Pock"]  # which does not minimize it
 
 # %%
-fig, axes = new_figure(1, 2, height=4.2)
+fig, axes = new_figure(1, 2, height=5)
 for axis, values, least in [(axes[0, 0], smooth, least_smooth), (axes[0, 1], exact, least_exact)]:
     curves = {name: (range(len(f)), [max(value - least, 1e-9) for value in f]) for name, f in values.items()}
     plot_curves(curves, "iteration", "objective − minimum", x_scale="log", y_scale="log", axis=axis)
-    axis.set_ylim(1e-5, 1e5)
-    move_legend(axis, "upper right")
+    axis.set_ylim(1e-5, 1e3)
+    move_legend(axis, "upper center", (0.5, -0.2))
 axes[0, 0].set_title("with TV$_ε$, ε = 0.001", fontsize=16)
 axes[0, 1].set_title("with TV itself", fontsize=16)
 show(fig, "Objective minus its minimum against iterations: descent is slowest; smoothing leaves a gap to TV itself.")
