@@ -36,6 +36,8 @@ def measure():
     base, added = repeated(lambda: import_times(imports))
     rows = [row("`import torch, matplotlib.pyplot`", base)]
     rows.append(row(f"all {len(modules)} modules of `course_utils`, added to it", added, TARGET))
+    _, others = repeated(lambda: import_times("import IPython.display, ipywidgets, jaxtyping"))
+    rows.append(row("of which IPython (a kernel has it already), ipywidgets and jaxtyping", others))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         (seconds,) = repeated(lambda path=path: [asyncio.run(time_to_first_figure(path))])
         rows.append(row(f"`{path.stem}`: first figure", seconds))
