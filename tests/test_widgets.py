@@ -728,6 +728,20 @@ def test_gatys_explorer_pauses_stops_and_keeps_what_was_reached(gatys_explorer):
     assert shown(gatys_explorer)[:, 4 * 36 :].std() > 10
 
 
+def test_a_synthesis_begins_even_when_its_choice_was_made_just_before(gatys_explorer):
+    async def choose_and_run():
+        gatys_explorer.controls["pause"].value = True
+        gatys_explorer.controls["seed"].value = 3
+        gatys_explorer.controls["run"].click()
+        for _ in range(200):
+            await asyncio.sleep(5 * widgets.DELAY)
+            if "evaluations: 1 of 4" in gatys_explorer.line.value:
+                return
+        raise AssertionError(gatys_explorer.line.value)
+
+    asyncio.run(choose_and_run())
+
+
 def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer):
     gatys_explorer.controls["pause"].value = True
     gatys_explorer.controls["run"].click()
