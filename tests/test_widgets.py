@@ -733,13 +733,16 @@ def test_a_synthesis_begins_even_when_its_choice_was_made_just_before(gatys_expl
         gatys_explorer.controls["pause"].value = True
         gatys_explorer.controls["seed"].value = 3
         gatys_explorer.controls["run"].click()
-        for _ in range(200):
-            await asyncio.sleep(5 * widgets.DELAY)
-            if "evaluations: 1 of 4" in gatys_explorer.line.value:
-                return
-        raise AssertionError(gatys_explorer.line.value)
+        await asyncio.sleep(5 * widgets.DELAY)  # the choice would have been drawn by now
+        while gatys_explorer.thread.is_alive() and "evaluations: 1 of 4" not in gatys_explorer.line.value:
+            await asyncio.sleep(widgets.DELAY)
+        seen = gatys_explorer.line.value
+        gatys_explorer.controls["stop"].click()
+        while gatys_explorer.thread.is_alive():
+            await asyncio.sleep(widgets.DELAY)
+        return seen
 
-    asyncio.run(choose_and_run())
+    assert "evaluations: 1 of 4" in asyncio.run(choose_and_run())
 
 
 def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer):
