@@ -86,6 +86,7 @@ class Explorer(widgets.VBox):
     controls : the controls by name.
     picture, line : the widgets of the picture and of the numbers.
     page : what says whether the pointer holds a control.
+    drawing : the drawings that are planned.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Explorer(widgets.VBox):
         self.name, self.controls, self.picture, self.line, self.page = name, dict(controls), picture, line, page
         self.thread: threading.Thread | None = None  # where an explorer works when that takes long
         self._draw, self._zoom, self._sources = draw, zoom, list(controls.values())
-        on_change(self._sources, self.update, draft and partial(self._update_by, draft), page)
+        self.drawing = on_change(self._sources, self.update, draft and partial(self._update_by, draft), page)
         self.update()
 
     def update(self) -> None:
@@ -213,7 +214,7 @@ def png_bytes(u: Tensor, value_range: tuple[float, float] = (0.0, 1.0), zoom: in
 
 def on_change(
     controls: Sequence[Any], full: Callable[[], None], draft: Callable[[], None] | None = None, page: Any = None
-) -> None:
+) -> _Drawing:
     """Draw after the value of a control changed: once for all the changes of a short while.
 
     While the kernel is busy drawing, the movements of a slider pile up. Each of them only asks for a later drawing, and
@@ -231,6 +232,7 @@ def on_change(
         control.observe(drawing.changed, names="value")
     if draft and page:
         page.observe(drawing.released, names="held")
+    return drawing
 
 
 class _Drawing:
@@ -250,6 +252,12 @@ class _Drawing:
         if self.later:
             self.later.cancel()
         self.soon = self.soon or loop.call_later(DELAY, self.draw_soon)
+
+    def flush(self) -> None:
+        """Draw now what was planned to be drawn soon."""
+        if self.soon:
+            self.soon.cancel()
+            self.draw_soon()
 
     def draw_soon(self) -> None:
         self.soon = None
@@ -1098,6 +1106,7 @@ def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -
     explorer.controls |= buttons
 
     def run(_: object) -> None:
+        explorer.drawing.flush()  # a choice just made would end what begins now
         end()
         running.append(threading.Event())
         settings = {name: control.value for name, control in choices.items()}

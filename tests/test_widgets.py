@@ -728,6 +728,23 @@ def test_gatys_explorer_pauses_stops_and_keeps_what_was_reached(gatys_explorer):
     assert shown(gatys_explorer)[:, 4 * 36 :].std() > 10
 
 
+def test_a_synthesis_begins_even_when_its_choice_was_made_just_before(gatys_explorer):
+    async def choose_and_run():
+        gatys_explorer.controls["pause"].value = True
+        gatys_explorer.controls["seed"].value = 3
+        gatys_explorer.controls["run"].click()
+        await asyncio.sleep(5 * widgets.DELAY)  # the choice would have been drawn by now
+        while gatys_explorer.thread.is_alive() and "evaluations: 1 of 4" not in gatys_explorer.line.value:
+            await asyncio.sleep(widgets.DELAY)
+        seen = gatys_explorer.line.value
+        gatys_explorer.controls["stop"].click()
+        while gatys_explorer.thread.is_alive():
+            await asyncio.sleep(widgets.DELAY)
+        return seen
+
+    assert "evaluations: 1 of 4" in asyncio.run(choose_and_run())
+
+
 def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer):
     gatys_explorer.controls["pause"].value = True
     gatys_explorer.controls["run"].click()
