@@ -24,7 +24,7 @@ TAGS: dict[str, dict[tuple[str, str], str]] = {
         for first in (
             "x, losses = synthesize_texture(u, network, weights, torch.Generator().manual_seed(seed), 40)",
             "u = center_crop(gravel, live)",
-            'starts = {"white noise": ("white noise", (1,), 50), "Gaussian": ("gaussian texture", (1,), 50)}',
+            'gaussian = {"init": "gaussian texture"}',
             'picture, numbers = gatys_picture("gravel", "pool3", seed, 20)',
         )
     },

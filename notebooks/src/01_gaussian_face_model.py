@@ -141,19 +141,19 @@ ellipse = mu + (circle * lam.sqrt()) @ E.T
 # %%
 def draw_cloud(axis, title, points, center, curve):
     """Draw points (n, 2), and the ellipses at one and two standard deviations."""
-    axis.scatter(*points.T.cpu(), s=6, color="0.5")
+    axis.scatter(*points.T.cpu(), s=14, color="0.5", edgecolors="white", linewidths=0.4)
     for k in (1, 2):
         axis.plot(*(center + k * (curve - center)).T.cpu(), color="#d55e00")
     axis.title.set_text(title)
 
 
 # %%
-fig, axes = new_figure(1, 3, height=4.2)
+fig, axes = new_figure(1, 3, height=3.7)
 axes[0, 1].contourf(t.cpu(), t.cpu(), density.reshape(401, 401).T.cpu(), levels=12, cmap="Blues")
 draw_cloud(axes[0, 0], "latent z", z, 0 * mu, circle)
 draw_cloud(axes[0, 1], "p(x), x = μ + E Λ$^{1/2}$ z", x, mu, ellipse)
 draw_cloud(axes[0, 2], "data", pair, mu, ellipse)
-axes[0, 0].set(aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z 1", ylabel="z 2")
+axes[0, 0].set(aspect="equal", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="$z_1$", ylabel="$z_2$")
 ticks = [0, 0.5, 1]
 for axis in axes[0, 1:]:
     axis.set(aspect="equal", xlim=(0, 1), ylim=(0, 1), xticks=ticks, yticks=ticks, xlabel="left cheek")
@@ -407,7 +407,7 @@ fig, axes = new_figure(1, 2, width=9, height=4.4)
 for axis, title, c in [(axes[0, 0], "codes of real faces", codes.cpu()), (axes[0, 1], "codes of samples", c_samples)]:
     axis.scatter(c[:, 0], c[:, 2], color="0.7", s=10)
     axis.title.set_text(title)
-    axis.set(xlabel="z 1", ylabel="z 3", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    axis.set(xlabel="$z_1$", ylabel="$z_3$", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
 for person, marker, color in zip((0, 9, 19, 26), "os^D", PALETTE, strict=False):
     c = codes[10 * person : 10 * person + 10].cpu()
     axes[0, 0].scatter(c[:, 0], c[:, 2], marker=marker, color=color, s=30)
@@ -794,11 +794,12 @@ r"""
 ## 8. Explore
 
 One slider for each of the first eight coefficients, in standard deviations; `rank` says how many coefficients are
-used. The buttons draw a random face or go back to the mean, `load` takes the code of a test face.
+used. The buttons draw a random face or go back to the mean, `load` takes the code of a test face. Sampling and
+projection are yours.
 """
 
 # %%
-explore_faces(model, (H, W), x_test)
+explore_faces(model, (H, W), x_test, sample_gaussian=sample_gaussian, project=project)
 
 # %% [markdown]
 """

@@ -751,12 +751,12 @@ periodic blur, so that the two sides meet. Try it: weights that fall from 1 to 0
 
 ## 8. Explore
 
-Choose the kernel, the noise, the method and λ, and watch the PSNR. The explorer uses *your* `tychonov_deblur`. The last
-panel is $|\hat k|$, from $10^{-4}$ (black) to 1 (white).
+Choose the kernel, or draw one with the mouse; choose the noise, the method and λ, and watch the PSNR. The three
+methods are *your* functions. The last panel is $|\hat k|$, from $10^{-4}$ (black) to 1 (white).
 """
 
 # %%
-explore_deblurring(u0.cpu(), tychonov=tychonov_deblur)
+explore_deblurring(u0.cpu(), tychonov=tychonov_deblur, ridge=ridge_deblur, inverse=inverse_filter)
 
 # %% [markdown]
 """

@@ -712,11 +712,11 @@ about images.
 ## 8. Explore
 
 Move the sliders: the method, its parameter and the noise. The curve shows the whole range of the parameter, the dot
-where you are. Truncation is computed by your `pseudo_inverse_deblur`.
+where you are. Truncation and ridge are computed by your `pseudo_inverse_deblur` and `ridge_path`.
 """
 
 # %%
-explore_pseudo_inverse(deblur=pseudo_inverse_deblur)
+explore_pseudo_inverse(deblur=pseudo_inverse_deblur, ridge_path=ridge_path)
 
 # %% [markdown]
 """

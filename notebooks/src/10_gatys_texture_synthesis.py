@@ -133,7 +133,8 @@ Entry $(i, j)$ says how often channels $i$ and $j$ respond together.
 """
 ### Exercise 1 — the Gram matrix (6 min)
 
-Write `gram_matrix(features)`. It must work on a batch of images too: use the last three dimensions.
+Write `gram_matrix(features)`, with operations of torch only: the synthesis will differentiate through it. It must work
+on a batch of images too: use the last three dimensions.
 
 <details><summary>Hint</summary>
 
@@ -176,7 +177,8 @@ Two halves of the gravel are different images. Their Gram matrices are nearly th
 halves = {"gravel, left half": gravel[:, :live], "gravel, right half": gravel[:, live:], "brick": brick[:, :live]}
 grams = [gram_matrix(network(image)["pool1"]) for image in halves.values()]
 top = max(g.max() for g in grams)
-slide_figure(show_images([(g / top).sqrt() for g in grams], list(halves)), "gram-matrices")
+fig = show_images([(g / top).sqrt() for g in grams], list(halves), value_range=(0, 0.6))
+slide_figure(fig, "gram-matrices")
 
 # %%
 reference = grams[0].norm()
@@ -185,7 +187,7 @@ for name, g in list(zip(halves, grams, strict=True))[1:]:
 
 # %% [markdown]
 r"""
-(The root of each entry is shown: a few channels dominate.) The Gram matrix does not see where things are: move the
+(The root of each entry is shown, from 0 to 0.6 of the largest: a few channels dominate.) The Gram matrix does not see where things are: move the
 *columns* of features around, and nothing changes. It contains the mean too, as $G = C + m m^T$ with $m$ the mean and
 $C$ the covariance of the features.
 
@@ -390,38 +392,46 @@ steps = []
 x_plain, losses_plain = textures.synthesize_texture(
     u, network, None, torch.Generator().manual_seed(seed), 50, callback=lambda x, _: steps.append(x)
 )
-shown = {"noise": steps[0], **{f"{n} evaluations": steps[n - 1] for n in (10, 25)}, "50 evaluations": x_plain}
+shown = {"noise": steps[0], **{f"{n} evaluations": steps[n - 1] for n in (3, 10)}, "50 evaluations": x_plain}
 slide_figure(show_images([*shown.values(), u], [*shown, "exemplar"], columns=5), "gatys-progress")
 
 # %% [markdown]
 """
-White noise has far too much energy in its fine details, and some of it stays: look at the checkerboard. Begin nearer
-to the goal: the stationary Gaussian texture has the right covariances, and costs nothing. An evaluation costs in
-proportion to the pixels, so one can also begin small: synthesize at half the size, where an evaluation costs a
-quarter, enlarge, and go on.
+White noise has far too much energy in its fine details, and some of it stays: look at the checkerboard. Three remedies,
+with equal work:
+
+- Begin nearer to the goal: the stationary Gaussian texture has the right covariances, and costs nothing.
+- Begin small. An evaluation costs in proportion to the pixels: synthesize at half the size, enlarge, go on.
+- Make the problem better conditioned. Along the eigenvectors of $G^L(u)$, whose eigenvalues span many orders of
+  magnitude, some errors of the Gram matrix move easily and others hardly. `whitening` lets L-BFGS see each error
+  divided by how easily it moves: another loss, zero where $E$ is.
 """
 
 # %% tags=["picture-by-statistics"]
-starts = {"white noise": ("white noise", (1,), 50), "Gaussian": ("gaussian texture", (1,), 50)}
-starts["two scales"] = ("gaussian texture", (1 / 2, 1), (40, 40))  # 40 at 1/4 of the cost, then 40: the work of 50
+gaussian = {"init": "gaussian texture"}
+starts = {"white noise": {}, "Gaussian": gaussian, "two scales": gaussian | {"scales": (1 / 2, 1)}}
+starts["whitened"] = gaussian | {"whitening": textures.WHITENING}
 images, lowest = [], {}
-for name, (init, scales, n) in starts.items():
+for name, settings in starts.items():
+    n = (40, 40) if name == "two scales" else 50  # 40 at 1/4 of the cost, then 40: the work of 50
     generator = torch.Generator().manual_seed(seed)
-    result = textures.synthesize_texture(u, network, None, generator, n, init=init, scales=scales)
+    result = textures.synthesize_texture(u, network, None, generator, n, **settings)
     images.append(result.image)
     lowest[name] = min(result.losses[-40:])  # at full size
-fig = show_images([u, *images], ["exemplar", *starts])
-show(fig, "Gravel, and three syntheses with equal work: from white noise with a fine checkerboard, two without it.")
+fig = show_images([u, *images], ["exemplar", *starts], columns=5)
+show(fig, "Gravel, and four syntheses with equal work: from white noise with a fine checkerboard, three without it.")
 
 # %%
 assert losses_plain[-1] < 0.02 * losses_plain[0]
 assert max(lowest["Gaussian"], lowest["two scales"]) < lowest["white noise"]
-print("with equal work, both starts from the Gaussian texture end with a lower loss than white noise")
+assert lowest["whitened"] < 0.6 * lowest["Gaussian"]
+print("with equal work, every start from the Gaussian texture ends with a lower loss than white noise,")
+print("and with whitening the loss is less than 0.6 times that without")
 
 # %% [markdown]
 """
 The checkerboard is gone. From coarse to fine the loss is not lower than from the Gaussian texture alone: at this size
-both are good starts.
+both are good starts. Whitening changes the loss more than the picture.
 """
 
 # %% [markdown]
@@ -700,11 +710,11 @@ for name in names:
 """
 ## 12. Try it
 
-Choose a texture, the layers and a seed; run, pause, stop. The last image stays.
+Choose a texture, the layers and a seed; run, pause, stop. The last image stays. The Gram matrices are *yours*.
 """
 
 # %%
-explore_gatys()
+explore_gatys(statistic=gram_matrix)
 
 # %% tags=["picture-by-statistics"]
 picture, numbers = gatys_picture("gravel", "pool3", seed, 20)
