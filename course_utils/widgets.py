@@ -492,7 +492,7 @@ def _face_loaders(
     if not count:
         return buttons
     choices = [("none", None), *((f"portrait {i}", i) for i in range(count))]
-    choice = widgets.Dropdown(options=choices, value=None, description="load", **_look())
+    choice = widgets.Dropdown(options=choices, index=0, description="load", **_look())
     choice.observe(lambda change: portrait(change["new"]), names="index")
     return buttons | {"portrait": choice}
 
