@@ -492,18 +492,22 @@ def _face_loaders(
     if not count:
         return buttons
     choices = [("none", None), *((f"portrait {i}", i) for i in range(count))]
-    choice = widgets.Dropdown(options=choices, value=None, description="load", **_look())
+    choice = widgets.Dropdown(options=choices, index=0, description="load", **_look())
     choice.observe(lambda change: portrait(change["new"]), names="index")
     return buttons | {"portrait": choice}
 
 
 # --- notebook 06: pseudo-inverse -------------------------------------------------------------------------------------
 
-# method -> (what its parameter is called, the values of the slider)
+STEPS = (*range(1, 11), *range(12, 21, 2), *range(25, 51, 5), *range(60, 101, 10), *range(120, 201, 20), 250, 300, 400)
+STEPS += (500, 700, 1000, 1500, 2000, 2500, 3000)
+
+# method -> (what its parameter is called, the values of the slider). There are as many for each method: when their
+# number changes, JupyterLab moves the slider to a place of its own.
 INVERSE_METHODS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "truncation": ("tol", tuple(10 ** (i / 4) for i in range(-40, 0))),
+    "truncation": ("tol", tuple(10 ** (i / 4) for i in range(-41, 0))),
     "ridge": ("λ", tuple(10 ** (i / 4) for i in range(-40, 1))),
-    "early stopping": ("n", (1, 2, 3, 5, 7, 10, 14, 20, 30, 40, 50, 60, 80, 100, 140, 200, 300, 500, 700, 1000, 3000)),
+    "early stopping": ("n", STEPS),
 }
 
 
@@ -654,7 +658,7 @@ def explore_pseudo_inverse(deblur: Deblur = pseudo_inverse_deblur, ridge_path: R
         return [(_parameter_label(name, value), value) for value in values]
 
     method = _choice("method", list(INVERSE_METHODS))
-    parameter = widgets.SelectionSlider(options=options("truncation"), index=36, description="parameter", **_look())
+    parameter = widgets.SelectionSlider(options=options("truncation"), index=37, description="parameter", **_look())
     noise = slider("noise (255 σ)", 4.0, 0.0, 20.0, 1.0)
     curve = widgets.HTML()  # inline, so that its text has the colour of the theme
 

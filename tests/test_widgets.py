@@ -493,6 +493,12 @@ def test_ridge_path_of_the_student_is_used_for_ridge_only():
     assert (shown(explorer)[:, 256:] == 255).all()
 
 
+def test_the_slider_of_the_parameter_has_as_many_places_for_each_method():
+    assert {len(set(values)) for _, values in widgets.INVERSE_METHODS.values()} == {41}
+    for _, values in widgets.INVERSE_METHODS.values():
+        assert list(values) == sorted(values)
+
+
 def test_inverse_curve_marks_the_place():
     dots = []
     for value in (1e-10, 1e-2, 1.0):

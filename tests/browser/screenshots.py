@@ -23,7 +23,7 @@ def compose(folder, theme):
     for picture in pictures:
         sheet.paste(picture, (0, top))
         top += picture.height + GAP
-    return sheet.quantize(COLOURS)
+    return sheet.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
 
 
 def main():
