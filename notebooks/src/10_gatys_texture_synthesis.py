@@ -187,9 +187,9 @@ for name, g in list(zip(halves, grams, strict=True))[1:]:
 
 # %% [markdown]
 r"""
-(The root of each entry is shown, from 0 to 0.6 of the largest: a few channels dominate.) The Gram matrix does not see where things are: move the
-*columns* of features around, and nothing changes. It contains the mean too, as $G = C + m m^T$ with $m$ the mean and
-$C$ the covariance of the features.
+(The root of each entry is shown, from 0 to 0.6 of the largest: a few channels dominate.) The Gram matrix does not see
+where things are: move the *columns* of features around, and nothing changes. It contains the mean too, as
+$G = C + m m^T$ with $m$ the mean and $C$ the covariance of the features.
 
 **Question.** Why do moving pixels of the *image* around and moving pixels of the *features* around not do the same?
 """
@@ -424,9 +424,9 @@ show(fig, "Gravel, and four syntheses with equal work: from white noise with a f
 # %%
 assert losses_plain[-1] < 0.02 * losses_plain[0]
 assert max(lowest["Gaussian"], lowest["two scales"]) < lowest["white noise"]
-assert lowest["whitened"] < 0.6 * lowest["Gaussian"]
+assert lowest["whitened"] < 0.9 * lowest["Gaussian"]
 print("with equal work, every start from the Gaussian texture ends with a lower loss than white noise,")
-print("and with whitening the loss is less than 0.6 times that without")
+print("and whitening lowers it by a tenth or more")
 
 # %% [markdown]
 """
