@@ -412,12 +412,7 @@ def diagnose(function: Any, name: str | None = None, time_limit: float = TIME_LI
         return _wrong(name, mistake)
     outcome = _run_with_limit(task, function, time_limit)
     if isinstance(outcome, NotAttempted):
-        return Verdict(
-            "not attempted",
-            "Write the body of the function in place of raise NotImplementedError(), then run both cells again.",
-            {},
-            name,
-        )
+        return Verdict("not attempted", _TO_WRITE, {}, name)
     if isinstance(outcome, Mistake):
         return _wrong(name, outcome)
     return Verdict("passed", f"Verified: {outcome}.", {}, name)
