@@ -5,6 +5,7 @@
 import _thread
 import json
 import random
+import signal
 import threading
 import time
 import warnings
@@ -211,7 +212,15 @@ def test_only_the_beginning_of_what_a_function_prints_is_shown(capsys):
     assert "not shown" in out
 
 
-def test_the_stop_button_stops_the_function():
+@pytest.fixture
+def python_interrupt():
+    """Let SIGINT raise KeyboardInterrupt, as in a kernel: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_stop_button_stops_the_function(python_interrupt):
     """The interruption comes while the check waits, which Python 3.11 takes for the end of a thread that is joined."""
     before = threading.active_count()
     threading.Timer(0.3, _thread.interrupt_main).start()
