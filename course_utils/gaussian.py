@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -56,23 +57,29 @@ def fit_gaussian(
 
     Notes
     -----
-    Slide "Image generation: Gaussian model". The computation is in float64 (a float32 Gram matrix errs by 1e-4), the
-    result in the dtype of ``faces``.
+    Slide "Image generation: Gaussian model". The computation is in float64 on the CPU (a float32 Gram matrix errs by
+    1e-4), by NumPy, which makes X Xᵀ with half of the products since it is symmetric; the result has the dtype and the
+    device of ``faces``, and no gradient.
     """
     _require_floating_matrix(faces, "faces")
     n, d = faces.shape
     if n < 2:
         raise ValueError(f"faces must hold at least 2 images, one a row, got shape {tuple(faces.shape)}")
-    mean = faces.double().mean(dim=0)
-    if not torch.isfinite(mean).all():  # a pass over the mean costs less than one over the faces
+    rows = faces.detach().cpu().double().numpy()
+    mean = rows.mean(axis=0)
+    if not np.isfinite(mean).all():  # a pass over the mean costs less than one over the faces
         require_tensor(faces, "faces")
-    X = faces.double() - mean
+    X = rows - mean
     few = n <= d  # otherwise the d × d covariance is the smaller of the two matrices
-    eigenvalues, w = torch.linalg.eigh(_lower_gram(X if few else X.T) / n)
+    eigenvalues, w = np.linalg.eigh((X @ X.T if few else X.T @ X) / n)
     kept = _nonzero(eigenvalues, min(n - 1, d), n, mean)
     E = (w[:, kept].T @ X).T if few else w[:, kept]
-    E *= _signs(E) / torch.linalg.vector_norm(E, dim=0)
-    return mean.to(faces.dtype), E.to(faces.dtype), eigenvalues[kept].to(faces.dtype)
+    E *= np.where(E.max(axis=0) >= -E.min(axis=0), 1.0, -1.0) / np.sqrt(np.einsum("ij,ij->j", E, E))
+    return (
+        torch.from_numpy(mean).to(faces),
+        torch.from_numpy(E).to(faces),
+        torch.from_numpy(eigenvalues[kept]).to(faces),
+    )
 
 
 def fix_signs(eigenvectors: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:
@@ -274,20 +281,12 @@ def condition(
     return mean + B @ z, factor
 
 
-def _lower_gram(X: Tensor, block: int = 100) -> Tensor:
-    """Return the lower triangle of X Xᵀ, in blocks of rows: about half of the work of the whole product."""
-    gram = X.new_zeros(len(X), len(X))
-    for i in range(0, len(X), block):
-        gram[i : i + block, : i + block] = X[i : i + block] @ X[: i + block].T
-    return gram
-
-
-def _nonzero(eigenvalues: Tensor, largest_rank: int, n: int, mean: Tensor) -> Tensor:
+def _nonzero(eigenvalues: np.ndarray, largest_rank: int, n: int, mean: np.ndarray) -> np.ndarray:
     """Return the indices, largest first, of the eigenvalues of a covariance that rounding does not explain."""
-    d, eps = len(mean), torch.finfo(torch.float64).eps
-    rounding_of_mean = d * (n * eps * mean.abs().max()) ** 2
-    floor = torch.maximum(max(n, d) * eps * eigenvalues.max(), rounding_of_mean)
-    kept = eigenvalues.argsort(descending=True)[:largest_rank]
+    d, eps = len(mean), np.finfo(mean.dtype).eps
+    rounding_of_mean = d * (n * eps * np.abs(mean).max()) ** 2
+    floor = max(max(n, d) * eps * eigenvalues.max(), rounding_of_mean)
+    kept = eigenvalues.argsort()[::-1][:largest_rank]
     kept = kept[eigenvalues[kept] > floor]
     if len(kept) == 0:
         raise ValueError("faces must not all be equal: their covariance is zero")
