@@ -285,14 +285,17 @@ def _half_transfer(kernel: Tensor, u: Tensor) -> Tensor:
 
 @_keep_last
 def _adjoint_and_square(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Return columns 0 to W // 2 of conj(k_hat) and of |k_hat|², on the grid of the image ``u``."""
+    """Return columns 0 to W // 2 of conj(k_hat) and, each twice, of |k_hat|², on the grid of the image ``u``."""
     k_hat = _half_transfer(kernel, u)
-    return k_hat.conj().resolve_conj(), k_hat.real.square() + k_hat.imag.square()
+    return k_hat.conj().resolve_conj(), (k_hat.real.square() + k_hat.imag.square()).repeat_interleave(2, dim=1)
 
 
-def _half_laplacian(u: Tensor, lam: float = 1.0) -> Tensor:
-    """Return columns 0 to W // 2 of λ L_hat on the grid of the image ``u``, in its precision and on its device."""
+def _half_laplacian(u: Tensor, lam: float = 1.0, times: int = 1) -> Tensor:
+    """Return columns 0 to W // 2 of λ L_hat on the grid of the image ``u``, in its precision and on its device.
+
+    Each column ``times``: twice for the real and the imaginary parts of a spectrum, side by side in memory.
+    """
     height, width = u.shape[-2:]
     rows = torch.sin(torch.pi * torch.arange(height, dtype=torch.float64) / height).square()
     columns = torch.sin(torch.pi * torch.arange(width // 2 + 1, dtype=torch.float64) / width).square()
-    return (4 * lam * rows).to(u)[:, None] + (4 * lam * columns).to(u)
+    return (4 * lam * rows).to(u)[:, None] + (4 * lam * columns).to(u).repeat_interleave(times)

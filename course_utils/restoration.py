@@ -229,7 +229,7 @@ def tychonov_deblur(
     Slide "Explicit solution: Wiener filtering", second remark.
     """
     _check_blur(v, kernel, "v")
-    return _solve_normal_equations(v, kernel, _half_laplacian(v, require_number(lam, "lam", minimum=0.0)))
+    return _solve_normal_equations(v, kernel, _half_laplacian(v, require_number(lam, "lam", minimum=0.0), times=2))
 
 
 def gradient_descent_deblur(
@@ -605,13 +605,16 @@ def landweber(
 
 
 def _solve_normal_equations(v: Tensor, kernel: Tensor, weight: Tensor) -> Tensor:
-    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), where a frequency whose denominator is 0 is set to 0."""
+    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), where a frequency whose denominator is 0 is set to 0.
+
+    ``weight`` is one number, or has each column twice.
+    """
     adjoint, square = _adjoint_and_square(kernel, v)
     u_hat = torch.fft.rfft2(v).mul_(adjoint)
     denominator = square + weight
     zero = _rounding(v) ** 2 * denominator.amax().item()
     threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
-    torch.view_as_real(u_hat).div_(denominator[..., None])  # half the time of a complex division
+    torch.view_as_real(u_hat).flatten(-2).div_(denominator)  # a third of the time of a complex division
     return torch.fft.irfft2(u_hat, s=v.shape[-2:])
 
 
