@@ -131,11 +131,12 @@ class VGGFeatures(nn.Module):
             another device than the network.
         """
         x = preprocess(self._require_input(image).to(self._dtype()), self.architecture)
+        x = x.contiguous(memory_format=torch.channels_last)  # as Winograd's algorithm reads and writes it
         features = {}
         for name, layer in self.stack.named_children():
             x = layer(x)
             if name in self.layers:
-                features[name] = x if image.ndim == 4 else x[0]
+                features[name] = x if image.ndim == 4 else x.squeeze(0)
         return features
 
     def describe(self) -> str:

@@ -85,7 +85,25 @@ def gram_matrix(features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batc
     images of different sizes can be compared.
     """
     v = _require_features(features).flatten(start_dim=-2)
-    return v @ v.mT / v.shape[-1]
+    return _Products.apply(v) / v.shape[-1]
+
+
+class _Products(torch.autograd.Function):
+    """V Vᵀ, whose gradient (S + Sᵀ) V takes one product where autograd alone takes two."""
+
+    @staticmethod
+    def forward(v: Tensor) -> Tensor:
+        return v @ v.mT
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (v,) = ctx.saved_tensors
+        s = gradients[0] + gradients[0].mT
+        return (v.mT @ s).mT  # s V, with the channels of a pixel side by side in memory as the features have them
 
 
 def mean_feature(features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batch n"]:
@@ -425,8 +443,9 @@ def synthesize_texture(
     *Whitening.* A change dV of the features changes G by (dV Vᵀ + V dVᵀ)/wh. In the basis of the eigenvectors q_i of
     G^L(u), with eigenvalues λ_i, entry (i, j) moves in proportion to √(λ_i + λ_j): the curvatures of E are spread like
     the eigenvalues of the Gram matrices, over many orders of magnitude, and L-BFGS is slow. With R = G^L(x) − G^L(u) it
-    then minimizes Σ_L w_L Σ_ij (q_iᵀ R q_j)² / ((λ_i + λ_j)/(2 λ_1) + δ), which is zero where E is, and whose
-    curvatures are all of the same order when δ is small. ``losses`` and ``image`` are still those of E.
+    then minimizes Σ_L w_L^(3/4) ‖G^L(u)‖_F^(-1/2) Σ_ij (q_iᵀ R q_j)² / ((λ_i + λ_j)/(2 λ_1) + δ), which is zero where E
+    is, and whose curvatures are all of the same order when δ is small. The weights are w_L when these are relative;
+    others are drawn towards the relative ones, so that no layer lags behind. ``losses`` and ``image`` are those of E.
     """
     u = _require_exemplar(exemplar, network)
     if whitening is not None:
@@ -467,7 +486,7 @@ def _energy(
         minimized = loss = _weighted_squares(differences, targets, w)
         if whiteners:
             whitened = {layer: whiteners[layer](r) for layer, r in differences.items()}
-            minimized = _weighted_squares(whitened, targets, w)
+            minimized = _weighted_squares(whitened, targets, {layer: value**0.75 for layer, value in w.items()})
         for extra, weight in extra_losses:
             value = require_number(weight, "extra_losses", minimum=0) * extra(x, u)
             loss, minimized = loss + value, minimized + value
@@ -477,10 +496,11 @@ def _energy(
 
 
 def _whitener(target: Tensor, delta: float) -> Callable[[Tensor], Tensor]:
-    """Return the map R -> (q_iᵀ R q_j) / √((λ_i + λ_j)/(2 λ_1) + δ), for the eigenpairs of a Gram matrix."""
+    """Return the map R -> ‖G‖^(-1/4) (q_iᵀ R q_j) / √((λ_i + λ_j)/(2 λ_1) + δ), for the eigenpairs of a Gram matrix."""
     values, q = torch.linalg.eigh(target.double())
+    norm = torch.linalg.vector_norm(values).item() or 1.0  # dead features have the matrix 0
     values = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
-    scale = (((values[:, None] + values) / 2 + delta) ** -0.5).to(target)
+    scale = (norm**-0.25 * ((values[:, None] + values) / 2 + delta) ** -0.5).to(target)
     q = q.to(target)
     return lambda r: scale * (q.mT @ r @ q)
 

@@ -49,6 +49,14 @@ def test_gram_matrix_is_the_mean_outer_product(shape):
     assert torch.linalg.eigvalsh(gram_matrix(v)).min() > -1e-12
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 4, 3, 2)])
+def test_gradients_of_the_gram_matrix(shape):
+    v = random(*shape).requires_grad_()
+    asymmetric = random(shape[-3], shape[-3], seed=1)  # the gradient that reaches G need not be symmetric
+    assert torch.autograd.gradcheck(lambda v: gram_matrix(v) * asymmetric, v)
+    assert torch.autograd.gradgradcheck(gram_matrix, v)
+
+
 def test_gram_matrix_forgets_where_the_features_are():
     v = random(4, 6, 5)
     shuffled = v.flatten(1)[:, torch.randperm(30, generator=generator())].reshape(4, 6, 5)
@@ -282,14 +290,18 @@ def test_whitening_divides_by_the_eigenvalues():
         for i in range(4)
         for j in range(4)
     )
+    expected /= torch.linalg.norm(target) ** 0.5
     assert _whitener(target, 0.1)(r).square().sum().item() == pytest.approx(expected.item(), rel=1e-12)
     assert _whitener(torch.zeros(4, 4), 0.1)(r.float()).isfinite().all()
 
 
-def test_whitening_lowers_the_same_loss_faster(network, exemplar):
+@pytest.mark.parametrize("relative", [True, False])
+def test_whitening_lowers_the_same_loss_faster(network, exemplar, relative):
+    weights = None if relative else {layer: 1e3 / ARCHITECTURES["vgg16"][layer] ** 4 for layer in network.layers}
+
     def synthesize(whitening):
         settings = {"init": "gaussian texture", "whitening": whitening, "progress": False}
-        return synthesize_texture(exemplar, network, None, generator(), 60, **settings)
+        return synthesize_texture(exemplar, network, weights, generator(), 60, **settings)
 
     plain, whitened = synthesize(None), synthesize(WHITENING)
     assert whitened.losses[0] == pytest.approx(plain.losses[0], rel=1e-4)  # losses are always those of E

@@ -15,8 +15,11 @@ def random(*shape, seed=0):
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 4, 4), (2, 3, 5, 9), (1, 2, 7, 130), (3, 1, 33, 2)])
 def test_convolve_is_the_convolution(shape):
     image, weight = random(*shape), random(5, shape[1], 3, 3, seed=1)
-    expected = F.conv2d(image, weight, padding=1)
-    torch.testing.assert_close(convolve(image, transform_filters(weight)), expected, rtol=1e-11, atol=1e-11)
+    bias, filters = random(5, seed=2), transform_filters(weight)
+    for given in (image, image.to(memory_format=torch.channels_last)):
+        for b in (None, bias):
+            expected = F.conv2d(image, weight, b, padding=1)
+            torch.testing.assert_close(convolve(given, filters, b), expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("sides", [(17, 16), (6, 7)])  # the smaller one is left to PyTorch
