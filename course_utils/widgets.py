@@ -980,7 +980,7 @@ def explore_tv(
 
 # --- notebook 10: Gatys' texture synthesis ---------------------------------------------------------------------------
 
-GATYS_SIZE = 64  # side of the images: an evaluation takes a fifth of a second
+GATYS_SIZE = 64  # side of the images: an evaluation takes less than a tenth of a second
 
 Watch = Callable[[Tensor, float], object]
 

@@ -103,8 +103,9 @@ def transform_filters(weight: Float[Tensor, "m n 3 3"]) -> Float[Tensor, "36 n m
     Tensor, shape (36, n, m)
         One matrix for each place of a tile.
     """
-    G = torch.tensor(_G, dtype=weight.dtype)
-    return (G @ weight @ G.T).flatten(2).permute(2, 1, 0).contiguous()
+    both = torch.kron(*[torch.tensor(_G, dtype=weight.dtype)] * 2)  # g -> G g Gᵀ, for g as a column of 9
+    m, n = weight.shape[:2]
+    return (both @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, n, m)
 
 
 def convolve(
