@@ -619,17 +619,16 @@ and make the two steps vary in a way that uses the strong convexity of the data 
 
 # %%
 def chambolle_pock(v, lam, n, callback):
-    """Minimize ½‖u − v‖² + λTV(u), calling callback(k, u) for k = 0, ..., n."""
+    """Minimize ½‖u − v‖² + λTV(u), calling callback(k, u) at iterates 0, ..., n; return the next."""
     u, u_bar, p = v, v, torch.zeros_like(gradient(v))
     tau = s = 1 / math.sqrt(8)
-    callback(0, u)
-    for k in range(1, n + 1):
+    for k in range(n + 1):
+        callback(k, u)
         p = p + s * gradient(u_bar)  # up in p, then back into the disks of radius λ
         p = p / (p.norm(dim=0) / lam).clamp(min=1)
         u_old, u = u, (u - tau * gradient_adjoint(p) + tau * v) / (1 + tau)  # down in u
         theta = 1 / math.sqrt(1 + 2 * tau)
         tau, s, u_bar = theta * tau, s / theta, u + theta * (u - u_old)
-        callback(k, u)
     return u
 
 
