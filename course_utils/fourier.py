@@ -290,12 +290,15 @@ def _adjoint_and_square(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     return k_hat.conj().resolve_conj(), (k_hat.real.square() + k_hat.imag.square()).repeat_interleave(2, dim=1)
 
 
-def _half_laplacian(u: Tensor, lam: float = 1.0, times: int = 1) -> Tensor:
-    """Return columns 0 to W // 2 of λ L_hat on the grid of the image ``u``, in its precision and on its device.
+def _half_laplacian(u: Tensor, lam: float = 1.0) -> Tensor:
+    """Return columns 0 to W // 2 of λ L_hat on the grid of the image ``u``, in its precision and on its device."""
+    rows, columns = _laplacian_parts(u, lam)
+    return rows + columns
 
-    Each column ``times``: twice for the real and the imaginary parts of a spectrum, side by side in memory.
-    """
+
+def _laplacian_parts(u: Tensor, lam: float) -> tuple[Tensor, Tensor]:
+    """Return the column (H, 1) and the row (W // 2 + 1,) whose sum is the half Laplacian."""
     height, width = u.shape[-2:]
     rows = torch.sin(torch.pi * torch.arange(height, dtype=torch.float64) / height).square()
     columns = torch.sin(torch.pi * torch.arange(width // 2 + 1, dtype=torch.float64) / width).square()
-    return (4 * lam * rows).to(u)[:, None] + (4 * lam * columns).to(u).repeat_interleave(times)
+    return (4 * lam * rows).to(u)[:, None], (4 * lam * columns).to(u)

@@ -19,7 +19,7 @@ from torch.nn.functional import threshold
 
 from course_utils._validation import require_count, require_image, require_number, require_same_shape, require_tensor
 from course_utils.derivatives import _add_adjoint, _gradient, _gradient_adjoint, _gradient_into
-from course_utils.fourier import _adjoint_and_square, _half_laplacian
+from course_utils.fourier import _adjoint_and_square, _half_laplacian, _laplacian_parts
 from course_utils.operators import (
     LinearOperator,
     _apply_filter,
@@ -229,7 +229,8 @@ def tychonov_deblur(
     Slide "Explicit solution: Wiener filtering", second remark.
     """
     _check_blur(v, kernel, "v")
-    return _solve_normal_equations(v, kernel, _half_laplacian(v, require_number(lam, "lam", minimum=0.0), times=2))
+    rows, columns = _laplacian_parts(v, require_number(lam, "lam", minimum=0.0))
+    return _solve_normal_equations(v, kernel, columns.repeat_interleave(2), rows)
 
 
 def gradient_descent_deblur(
@@ -604,18 +605,24 @@ def landweber(
     return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2 or None, callback=callback)[0]
 
 
-def _solve_normal_equations(v: Tensor, kernel: Tensor, weight: Tensor) -> Tensor:
-    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), where a frequency whose denominator is 0 is set to 0.
+def _solve_normal_equations(v: Tensor, kernel: Tensor, *weights: Tensor) -> Tensor:
+    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + Σ weights)), where a frequency whose denominator is 0 is set to 0.
 
-    ``weight`` is one number, or has each column twice.
+    A denominator is there twice, for the real and the imaginary part side by side; the weights are added to that.
     """
     adjoint, square = _adjoint_and_square(kernel, v)
     u_hat = torch.fft.rfft2(v).mul_(adjoint)
-    denominator = square + weight
-    zero = _rounding(v) ** 2 * denominator.amax().item()
-    threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
+    denominator = square + weights[0]
+    for weight in weights[1:]:
+        denominator += weight
+    largest = kernel.detach().abs().sum().square() + sum(weight.max() for weight in weights)  # at most
+    zero = _rounding(v) ** 2 * largest.item()
+    if denominator.amin() <= zero:
+        threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
     torch.view_as_real(u_hat).flatten(-2).div_(denominator)  # a third of the time of a complex division
-    return torch.fft.irfft2(u_hat, s=v.shape[-2:])
+    del denominator  # like the next line's spectrum: memory used again is still in the processor's cache
+    u_hat = torch.fft.ifft(u_hat, dim=-2)
+    return torch.fft.irfft(u_hat, n=v.shape[-1])
 
 
 def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], Tensor], float]:
