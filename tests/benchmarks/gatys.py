@@ -1,12 +1,13 @@
 """Gatys' synthesis, 256×256: time to the final loss of the reference; sizes and memory; a texture to project.
 
 The reference has the settings of Gatys' public notebook: ReLU layers 1_1 to 5_1, mean square errors of Gram matrices
-times 1e3/n², white noise, torch's L-BFGS without line search, 500 evaluations, and PyTorch's convolutions. Its loss is
-multiplied by the power of ten that serves it best on the texture at 128×128. `synthesize_texture` minimizes the same
-loss on the same exemplar, with two scales and whitening, until it is as low. The two take turns, one evaluation each,
-so that a change of the machine's speed meets both; seconds are CPU time of one thread, the optimizer's included, those
-of the reference 500 times its mean. Evaluations are counted at both scales. Chroma: its high frequencies over those of
-the exemplar; gray textures have none. Each pair is "ours / reference".
+times 1e3/n², white noise, torch's L-BFGS without line search, 500 evaluations, and PyTorch's convolutions; it shares
+the course's Gram matrices, which are faster than its own. Its loss is multiplied by the power of ten that serves it
+best on the texture at 128×128. `synthesize_texture` minimizes the same loss on the same exemplar, with two scales and
+whitening, until it is as low. The two take turns, one evaluation each, so that a change of the machine's speed meets
+both; seconds are CPU time of one thread, the optimizer's included, those of the reference 500 times its mean.
+Evaluations are counted at both scales. Chroma: its high frequencies over those of the exemplar; gray textures have
+none. Each pair is "ours / reference".
 
     python -m tests.benchmarks.gatys [--seeds 0 1 2] [--again]
 
@@ -229,24 +230,33 @@ def measure_sizes():
 
 
 def measure_projected():
-    """Return a row: the time of a 256×256 texture as in data/syntheses, with all the threads of the machine."""
+    """Return rows: a 256×256 texture as in data/syntheses, and one as good with whitening, on all threads."""
     record = load_synthesis("gravel")[1]
     u, network = load_image("gravel", SIDE).float(), VGGFeatures("vgg16", TEXTURE_LAYERS)
-    generator, start = torch.Generator().manual_seed(record["seed"]), time.perf_counter()
-    scales, n = record["scales"], record["n_iterations"]
-    result = synthesize_texture(u, network, None, generator, n, scales=scales, init=record["init"], progress=False)
-    seconds = time.perf_counter() - start
-    if min(result.losses) > 1.2 * record["loss"]:
-        raise RuntimeError(f"the loss is {min(result.losses):.1e}, that of the file is {record['loss']:.1e}")
-    return [
-        {
-            "a texture to project": f"gravel, {SIDE} × {SIDE}, scales {scales}, {n} evaluations",
-            "threads": str(torch.get_num_threads()),
-            "time": f"{seconds:.0f} s",
-            "target": f"≤ {MAX_SECONDS} s",
-            "met": met(seconds <= MAX_SECONDS),
-        }
-    ]
+
+    def stop_when_as_good(x, loss):
+        if loss <= record["loss"] and x.shape[-1] == SIDE:
+            raise StopIteration
+
+    rows = []
+    for kind, options in (("", {}), (", whitened", {"whitening": WHITENING, "callback": stop_when_as_good})):
+        generator, start = torch.Generator().manual_seed(record["seed"]), time.perf_counter()
+        settings = {key: record[key] for key in ("n_iterations", "scales", "init")}
+        result = synthesize_texture(u, network, None, generator, **settings, **options, progress=False)
+        seconds = time.perf_counter() - start
+        if min(result.losses) > 1.2 * record["loss"]:
+            raise RuntimeError(f"the loss is {min(result.losses):.1e}, that of the file is {record['loss']:.1e}")
+        what = f"gravel, {SIDE} × {SIDE}, scales {record['scales']}{kind}: {len(result.losses)} evaluations"
+        rows.append(
+            {
+                "a texture to project": what,
+                "threads": str(torch.get_num_threads()),
+                "time": f"{seconds:.0f} s",
+                "target": f"≤ {MAX_SECONDS} s",
+                "met": met(seconds <= MAX_SECONDS),
+            }
+        )
+    return rows
 
 
 def measure_races(seeds, again=False):
