@@ -88,6 +88,14 @@ def test_a_cell_is_one_idea(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_formulas_have_single_backslashes(name):
+    """A markdown cell is never unescaped: two backslashes break a line, and the command shows as text."""
+    for cell in notebook(name).cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"\\\\[a-zA-Z|]", cell.source), cell.source
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_tag_has_a_reason(name):
     found = {
         (tag, cell.source.splitlines()[0]) for cell in notebook(name).cells for tag in cell.metadata.get("tags", [])

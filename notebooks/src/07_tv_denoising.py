@@ -10,7 +10,7 @@
 # ---
 
 # %% [markdown]
-"""
+r"""
 # 7. Denoising: Tychonov and total variation
 
 At the end of this notebook you will be able to
@@ -18,7 +18,7 @@ At the end of this notebook you will be able to
 - differentiate an image, and take the adjoint of the derivative;
 - denoise by Tychonov regularization, in Fourier and by gradient descent, and explain why edges blur;
 - denoise by smoothed total variation, with a step that you can justify, and do it several times faster;
-- say when an iteration has converged, and choose $\\lambda$ without knowing the clean image;
+- say when an iteration has converged, and choose $\lambda$ without knowing the clean image;
 - deblur with total variation.
 
 **Slides**: "Gaussian denoising", "Explicit Regularizations", "Explicit Solution: Wiener filtering", "Link with an

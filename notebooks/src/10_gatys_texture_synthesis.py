@@ -295,14 +295,14 @@ for name, image in pictures.items():
     print(f"E of {name}: {gram_loss(network(image), targets, weights).item():.2f}")
 
 # %% [markdown]
-"""
+r"""
 A mirror image is the same material for you. For the network it is close, not equal: its filters have a direction.
 
 ## 6. The algorithm
 
 > apply VGG to $u$ and extract the layers; compute the targets $G^L(u)$; initialize $x$ with Gaussian white noise;
-> **for** $N_{it}$ iterations **do** apply VGG to $x$, compute the Gram matrices, $E(x)$ and $\\nabla_x E(x)$ by
-> backpropagation, and $x \\leftarrow$ L-BFGS-step$(x, E(x), \\nabla_x E(x))$.
+> **for** $N_{it}$ iterations **do** apply VGG to $x$, compute the Gram matrices, $E(x)$ and $\nabla_x E(x)$ by
+> backpropagation, and $x \leftarrow$ L-BFGS-step$(x, E(x), \nabla_x E(x))$.
 """
 
 # %% [markdown]
@@ -367,9 +367,7 @@ for axis, image, title in zip(axes[0], (u, x), ("$u$", "$x$"), strict=False):
     axis.set_axis_off()
     axis.set_title(title)
 plot_curves({"E": (list(range(len(losses))), losses)}, "evaluation", "E(x)", y_scale="log", axis=axes[0, 2])
-show(
-    fig, "A 64 x 64 piece of gravel, a synthesized one that looks alike, and the loss, falling more than a hundredfold."
-)
+show(fig, "A 64 x 64 piece of gravel, gray shapes like it under a fine checkerboard, and the loss: a hundredfold less.")
 
 # %%
 assert losses[-1] < 0.02 * losses[0]
@@ -517,7 +515,7 @@ show(
 )
 
 # %% [markdown]
-"""
+r"""
 Bricks: the joints are right one by one, their arrangement is not. Nothing in the statistics says that a wall has rows,
 nor that they are parallel. The fibres of the paper break into pieces: they are thin, rare, and longer than what most
 layers see.
@@ -528,10 +526,10 @@ layers see.
 
 Nothing in $E$ compares colours directly. Start from noise with all colours, instead of the exemplar's, and a
 low-contrast texture keeps some of them. A remedy is to add a loss on the colours themselves, seen as points of
-$\\mathbb{R}^3$, one for each of the $N$ pixels:
+$\mathbb{R}^3$, one for each of the $N$ pixels:
 
-$$\\|m(x) - m(u)\\|^2 + \\|C(x) - C(u)\\|_F^2, \\quad m(x) = \\frac1N \\sum_k x_k, \\quad
-C(x) = \\frac1N \\sum_k (x_k - m(x))(x_k - m(x))^T.$$
+$$\|m(x) - m(u)\|^2 + \|C(x) - C(u)\|_F^2, \quad m(x) = \frac1N \sum_k x_k, \quad
+C(x) = \frac1N \sum_k (x_k - m(x))(x_k - m(x))^T.$$
 """
 
 # %% [markdown]
