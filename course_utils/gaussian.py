@@ -73,13 +73,9 @@ def fit_gaussian(
     few = n <= d  # otherwise the d × d covariance is the smaller of the two matrices
     eigenvalues, w = np.linalg.eigh((X @ X.T if few else X.T @ X) / n)
     kept = _nonzero(eigenvalues, min(n - 1, d), n, mean)
-    E = (w[:, kept].T @ X).T if few else w[:, kept]
-    E *= np.where(E.max(axis=0) >= -E.min(axis=0), 1.0, -1.0) / np.sqrt(np.einsum("ij,ij->j", E, E))
-    return (
-        torch.from_numpy(mean).to(faces),
-        torch.from_numpy(E).to(faces),
-        torch.from_numpy(eigenvalues[kept]).to(faces),
-    )
+    E = torch.from_numpy((w[:, kept].T @ X).T if few else w[:, kept])
+    E *= _signs(E) / torch.linalg.vector_norm(E, dim=0)
+    return torch.from_numpy(mean).to(faces), E.to(faces), torch.from_numpy(eigenvalues[kept]).to(faces)
 
 
 def fix_signs(eigenvectors: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:

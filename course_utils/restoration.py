@@ -615,8 +615,8 @@ def _solve_normal_equations(v: Tensor, kernel: Tensor, *weights: Tensor) -> Tens
     denominator = square + weights[0]
     for weight in weights[1:]:
         denominator += weight
-    largest = kernel.detach().abs().sum().square() + sum(weight.max() for weight in weights)  # at most
-    zero = _rounding(v) ** 2 * largest.item()
+    bound = kernel.detach().abs().sum().square() + sum(weight.max() for weight in weights)  # of the denominators
+    zero = _rounding(v) ** 2 * bound.item()
     if denominator.amin() <= zero:
         threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
     torch.view_as_real(u_hat).flatten(-2).div_(denominator)  # a third of the time of a complex division

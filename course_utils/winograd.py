@@ -44,6 +44,9 @@ _AT = (
     (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
     (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
 )
+# Both transforms as matrices on columns of 36: d -> Bᵀ d B, and p -> Aᵀ p A for the products p.
+_BEFORE = torch.kron(*[torch.tensor(_BT, dtype=torch.float64)] * 2)
+_AFTER = torch.kron(*[torch.tensor(_AT, dtype=torch.float64)] * 2)
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -128,8 +131,7 @@ def convolve(
         Same dtype. In memory the channels of a pixel are side by side (``torch.channels_last``): tiles are then copied
         in long runs. An image in this format is read faster too.
     """
-    before = torch.kron(*[torch.tensor(_BT, dtype=image.dtype)] * 2)  # d -> Bᵀ d B, for d as a column of 36
-    after = torch.kron(*[torch.tensor(_AT, dtype=image.dtype)] * 2)
+    before, after = _BEFORE.to(image.dtype), _AFTER.to(image.dtype)
     batch, n, h, w = image.shape
     m, rows, columns = filters.shape[2], -(-h // OUTPUT), -(-w // OUTPUT)
     padded = image.new_zeros(batch, rows * OUTPUT + 2, columns * OUTPUT + 2, n)
