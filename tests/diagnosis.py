@@ -1,7 +1,7 @@
 """The table of wrong answers: `make diagnosis`."""
 
 from course_utils.checks import EXERCISES, diagnose
-from tests.answers import RIGHT, WRONG
+from tests.lessons import RIGHT, WRONG
 
 
 def rows():

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from course_utils.checks import EXERCISES, diagnose
-from tests.answers import RIGHT, WRONG
+from tests.lessons import RIGHT, WRONG
 
 right = [
     pytest.param(name, answer, id=f"{name}-{answer.__name__}") for name, answers in RIGHT.items() for answer in answers
