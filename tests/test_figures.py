@@ -19,10 +19,11 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from typer.testing import CliRunner
 
-from course_utils import plotting
+from course_utils import plotting, slides
 from course_utils.classroom import cli, figures, gallery, provenance
 from course_utils.classroom.build import ROOT, source_files
-from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES, SlideFigure, manifest
+from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES
+from course_utils.slides import SlideFigure, lecture, list_figures, manifest
 
 TITLE = "Tychonov\nPSNR = 26.71 dB"
 ALT = "Two pictures of noise with <sharp> edges & a name with λ"
@@ -31,7 +32,8 @@ FIRST = '''# %% [markdown]
 # %%
 import torch
 from course_utils.data import fetch
-from course_utils.plotting import plot_curves, show_images, slide_figure
+from course_utils.plotting import plot_curves, show_images
+from course_utils.slides import slide_figure
 # %%
 seed = 3
 u = torch.rand(20, 30, generator=torch.Generator().manual_seed(seed)) * float(fetch("scale").read_text())
@@ -48,7 +50,8 @@ slide_figure(plot_curves({"a": ([1, 2], [3, 4])}, "λ", "PSNR (dB)", width=10.0)
 raise SystemError("this cell is not needed for any figure")
 '''
 SECOND = """# %%
-from course_utils.plotting import plot_curves, slide_figure
+from course_utils.plotting import plot_curves
+from course_utils.slides import slide_figure
 curves = plot_curves({"a": ([1, 2], [3, 4])}, "t", "y", width=10.0)
 # %%
 slide_figure(curves, "before")
@@ -67,33 +70,16 @@ ENTRIES = {
 
 SCALE_SHA = hashlib.sha256(b"1.0").hexdigest()
 PSNR = {"of": "Tychonov", "name": "PSNR", "relation": "=", "value": 26.71, "unit": "dB"}
-# The titles of the lecture's slides, as the lecture spells and orders them.
-SLIDES = (
-    """
-Generative models | Image generation: Gaussian model | Generative models: Examples | Diffusion models
-Why generative models are interesting ? | Conditional generative models: Examples | Inverse Problems
-Classical Inverse Problems | Gaussian denoising
-Deblurring | Inverse problem | Image Restoration by Optimization | The Steepest Descent | Descent Lemma
-Gradient Descent | Strong Convexity | Optimization for Inverse Problems | Let us start with zero regularization!
-Gaussian deblurring and pseudo-inverse | Explicit Regularizations | Explicit Solution: Wiener filtering
-Link with an evolution model | Smoothed Total Variation | Denoising Examples | Projected Gradient Descent
-Metrics for Inverse Problems | Structural similarity index measure (SSIM)
-LPIPS: Learned Perceptual Image Patch Similarity | Texture synthesis | Texture synthesis: Motivation
-Convolutional Neural Networks (CNN) | Gatys et al algorithm | Gatys et al algorithm: Depth influence
-Gatys et al algorithm: Results | Generative networks for texture synthesis
-On demand solid texture synthesis using deep 3D networks
-""".strip()
-    .replace("\n", " | ")
-    .split(" | ")
-)
 
 
-def write_manifest(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
-    blocks = [
-        f'[{name}]\nslide = "{slide}"\nnotebook = "{notebook}"\ncaption = "{caption}"\nalt = "{ALT}"\n'
-        for name, (slide, notebook) in entries.items()
-    ]
-    (root / "course_utils" / "figures.toml").write_text("\n".join(blocks), encoding="utf-8")
+def write_cards(root, entries=ENTRIES, caption="What λ = 0.1 does to 50% of û."):
+    cards = {}
+    for name, (slide, notebook) in entries.items():
+        block = f'[figures.{name}]\nslide = "{slide}"\ncaption = "{caption}"\nalt = "{ALT}"\n'
+        cards[notebook] = cards.get(notebook, "") + block
+    for notebook, text in cards.items():
+        (root / "notebooks" / "src" / f"{notebook}.toml").write_text(text, encoding="utf-8")
+    (root / "course_utils" / "lecture.toml").write_text('slides = ["Denoising", "Pseudo & inverse", "Slide"]')
 
 
 def make_course(root):
@@ -108,7 +94,7 @@ def make_course(root):
     (root / "data" / "other.txt").write_text("no notebook reads this")
     known = {"sha256": SCALE_SHA, "source": "", "licence": "", "credit": "", "kind": "photograph"}
     (root / "data" / "registry.json").write_text(json.dumps([{"name": "scale", "file": "scale.txt"} | known]))
-    write_manifest(root)
+    write_cards(root)
     return root
 
 
@@ -139,12 +125,12 @@ def no_kernel(monkeypatch):
 @pytest.fixture
 def export(tmp_path, monkeypatch):
     """Return a function that lets ``slide_figure`` export a figure, and returns the folder."""
-    monkeypatch.setattr(plotting, "manifest", lambda: {"toy": SlideFigure("toy", "Slide", "01_first", "Caption", ALT)})
+    monkeypatch.setattr(slides, "manifest", lambda: {"toy": SlideFigure("toy", "Slide", "01_first", "Caption", ALT)})
 
     def run(make, style="slides", folder="out"):
         monkeypatch.setenv("COURSE_STYLE", style)
         monkeypatch.setenv("COURSE_FIGURES", str(tmp_path / folder))
-        plotting.slide_figure(make(), "toy")
+        slides.slide_figure(make(), "toy")
         return tmp_path / folder
 
     return run
@@ -182,7 +168,7 @@ def test_provenance_says_where_each_figure_comes_from(made):
     assert record["numbers"] == [PSNR]
     assert record["versions"]["numpy"] == np.__version__
     assert record["data"] == {"scale.txt": SCALE_SHA}
-    assert {"course_utils.plotting", "course_utils.data"} <= record["modules"].keys()
+    assert {"course_utils.plotting", "course_utils.slides", "course_utils.data"} <= record["modules"].keys()
     assert not [name for name in record["modules"] if re.search("classroom|features", name)]  # they were not imported
     hashes = [*record["made_from"].values(), *record["modules"].values()]
     assert all(re.fullmatch("[0-9a-f]{64}", sha) for sha in hashes)
@@ -244,6 +230,7 @@ def test_each_change_makes_stale_what_it_concerns(copy):
         ("course_utils/plotting.py", "extra = 1", {key: ["course_utils.plotting changed"] for key in everything}),
         ("course_utils/plotting.py", "# a comment\n\n'a text'\n", {}),
         ("course_utils/features.py", "extra = 1", {}),  # no notebook imports it
+        ("course_utils/checks/engine.py", "extra = 1", {}),
         ("course_utils/classroom/report.py", "extra = 1", {}),
         ("data/scale.txt", " ", {key: ["data/scale.txt changed"] for key in first}),
         ("data/other.txt", " ", {}),
@@ -255,8 +242,8 @@ def test_each_change_makes_stale_what_it_concerns(copy):
     (root / "data" / "scale.txt").unlink()
     assert stale() == {key: ["data/scale.txt is missing"] for key in first}
     (root / "data" / "scale.txt").write_text("1.0")
-    write_manifest(root, caption="Another caption")
-    assert stale() == {key: ["manifest changed"] for key in everything}
+    write_cards(root, caption="Another caption")
+    assert stale() == {key: ["card changed"] for key in everything}
 
 
 def test_damage_on_disk_is_stale(copy, monkeypatch):
@@ -268,8 +255,8 @@ def test_damage_on_disk_is_stale(copy, monkeypatch):
     assert "curves.pdf is missing" in found["curves"]
     assert "two-images.svg was altered" in found["two-images"]
     assert f"made with numpy {np.__version__}, now 99" in found["before"]
-    write_manifest(root, {name: entry for name, entry in ENTRIES.items() if name != "curves"})
-    assert figures.stale_figures(out, root)["curves"] == ["no longer in the manifest"]
+    write_cards(root, {name: entry for name, entry in ENTRIES.items() if name != "curves"})
+    assert figures.stale_figures(out, root)["curves"] == ["no longer in a card"]
 
 
 def test_another_style_or_format_is_made_with_the_formats_already_there(copy, monkeypatch):
@@ -316,7 +303,7 @@ def test_wrong_arguments_are_said_before_the_work(made, tmp_path, no_kernel):
 def test_a_figure_that_no_cell_makes_is_reported(copy):
     root, out = copy
     entries = {"orphan": ("Slide", "01_first"), "lost": ("Slide", "09_missing")}
-    write_manifest(root, ENTRIES | entries)
+    write_cards(root, ENTRIES | entries)
     outcome = figures.make_figures(out, root, only=list(entries))
     assert [(f.notebook, f.cell, f.lost) for f in outcome.failures] == [
         ("01_first", 0, ("orphan",)),
@@ -410,18 +397,23 @@ def test_every_figure_of_the_manifest_has_its_cell():
         assert planned.place.section, name
 
 
-def test_slide_titles_are_spelled_as_in_the_lecture():
-    assert {entry.slide for entry in manifest().values()} <= set(SLIDES)
-
-
-def test_the_manifest_is_in_the_lectures_order():
-    places = [SLIDES.index(entry.slide) for entry in manifest().values()]
+def test_the_figures_of_the_cards_come_in_the_lectures_order():
+    places = [lecture().index(entry.slide) for entry in manifest().values()]
     assert places == sorted(places)
+
+
+def test_a_wrong_card_is_said():
+    entry = {"slide": "A", "caption": "c", "alt": "a"}
+    with pytest.raises(ValueError, match=r"04_x.toml: slide 'Debluring' is unknown; did you mean 'Deblurring'"):
+        list_figures({"04_x": {"figures": {"f": entry | {"slide": "Debluring"}}}}, lecture())
+    with pytest.raises(ValueError, match=r"05_y.toml: figure 'f' is also in 04_x.toml"):
+        list_figures({"04_x": {"figures": {"f": entry}}, "05_y": {"figures": {"f": entry}}}, ["A"])
 
 
 def test_the_notebooks_themselves_are_left_alone(made):
     folder = made[0] / "notebooks"
-    assert {path.name for path in folder.rglob("*.*")} == {"01_first.py", "02_second.py"}
+    assert {path.name for path in folder.rglob("*.py")} == {"01_first.py", "02_second.py"}
+    assert not list(folder.rglob("*.ipynb"))
     assert (folder / "src" / "01_first.py").read_text(encoding="utf-8") == FIRST
 
 
@@ -454,7 +446,7 @@ def test_images_are_drawn_pixel_by_pixel(export):
 def test_a_large_image_keeps_its_antialiasing(export, monkeypatch):
     monkeypatch.setenv("COURSE_FORMATS", "png")
     folder = export(lambda: two_images(2500, 500))
-    assert pixels(folder / "toy.png").shape[1] == pytest.approx(10 * plotting.FINEST_DPI, abs=1)
+    assert pixels(folder / "toy.png").shape[1] == pytest.approx(10 * slides.FINEST_DPI, abs=1)
 
 
 def test_text_stays_text_with_an_alternative(export):

@@ -11,7 +11,7 @@ import pytest
 
 from course_utils.checks import EXERCISES
 from course_utils.classroom.build import CHECK, SOLUTION, exercise_name, read_source, source_files
-from course_utils.plotting import manifest
+from course_utils.slides import manifest
 from tests.pictures import BY_STATISTICS, compare_pictures, difference, pictures_of
 
 ROOT = Path(__file__).resolve().parents[1]

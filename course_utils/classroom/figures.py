@@ -41,8 +41,18 @@ from course_utils.classroom.build import (
     source_files,
     write_if_changed,
 )
-from course_utils.classroom.provenance import Place, data_hash, find_figures, module_hashes, read_numbers, sha256
-from course_utils.plotting import STYLES, SlideFigure, read_manifest
+from course_utils.classroom.provenance import (
+    Module,
+    Place,
+    data_hash,
+    find_figures,
+    reachable,
+    read_modules,
+    read_numbers,
+    sha256,
+)
+from course_utils.plotting import STYLES
+from course_utils.slides import SlideFigure, lecture, list_figures, read_cards
 
 FORMATS = ("pdf", "png", "svg")
 RECORDS = "figures.json"
@@ -57,7 +67,7 @@ Advance = Callable[[str, int, int], None]  # notebook, cells done, cells to do
 
 @dataclass(frozen=True)
 class Planned:
-    """A figure of the manifest with its place in the notebook, None where no cell makes it."""
+    """A figure of a card with its place in the notebook, None where no cell makes it."""
 
     entry: SlideFigure
     place: Place | None
@@ -68,9 +78,14 @@ class Present:
     """What figures would be made from now: notebooks, modules, data files (of those that records name), packages."""
 
     plan: Mapping[str, Planned]
-    modules: Mapping[str, str]
+    modules: Mapping[str, Module]
     data: Mapping[str, str]
     versions: Mapping[str, str]
+
+    def used(self, name: str) -> dict[str, str]:
+        """Return the hashes of the modules that a figure's program uses."""
+        place = self.plan[name].place
+        return {module: self.modules[module].sha for module in reachable(place.modules, self.modules)} if place else {}
 
     def facts(self, name: str) -> Record:
         """Return the part of a figure's record that needs no run."""
@@ -83,7 +98,7 @@ class Present:
             "seeds": list(place.seeds) if place else [],
             "made_from": {
                 "notebook": place.code if place else "",
-                "manifest": sha256(json.dumps(asdict(entry)).encode()),
+                "card": sha256(json.dumps(asdict(entry)).encode()),
             },
             "versions": dict(self.versions),
         }
@@ -194,7 +209,7 @@ def stale_figures(out: Path, root: Path = ROOT, only: Sequence[str] = ()) -> dic
     now = _look(root, plan, records)
     found = {name: _reasons(records.get(name), now, name, out) for name in select(plan, only)}
     if not only:
-        found |= {name: ["no longer in the manifest"] for name in records if name not in plan}
+        found |= {name: ["no longer in a card"] for name in records if name not in plan}
     return {name: reasons for name, reasons in found.items() if reasons}
 
 
@@ -238,8 +253,8 @@ def progress_bar() -> Iterator[Advance]:
 
 
 def survey(root: Path = ROOT) -> dict[str, Planned]:
-    """Return the figures of the manifest, in the lecture's order, with their places in the notebooks."""
-    entries = read_manifest(root / "course_utils" / "figures.toml")
+    """Return the figures of the cards, in the lecture's order, with their places in the notebooks."""
+    entries = list_figures(read_cards(root / "notebooks" / "src"), lecture(root / "course_utils" / "lecture.toml"))
     needed = {entry.notebook for entry in entries.values()}
     places = {name: find_figures(read_source(path)) for name, path in source_files(root).items() if name in needed}
     return {name: Planned(entry, places.get(entry.notebook, {}).get(name)) for name, entry in entries.items()}
@@ -281,7 +296,8 @@ def _reasons(
         return ["never made"]
     made_from = now.facts(name)["made_from"]
     reasons = [f"{what} changed" for what, sha in made_from.items() if record["made_from"].get(what) != sha]
-    reasons += [f"{module} changed" for module, sha in record["modules"].items() if now.modules.get(module) != sha]
+    used = now.used(name)
+    reasons += [f"{module} changed" for module, sha in used.items() if record["modules"].get(module) != sha]
     reasons += [f"data/{file} is missing" for file in record["data"] if not now.data[file]]
     reasons += [f"data/{file} changed" for file, sha in record["data"].items() if now.data[file] not in ("", sha)]
     for package, version in now.versions.items():
@@ -303,7 +319,7 @@ def _look(root: Path, plan: Mapping[str, Planned], records: Mapping[str, Record]
     files = sorted({file for record in records.values() for file in record["data"]})
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     versions = {"python": ".".join(platform.python_version_tuple()[:2])} | versions
-    return Present(plan, module_hashes(root), {file: data_hash(root, file) for file in files}, versions)
+    return Present(plan, read_modules(root), {file: data_hash(root, file) for file in files}, versions)
 
 
 def _require_writable(out: Path) -> None:
@@ -418,7 +434,7 @@ def _collect(name: str, order: Order, staging: Path, out: Path, now: Present) ->
     for made, target in targets.items():
         os.replace(staging / made, out / target)
     return now.facts(name) | {
-        "modules": {module: now.modules[module] for module in seen["modules"] if module in now.modules},
+        "modules": now.used(name),
         "data": seen["data"],
         "style": order.style,
         "size": seen["size"],

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from course_utils.classroom.build import write_if_changed
-from course_utils.plotting import SlideFigure
+from course_utils.slides import SlideFigure
 
 Records = Mapping[str, Mapping[str, Any]]
 

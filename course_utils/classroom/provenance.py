@@ -6,7 +6,7 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+OUTSIDE = ("course_utils.checks", "course_utils.explorers", "course_utils.widgets", "course_utils.classroom")
 NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 SHOWN = re.compile(
     rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})"
@@ -23,12 +24,21 @@ SHOWN = re.compile(
 
 @dataclass(frozen=True)
 class Place:
-    """Where a notebook makes a figure: cell (from 1), section, seeds used so far, and the hash of the code so far."""
+    """Where a notebook makes a figure: cell (from 1) and section; of the code so far its seeds, hash and imports."""
 
     cell: int
     section: str
     seeds: tuple[str, ...]
     code: str
+    modules: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the package: the hash of its program, and what it imports from the package."""
+
+    sha: str
+    imports: frozenset[str]
 
 
 def find_figures(notebook: NotebookNode) -> dict[str, Place]:
@@ -39,7 +49,7 @@ def find_figures(notebook: NotebookNode) -> dict[str, Place]:
         if cell.cell_type == "code":
             code += f"{cell.source}\n"
             for name in _figure_names(cell.source):
-                places[name] = Place(number, section, find_seeds(code), program_hash(code))
+                places[name] = Place(number, section, find_seeds(code), program_hash(code), imported_modules(code))
         elif headings := re.findall(r"^##? +(.+?) *$", cell.source, re.MULTILINE):
             section = headings[-1]
     return places
@@ -87,14 +97,40 @@ def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
     return numbers
 
 
-def module_hashes(root: Path) -> dict[str, str]:
-    """Return the hash of each module that a notebook can import; those of the instructor's side are none."""
-    hashes = {}
+def read_modules(root: Path) -> dict[str, Module]:
+    """Return the modules of the package that a figure can depend on.
+
+    Checks and explorers are none: a figure is made by the course's own solutions, before anything is moved with the
+    mouse; nor is the instructor's side.
+    """
+    modules = {}
     for path in sorted((root / "course_utils").rglob("*.py")):
-        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        if not module.startswith("course_utils.classroom"):
-            hashes[module] = program_hash(path.read_text(encoding="utf-8"))
-    return hashes
+        name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        if not name.startswith(OUTSIDE):
+            code = path.read_text(encoding="utf-8")
+            modules[name] = Module(program_hash(code), imported_modules(code))
+    return modules
+
+
+def imported_modules(code: str) -> frozenset[str]:
+    """Return the names that a program imports from the package, modules among them."""
+    found: set[str] = set()
+    for node in ast.walk(_parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(name for name in found if name.startswith("course_utils."))
+
+
+def reachable(names: Iterable[str], modules: Mapping[str, Module]) -> list[str]:
+    """Return the modules that are imported by one of these names, directly or by each other."""
+    found: set[str] = set()
+    ahead = set(names)
+    while ahead:
+        found |= (new := (ahead & modules.keys()) - found)
+        ahead = {name for module in new for name in modules[module].imports} - found
+    return sorted(found)
 
 
 def data_hash(root: Path, file: str) -> str:

@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Generative models", "Image generation: Gaussian model", and "Why generative models are interesting ?"
 
-**Time**: reading 35 min, exercises 45 min, compute under 1 min on two CPU cores.
+**Time**: reading 35 min (10 in class), exercises 41 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
@@ -51,7 +51,8 @@ from course_utils.checks import check, hint
 from course_utils.data import load_faces
 from course_utils.gaussian import condition, fix_signs
 from course_utils.metrics import psnr
-from course_utils.plotting import PALETTE, new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import PALETTE, new_figure, plot_curves, show, show_images
+from course_utils.slides import slide_figure
 from course_utils.widgets import explore_faces, face_picture, latent_code
 
 # %%
@@ -119,6 +120,7 @@ print(f"integral of p: {density.sum() * 0.005**2:.3f}, of the slide's: {without_
 # %% [markdown]
 r"""
 *The slide's formula lacks the $\tfrac12$ in the exponent*, and without it the density does not integrate to 1.
+
 **Question.** To what does it integrate in dimension $d$?
 """
 
@@ -190,7 +192,7 @@ $\operatorname{rank}\hat\Sigma = \operatorname{rank} X \leq N-1$, because the ro
 The thin singular value decomposition $X = USV^T$ gives $\hat\Sigma = V\,\frac{S^2}{N}\,V^T$ without ever forming
 $\hat\Sigma$.
 
-### Exercise 1 — the mean and the principal axes (12 min)
+### Exercise 1 — the mean and the principal axes (12 min, in class)
 
 Write `fit_gaussian`. Return the $r = N-1$ eigenvectors in columns and the eigenvalues of $\hat\Sigma$ with the
 lecture's factor $1/N$, in descending order. The sign of an eigenvector is free.
@@ -285,7 +287,10 @@ which side the light comes, or where the head turns. From about $e_6$ on, the na
 things, because nothing but variance chose it.
 
 **Question.** Nobody told the model about light and hair. Why are these in front, and expressions not?
+"""
 
+# %% [markdown]
+r"""
 ### How many axes?
 
 $\lambda_j$ is the variance along $e_j$. The first $k$ axes explain the part $\sum_{j\leq k}\lambda_j /
@@ -340,7 +345,7 @@ r"""
 $$\begin{cases} z \sim \mathcal{N}(0, I) & \text{latent variable} \\
 x = \hat\mu + \hat E\hat\Lambda^{1/2}z \end{cases}$$
 
-### Exercise 2 — sample the model (8 min)
+### Exercise 2 — sample the model (8 min, in class)
 
 Write `sample_gaussian`: $n$ samples, one a row. Take all the randomness from `generator`.
 
@@ -430,7 +435,7 @@ r"""
 $G$ can be inverted on its range: $z = \Lambda^{-1/2}E^T(x-\mu)$. A face that the model has not seen is not in the
 range $\mu + \operatorname{span}(E)$; the nearest point of it is its orthogonal projection.
 
-### Exercise 3 — project a face (6 min)
+### Exercise 3 — project a face (6 min, at home)
 
 Write `project`, on the space spanned by the first `rank` eigenvectors: $p(x) = \mu + E_kE_k^T(x-\mu)$.
 
@@ -506,9 +511,13 @@ print(f"norm of 1000 samples z: {z_sample.norm(dim=1).mean():.1f} ± {z_sample.n
 # %% [markdown]
 r"""
 They are all the same, and samples are nearly so. With as many axes as faces allow, the model puts all the training
-faces on one sphere, and cannot tell a frequent face from a strange one. **Question.** Show that $\|z_i\|^2 =
-N-1$ from $X = USV^T$: which matrix has the $z_i$ in its rows?
+faces on one sphere, and cannot tell a frequent face from a strange one.
 
+**Question.** Show that $\|z_i\|^2 = N-1$ from $X = USV^T$: which matrix has the $z_i$ in its rows?
+"""
+
+# %% [markdown]
+r"""
 ### Interpolate
 
 Between two faces, $x_t = (1-t)\,x_0 + t\,x_1$. As $G$ is affine, interpolating the codes gives the same images.
@@ -547,7 +556,7 @@ $\sigma^2$. With $c = E_k^T(x-\mu)$,
 $$-2\log p(x) = d\log 2\pi + \sum_{j\leq k}\log(\lambda_j+\sigma^2) + (d-k)\log\sigma^2
 + \sum_{j\leq k}\frac{c_j^2}{\lambda_j+\sigma^2} + \frac{\|x-\mu\|^2-\|c\|^2}{\sigma^2}.$$
 
-### Exercise 4 — the log-likelihood (15 min)
+### Exercise 4 — the log-likelihood (15 min, at home)
 
 Write `log_likelihood` for several faces at once, never forming a $d\times d$ matrix.
 
@@ -784,7 +793,10 @@ For the same reason the model is far too sure of $z$, the part of $F$: it takes 
 independent measurements.
 
 **Question.** What would a more honest $C$ contain instead of $\sigma^2 I$?
+"""
 
+# %% [markdown]
+r"""
 This is the plan for the rest of the lecture: a degradation $v = Au + w$, a prior on $u$, and an answer that obeys
 both. In notebooks 04 to 07 the prior is a simple energy; in notebook 17 it is a diffusion model.
 """

@@ -24,7 +24,7 @@ At the end of this notebook you will be able to
 **Slides**: "Deblurring", "Inverse problem", "Image Restoration by Optimization", "Optimization for Inverse Problems",
 and the last remark of "Explicit Solution: Wiener filtering".
 
-**Time**: reading 45 min, exercises 45 min, compute under 1 min on two CPU cores.
+**Time**: reading 45 min (11 in class), exercises 45 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
@@ -54,8 +54,9 @@ from course_utils.images import add_noise, center_crop, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import Blur
 from course_utils.optim import accelerated_gradient
-from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images, show_spectrum, slide_figure
+from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images, show_spectrum
 from course_utils.quiz import which_kernel
+from course_utils.slides import slide_figure
 from course_utils.widgets import deblurring_picture, explore_deblurring
 
 # %%
@@ -91,7 +92,7 @@ FFT, the centre must be brought to pixel (0, 0) of an image-sized array. Forget 
 
 # %% [markdown]
 """
-### Exercise 1 — the periodic blur (12 min)
+### Exercise 1 — the periodic blur (12 min, in class)
 
 Put the kernel on the grid of the image with its centre at pixel (0, 0), and multiply in the Fourier domain. It must
 work for all sizes, odd and even, square or not.
@@ -160,7 +161,10 @@ print(f"original moved by one pixel: PSNR = {psnr(moved, u0):.2f} dB")
 """
 **Question.** You blur with the right kernel and restore with a kernel whose centre is one pixel off. What do you see on
 the restored image, and what does the PSNR say? Which picture would show you the mistake at once?
+"""
 
+# %% [markdown]
+"""
 ### Which blur kernel was used?
 
 The slide's question. One of the four kernels A, B, C, D has blurred the photograph.
@@ -198,7 +202,7 @@ of your `blur`.
 
 # %% [markdown]
 """
-### Exercise 2 — the adjoint (5 min)
+### Exercise 2 — the adjoint (5 min, in class)
 
 Write $A^T$ in the Fourier domain.
 
@@ -269,7 +273,7 @@ $$ u = \mathcal F^{-1}\Big(\frac{\hat v}{\hat k}\Big) = u_0 + \mathcal F^{-1}\Bi
 
 # %% [markdown]
 """
-### Exercise 3 — the inverse filter (4 min)
+### Exercise 3 — the inverse filter (4 min, in class)
 
 Divide, without any precaution.
 
@@ -346,7 +350,10 @@ division is above the image at nearly all frequencies: there the quotient $\hat 
 
 **Question.** You save the blurred image, without noise, as an 8-bit PNG, and apply the inverse filter to the file. What
 happens? (Rounding to multiples of 1/255 is a noise of standard deviation $1/(255\sqrt{12})$.)
+"""
 
+# %% [markdown]
+r"""
 ## 4. Regularize: ridge and Tychonov
 
 The inverse filter trusts all frequencies alike. Instead, minimize
@@ -365,7 +372,7 @@ $R(u) = \frac12\|u\|^2$.
 
 # %% [markdown]
 r"""
-### Exercise 4 — ridge (6 min)
+### Exercise 4 — ridge (6 min, at home)
 
 Write the formula.
 
@@ -436,7 +443,7 @@ print(f"∇u has shape {tuple(gradient(u0).shape)}; L_hat is between {L_hat.min(
 
 # %% [markdown]
 r"""
-### Exercise 5 — Tychonov (8 min)
+### Exercise 5 — Tychonov (8 min, in class)
 
 Set $\nabla F(u) = A^T(Au - v) + \lambda \nabla^T\nabla u$ to zero, frequency by frequency, and write the minimizer of
 $F(u) = \frac12\|k * u - v\|^2 + \frac{\lambda}{2}\|\nabla u\|^2$. It is the last formula of the slide on Wiener
@@ -522,7 +529,10 @@ frequencies, and too high for the high ones, where the noise is.
 
 **Question.** For which of the four kernels do ridge and Tychonov differ least? Guess from the transfer functions of
 section 3 which values $\hat L$ takes where $|\hat k|^2 \approx \lambda$. Check with the explorer of section 8.
+"""
 
+# %% [markdown]
+r"""
 ## 5. Choosing λ
 
 With the true image, look at the PSNR as a function of λ. Without it, use what you know of the noise: the true image
@@ -586,7 +596,10 @@ assert max(tychonov_psnr) - psnr(blind, u0) < 1
 r"""
 **Question.** You believe that σ is 20 % larger than it is: in which direction does λ move, and what happens to the
 image? For which *wrong* σ would the discrepancy principle have found the best λ? (The residual printed above tells.)
+"""
 
+# %% [markdown]
+r"""
 ## 6. The same minimizer by gradient descent
 
 The closed form exists because $A^TA$ and $\nabla^T\nabla$ are both diagonal in the Fourier domain. Gradient descent
@@ -600,7 +613,7 @@ The bound holds because $|\hat k| \le 1$ for a nonnegative kernel of sum 1, and 
 
 # %% [markdown]
 """
-### Exercise 6 — gradient descent (10 min)
+### Exercise 6 — gradient descent (10 min, at home)
 
 Start at the observation, $u = v$, and return the image after $n$ steps. Choose a step that is admissible for all λ,
 and not needlessly small.
@@ -668,7 +681,10 @@ assert distances[-1] < 1e-3
 """
 **Question.** With λ = 0 the descent still runs. What would it converge to, and how long would it take for the Gaussian
 kernel? (Notebook 06 answers.)
+"""
 
+# %% [markdown]
+"""
 ## 7. The boundary of a real photograph
 
 So far the blur was periodic, and the restoration used the same periodic blur. A camera does not know of periods: near
@@ -748,7 +764,10 @@ r"""
 **Question.** Another popular cure, *edge tapering*, replaces the border of the observation by a mixture of it and its
 periodic blur, so that the two sides meet. Try it: weights that fall from 1 to 0 over the size of the kernel,
 `weight * seen + (1 - weight) * blur(seen, kernel)`. How does it rank among the cures?
+"""
 
+# %% [markdown]
+r"""
 ## 8. Explore
 
 Choose the kernel, or draw one with the mouse; choose the noise, the method and λ, and watch the PSNR. The three

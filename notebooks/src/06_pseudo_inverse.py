@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Optimization for Inverse Problems", "Let us start with zero regularization!", "Gaussian deblurring and
 pseudo-inverse".
-**Time**: reading 30 min, exercises 35 min, compute under 1 min on two CPU cores.
+**Time**: reading 30 min, exercises 32 min, compute under 1 min on two CPU cores.
 **Before this**: notebook 04 (blur, adjoint, transfer function).
 """
 
@@ -53,7 +53,8 @@ from course_utils.fourier import disk_kernel, gaussian_kernel, kernel_to_transfe
 from course_utils.images import add_noise, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import Blur, Mask, Matrix, blur, dense_matrix
-from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images
+from course_utils.slides import slide_figure
 from course_utils.widgets import explore_pseudo_inverse, pseudo_inverse_picture
 
 # %%
@@ -95,7 +96,7 @@ print("K and K^⊥ are orthogonal:", (direction_K @ direction_row).item() == 0)
 
 # %% [markdown]
 r"""
-### Exercise 1 — the pseudo-inverse of a small matrix (8 min)
+### Exercise 1 — the pseudo-inverse of a small matrix (8 min, in class)
 
 Write $A = U\,\mathrm{diag}(s)\,V^T$. The matrix $A^+$ sends $u_i$ back to $v_i/s_i$, and everything else to 0.
 Program it with `torch.linalg.svd`; count a singular value as zero when it is at most $10^{-10}$ times the largest
@@ -196,7 +197,7 @@ r"""
 **What to see.** The line of minimisers meets $K^\perp$ at a right angle, and there it is closest to 0. That is why
 $A^+v$ has no component in $K$.
 
-**Question 1.** $f(A^+v)$ is not 0 here. Where do you read its value in the picture on the right?
+**Question.** $f(A^+v)$ is not 0 here. Where do you read its value in the picture on the right?
 """
 
 # %% [markdown]
@@ -274,7 +275,7 @@ fall as low, they only come close to 0 here and there. On the right the blurred 
 tenth of the components: the other nine tenths hold nothing but noise, and $A^+$ multiplies exactly those by up to
 $1/\text{tol}$.
 
-**Question 2.** Where does the blurred image sink below the rounding of float32? What will happen to a pseudo-inverse
+**Question.** Where does the blurred image sink below the rounding of float32? What will happen to a pseudo-inverse
 computed in float32?
 """
 
@@ -285,7 +286,7 @@ print(f"components that tol = {tol:g} keeps: {100 * (k_hat.abs() > tol * A.norm(
 
 # %% [markdown]
 r"""
-### Exercise 2 — the pseudo-inverse of a blur (8 min)
+### Exercise 2 — the pseudo-inverse of a blur (8 min, in class)
 
 Return $A^+v$ for $Au = k*u$: $\hat u = \hat v/\hat k$ where $|\hat k| > \texttt{tol}\cdot\max|\hat k|$, and $\hat u
 = 0$ elsewhere. You may use `kernel_to_transfer(kernel, v.shape)`, which puts the kernel's centre at the origin.
@@ -387,9 +388,9 @@ r"""
 **What to see.** On the left of its maximum every curve falls by about 20 dB for each factor 10 in `tol`. Only the exact
 float64 observation goes on rising. The vertical line is the `tol` of the two rows above.
 
-Float32 is the noise of $10^{-8}$ that Question 2 was about. Keep `tol` as it was, and store the blurred image in
-float32 before computing in float64. Then do everything in float32 without any threshold, as a program that does not
-think of it would.
+Float32 is the noise of $10^{-8}$ that the question in section 2 was about. Keep `tol` as it was, and store the blurred
+image in float32 before computing in float64. Then do everything in float32 without any threshold, as a program that
+does not think of it would.
 """
 
 # %%
@@ -427,7 +428,7 @@ for lam in (1.0, 1e-2, 1e-4, 1e-6):
 
 # %% [markdown]
 r"""
-### Exercise 3 — the ridge path (8 min)
+### Exercise 3 — the ridge path (8 min, at home)
 
 For a blur, $\hat u_\lambda = \dfrac{\overline{\hat k}\,\hat v}{|\hat k|^2+\lambda}$. Compute it for each $\lambda$
 of a list, in its order, and return the images in one tensor.
@@ -491,7 +492,7 @@ r"""
 **What to see.** Without noise $u_\lambda\to A^+v$, but slowly: a component has arrived only when $\lambda \ll s^2$, and
 $s^2$ goes below $10^{-24}$. With noise the limit is where you do not want to go.
 
-**Question 3.** The picture with $\lambda = 0.1$ is darker than the photograph. By which factor, and why? (Look at
+**Question.** The picture with $\lambda = 0.1$ is darker than the photograph. By which factor, and why? (Look at
 frequency 0, where $\hat k = 1$.)
 """
 
@@ -504,7 +505,7 @@ $$u_{n+1} = u_n - \tau A^T(Au_n-v), \qquad 0 < \tau < \frac{2}{\|A\|^2} .$$
 Each update lies in $\mathrm{Im}\,A^T = K^\perp$. So the component of $u_n$ in $K$ never changes: at the limit it is
 still that of the start. Started at 0, the descent converges to $A^+v$.
 
-### Exercise 4 — Landweber's iteration (8 min)
+### Exercise 4 — Landweber's iteration (8 min, at home)
 
 Do `n` steps of this gradient descent, started at 0. `A` is an operator: `A(u)` is $Au$, `A.adjoint(v)` is $A^Tv$.
 Careful, $u$ and $v$ need not have the same shape.
@@ -740,12 +741,19 @@ r"""
   make it explode.
 - Truncating, penalising or stopping early are the same idea: trust the large singular values only.
 
-**Hand in** this notebook, saved, with the four verdicts, and your answers to:
+**Question.** In section 6, how does the best $n$ change if $\sigma$ is divided by 10? Predict it from the filters, then
+try.
+"""
 
-- **Question 4.** In section 6, how does the best $n$ change if $\sigma$ is divided by 10? Predict it from the
-  filters, then try.
-- **Question 5.** Replace the Gaussian kernel by `disk_kernel(4.0)`. Its conditioning is much smaller. Is $A^+v$
-  usable with noise?
+# %% [markdown]
+r"""
+**Question.** Replace the Gaussian kernel by `disk_kernel(4.0)`. Its conditioning is much smaller. Is $A^+v$ usable with
+noise?
+"""
+
+# %% [markdown]
+r"""
+**Hand in** this notebook, saved, with the four verdicts and your answers to the questions.
 
 **Next**: [07, Tychonov and total variation](07_tv_denoising.ipynb) brings in what was missing here, knowledge about
 images.

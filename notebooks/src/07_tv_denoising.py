@@ -24,7 +24,7 @@ At the end of this notebook you will be able to
 **Slides**: "Gaussian denoising", "Explicit Regularizations", "Explicit Solution: Wiener filtering", "Link with an
 evolution model", "Smoothed Total Variation", "Denoising Examples".
 
-**Time**: reading 40 min, exercises 75 min, compute under 1 min on two CPU cores.
+**Time**: reading 40 min (12 in class), exercises 75 min, compute under 1 min on two CPU cores.
 
 **Before this**: notebook 04 (blur, transfer function), for the last section only.
 """
@@ -56,7 +56,8 @@ from course_utils.fourier import gaussian_kernel, laplacian_transfer
 from course_utils.images import add_noise, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import blur, blur_adjoint
-from course_utils.plotting import SIGNED_MAP, move_legend, new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import SIGNED_MAP, move_legend, new_figure, plot_curves, show, show_images
+from course_utils.slides import slide_figure
 from course_utils.widgets import explore_tv, tv_picture
 
 # %%
@@ -122,7 +123,7 @@ counts columns. The image is periodic: after its last row comes its first one.
 
 # %% [markdown]
 """
-### Exercise 1 — the gradient (6 min)
+### Exercise 1 — the gradient (6 min, in class)
 
 Write `gradient(u)`, both derivatives stacked in front.
 
@@ -173,7 +174,10 @@ right. This is the knowledge that both regularizations of the lecture use: **the
 differ in how they measure "small".
 
 **Question.** Noise has a gradient too. What is the standard deviation of $\partial_1 w$, in terms of $\sigma$?
+"""
 
+# %% [markdown]
+r"""
 To minimize anything that contains $\nabla u$ we need the adjoint $\nabla^T$, which is defined by
 
 $$\langle \nabla u, p\rangle = \langle u, \nabla^T p\rangle
@@ -182,7 +186,7 @@ $$\langle \nabla u, p\rangle = \langle u, \nabla^T p\rangle
 On the slide, $\nabla^T p(x, y) = p_1(x-1, y) - p_1(x, y) + p_2(x, y-1) - p_2(x, y)$, and
 $\operatorname{div} p := -\nabla^T p$.
 
-### Exercise 2 — its adjoint (8 min)
+### Exercise 2 — its adjoint (8 min, in class)
 
 Write `gradient_adjoint(p)`. Before you copy the formula: write $\langle\nabla u, p\rangle$ as a sum over the pixels
 and collect what multiplies $u(x, y)$.
@@ -237,7 +241,7 @@ $\nabla F(u) = 0$ is a linear system, and dividing by its eigenvalues solves it:
 
 $$\hat u_*(\xi, \zeta) = \frac{\hat v(\xi, \zeta)}{1 + \lambda\hat L(\xi, \zeta)} .$$
 
-### Exercise 3 — the exact solution (10 min)
+### Exercise 3 — the exact solution (10 min, at home)
 
 Write `tychonov_denoise(v, lam)`. `M, N` are the numbers of rows and of columns.
 
@@ -383,7 +387,10 @@ one frequency at a time, the highest first.
 
 **Question.** Why is $1.9/L$, the longer step, a little slower here than $1/L$ in the end? Compare the factors of the
 lowest and of the highest frequency.
+"""
 
+# %% [markdown]
+r"""
 ### Without the data term: the heat equation
 
 Gradient descent on $\frac12\|\nabla u\|^2$ alone is $u_{n+1} - u_n = \tau\Delta u_n$, a discretization of
@@ -435,7 +442,7 @@ $\mathrm{TV}(u) = \sum\|\nabla u(\mathbf x)\|$ is not differentiable where $\nab
 $$\mathrm{TV}_\varepsilon(u) = \sum_{\mathbf x\in\Omega}
 \sqrt{\varepsilon^2 + \partial_1u(\mathbf x)^2 + \partial_2u(\mathbf x)^2} .$$
 
-### Exercise 4 — its value (5 min)
+### Exercise 4 — its value (5 min, in class)
 
 Write `smoothed_tv(u, eps)`.
 
@@ -471,7 +478,7 @@ r"""
 Noise multiplies the total variation by four. Tychonov with a strong weight brings it below that of the clean image:
 with the noise, something of the image has gone.
 
-### Exercise 5 — its gradient (12 min)
+### Exercise 5 — its gradient (12 min, in class)
 
 By hand: a sum of $\phi(p) = \sqrt{\varepsilon^2+\|p\|^2}$ at $p = \nabla u(\mathbf x)$, then the chain rule. The
 slide's result is
@@ -517,7 +524,7 @@ print(f"largest difference between your gradient and autograd's below 1e-12: {la
 
 # %% [markdown]
 r"""
-### Exercise 6 — denoising by gradient descent (12 min)
+### Exercise 6 — denoising by gradient descent (12 min, in class)
 
 $$F(u) = \tfrac12\|u-v\|^2 + \lambda\,\mathrm{TV}_\varepsilon(u), \qquad \tau < \frac{2}{1+8\lambda/\varepsilon} .$$
 
@@ -572,7 +579,7 @@ y_{k+1} = x_{k+1} + \frac{t_k-1}{t_{k+1}}\,(x_{k+1}-x_k),$$
 from $x_0 = y_0 = v$ and $t_0 = 1$. It needs a shorter step, $\tau \leq 1/L$. After $k$ iterations $F(x_k) - \min F$
 is at most $2L\|x_0-u_*\|^2/(k+1)^2$; for a convex $F$, plain descent only promises $1/k$.
 
-### Exercise 7 — accelerated denoising (12 min)
+### Exercise 7 — accelerated denoising (12 min, at home)
 
 Write `accelerated_tv_denoise(v, lam, eps, n)`.
 
@@ -712,7 +719,10 @@ The course's accelerated method, which made this figure, starts its momentum ane
 
 **Question.** Follow the objective of your own function, which does not. Does it always decrease? Does this contradict
 its convergence?
+"""
 
+# %% [markdown]
+r"""
 ## 6. The lecture's comparison
 
 Now the whole image, with the best $\lambda$ of each method. They are found with the clean image in hand (section 8 does
@@ -893,7 +903,10 @@ best $\lambda$ the residual is smaller than $\sigma$. The price is less than 1 d
 smooth. For a method that has not seen $u_0$, this is fair.
 
 **Question.** Suppose you believe that $\sigma$ is 0.12 when it is 0.10. What does the discrepancy principle do?
+"""
 
+# %% [markdown]
+r"""
 ## 9. Explore
 
 Move $\lambda$, $\varepsilon$ and $\sigma$, choose the regularizer, and slide the divider between the noisy image
@@ -912,9 +925,12 @@ show(fig, "The cameraman, noisy on the left half and denoised by total variation
 
 # %% [markdown]
 r"""
-**Questions.** Which $\lambda$ is best for $\sigma = 0.05$, and for $0.2$? Is the best $\lambda$ proportional to
+**Question.** Which $\lambda$ is best for $\sigma = 0.05$, and for $0.2$? Is the best $\lambda$ proportional to
 $\sigma$, or to $\sigma^2$? For which of the two regularizers does the answer depend more on the image?
+"""
 
+# %% [markdown]
+r"""
 ## 10. Deblurring with total variation
 
 Replace the data term: $F(u) = \frac12\|k*u-v\|^2 + \lambda\mathrm{TV}_\varepsilon(u)$, whose gradient is
@@ -923,7 +939,7 @@ $$\nabla F(u) = A^T(Au-v) + \lambda\nabla\mathrm{TV}_\varepsilon(u), \qquad Au =
 
 A kernel with $k\geq0$ and sum 1 has $\|A\| = 1$, so $L \leq 1 + 8\lambda/\varepsilon$ again.
 
-### Exercise 8 — TV deblurring (10 min)
+### Exercise 8 — TV deblurring (10 min, at home)
 
 Write `tv_deblur(v, kernel, lam, eps, n)`. `blur` and `blur_adjoint` are those of notebook 04. Momentum is welcome.
 
@@ -978,7 +994,10 @@ clean sky, at the price of the grass.
 
 **Question.** $\frac12\|k*u-v\|^2$ is not strongly convex if $\hat k$ vanishes somewhere. What does a small
 $\|\nabla F\|$ still tell you, and what not?
+"""
 
+# %% [markdown]
+r"""
 ## What you have learnt
 
 - $\nabla$ and $\nabla^T$; $\nabla^T\nabla$ has eigenvalues in $[0, 8]$, and 8 is reached when both sides are even.

@@ -22,7 +22,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Texture synthesis" to "Gatys et al algorithm: Results".
 
-**Time**: reading 35 min, exercises 65 min, compute 2 to 3 min on two CPU cores.
+**Time**: reading 35 min (13 in class), exercises 62 min, compute 2 to 3 min on two CPU cores.
 
 **Before this**: the stationary Gaussian texture of the introduction helps, nothing else is needed.
 """
@@ -48,7 +48,8 @@ from course_utils.checks import check, hint
 from course_utils.features import ARCHITECTURES, TEXTURE_LAYERS, VGGFeatures
 from course_utils.gaussian import gaussian_texture
 from course_utils.images import center_crop, load_image
-from course_utils.plotting import new_figure, plot_curves, show, show_images, slide_figure
+from course_utils.plotting import new_figure, plot_curves, show, show_images
+from course_utils.slides import slide_figure
 from course_utils.textures import load_synthesis, mean_feature, relative_weights
 from course_utils.widgets import explore_gatys, gatys_picture
 
@@ -131,7 +132,7 @@ Entry $(i, j)$ says how often channels $i$ and $j$ respond together.
 
 # %% [markdown]
 """
-### Exercise 1 — the Gram matrix (6 min)
+### Exercise 1 — the Gram matrix (6 min, in class)
 
 Write `gram_matrix(features)`, with operations of torch only: the synthesis will differentiate through it. It must work
 on a batch of images too: use the last three dimensions.
@@ -198,7 +199,7 @@ $G = C + m m^T$ with $m$ the mean and $C$ the covariance of the features.
 r"""
 ## 4. How many statistics?
 
-### Exercise 2 — count them (5 min)
+### Exercise 2 — count them (5 min, at home)
 
 A table of the architecture gives the number $n_L$ of channels of each layer. Write `count_statistics(architecture,
 last)`, the number of distinct entries of all the Gram matrices of the layers up to `last`.
@@ -247,7 +248,7 @@ nothing forbids the exemplar itself, which has loss 0, as a result. In practice 
 r"""
 $$E(x) = \sum_L w_L \|G^L(x) - G^L(u)\|_F^2, \qquad \|M\|_F^2 = \sum_{i,j} M_{ij}^2.$$
 
-### Exercise 3 — the loss of Gatys et al. (6 min)
+### Exercise 3 — the loss of Gatys et al. (6 min, in class)
 
 The three arguments are dictionaries with the layers as keys. The targets are the $G^L(u)$.
 
@@ -307,7 +308,7 @@ A mirror image is the same material for you. For the network it is close, not eq
 
 # %% [markdown]
 r"""
-### Exercise 4 — synthesize a texture (20 min)
+### Exercise 4 — synthesize a texture (20 min, at home)
 
 `torch.optim.LBFGS([x], max_iter=n_iterations, ...)` does the whole loop in one call of its method `step(closure)`. It
 calls your function `closure`, as often as it needs, to get the loss; the closure must also leave the gradient in
@@ -436,7 +437,10 @@ both are good starts. Whitening changes the loss more than the picture.
 """
 **Question.** The exemplar is gray, and the network takes colour images. One channel is optimized here, shown to the
 network three times. What would happen with three free channels?
+"""
 
+# %% [markdown]
+"""
 ## 7. What each layer contributes
 
 The following results take minutes. They are **precomputed** by `make syntheses`, with the code you have just used;
@@ -463,7 +467,10 @@ length, with pieces of all sizes between them. With `pool3` and `pool4` the join
 meet at corners. The whole wall, with its rows and its perspective, never comes back.
 
 **Question.** What is the largest structure that a statistic at `pool4` can see? Compare it with a brick.
+"""
 
+# %% [markdown]
+"""
 ## 8. Results
 """
 
@@ -534,7 +541,7 @@ C(x) = \frac1N \sum_k (x_k - m(x))(x_k - m(x))^T.$$
 
 # %% [markdown]
 """
-### Exercise 5 — statistics of the colours (8 min)
+### Exercise 5 — statistics of the colours (8 min, at home)
 
 Write `color_statistics_loss(x, u)`. The images may have different sizes.
 
@@ -579,7 +586,7 @@ e^{i\varphi(\xi)} = \frac{\langle \hat u(\xi), \hat x(\xi)\rangle}{|\langle \hat
 
 The phase $\varphi$ is the same for all channels $c$: $P(x)$ is a random phase texture of $u$, the one nearest to $x$.
 
-### Exercise 6 — distance to the spectrum (12 min)
+### Exercise 6 — distance to the spectrum (12 min, at home)
 
 Write `spectrum_loss(x, u)`, in colour.
 
@@ -639,7 +646,7 @@ asks for something that the other statistics do not.
 
 # %% [markdown]
 r"""
-### Exercise 7 — mean features (5 min)
+### Exercise 7 — mean features (5 min, at home)
 
 Write `mean_loss`, with the means $m^L(x) = \frac{1}{wh}\sum_k V^L(x)_k$ in place of the Gram matrices.
 
@@ -687,7 +694,10 @@ The features are not linear: a mean after a ReLU already contains more than the 
 layers there are only 1,024 or so means, against 176,640 entries of Gram matrices, and they do surprisingly well.
 
 **Question.** Why would the mean of `conv1_1`, *before* its ReLU, say almost nothing?
+"""
 
+# %% [markdown]
+"""
 ## 11. Verifying what was precomputed
 
 A file holds 8 bits a channel: its values are clipped to [0, 1] and rounded, so that its loss is not that of the

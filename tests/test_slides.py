@@ -1,0 +1,47 @@
+"""The titles of the lecture's slides: wherever one is named, it is named exactly."""
+
+import re
+import tomllib
+
+import pytest
+
+from course_utils.classroom.build import ROOT, source_files
+from course_utils.slides import PACKAGE, lecture, manifest, read_cards
+
+NAMED = re.compile(r'[Ss]lides?\s+((?:"[^"]+"(?:,? and |, | to )?)+)')
+
+
+def slides_named(text):
+    """Return the titles after the word "Slide", and in the line **Slides** of a notebook; a title may be wrapped."""
+    quoted = [found[1] for found in NAMED.finditer(text)]
+    if first := re.search(r"\*\*Slides\*\*: (.*?)(?=\n\n|\n\*\*|\n\"\"\")", text, re.DOTALL):
+        quoted.append(first[1])
+    return [re.sub(r"\s+", " ", title) for part in quoted for title in re.findall(r'"([^"]+)"', part)]
+
+
+def test_titles_are_found_in_prose():
+    assert slides_named('Slide "Descent\n    Lemma". x "y"') == ["Descent Lemma"]
+    assert slides_named('**Slides**: "A", and the last remark of "B C".\n\n"no"') == ["A", "B C"]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_docstrings_name_slides_as_the_lecture_does(path):
+    assert set(slides_named(path.read_text(encoding="utf-8"))) <= set(lecture())
+
+
+@pytest.mark.parametrize("name", sorted(source_files()))
+def test_notebooks_name_slides_as_the_lecture_does(name):
+    found = slides_named(source_files()[name].read_text(encoding="utf-8"))
+    assert found
+    assert set(found) <= set(lecture())
+
+
+def test_the_titles_are_different_and_the_untitled_are_among_them():
+    untitled = tomllib.loads((PACKAGE / "lecture.toml").read_text(encoding="utf-8"))["untitled"]
+    assert len(set(lecture())) == len(lecture())
+    assert set(untitled) <= set(lecture())
+
+
+def test_every_card_is_read():
+    cards = read_cards(ROOT / "notebooks" / "src")
+    assert sum(len(card.get("figures", {})) for card in cards.values()) == len(manifest())
