@@ -1,34 +1,35 @@
 """What nbval does not see: cells that never ran, notebooks out of step, tags without a reason, orphaned figures."""
 
 import ast
+import base64
+import io
+import itertools
 import re
 from collections import Counter
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
 
 from course_utils.checks import EXERCISES
-from course_utils.classroom.build import CHECK, SOLUTION, exercise_name, read_source, source_files
-from course_utils.slides import manifest
+from course_utils.classroom.build import (
+    ANSWER,
+    CHECK,
+    ROOT,
+    SOLUTION,
+    exercise_name,
+    is_question,
+    read_source,
+    source_files,
+)
+from course_utils.slides import manifest, read_cards
 from tests.pictures import BY_STATISTICS, compare_pictures, difference, pictures_of
 
-ROOT = Path(__file__).resolve().parents[1]
 SOURCES = source_files()
 NAMES = sorted(SOURCES)
-# Every tag on a cell of a notebook, with the reason why the cell needs it: notebook -> {(tag, first line): reason}.
-TAGS: dict[str, dict[tuple[str, str], str]] = {
-    "10_gatys_texture_synthesis": {
-        ("picture-by-statistics", first): "L-BFGS amplifies rounding: pixels move, the next cell asserts the statistics"
-        for first in (
-            "x, losses = synthesize_texture(u, network, weights, torch.Generator().manual_seed(seed), 40)",
-            "u = center_crop(gravel, live)",
-            'gaussian = {"init": "gaussian texture"}',
-            'picture, numbers = gatys_picture("gravel", "pool3", seed, 20)',
-        )
-    },
-}
+TAGS = {BY_STATISTICS, "nbval-ignore-output"}
+LARGEST = 3e6  # bytes of a recorded notebook
 
 
 def notebook(name):
@@ -97,10 +98,36 @@ def test_formulas_have_single_backslashes(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_tag_has_a_reason(name):
-    found = {
-        (tag, cell.source.splitlines()[0]) for cell in notebook(name).cells for tag in cell.metadata.get("tags", [])
-    }
-    assert found == set(TAGS.get(name, {}))
+    for cell in notebook(name).cells:
+        assert set(cell.metadata.get("tags", [])) <= TAGS, cell.source
+        assert ("tags" in cell.metadata) == (len(cell.metadata.get("reason", "")) > 20), cell.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_code_cell_is_empty(name):
+    """JupyterLab does not execute an empty cell: its missing number would look like a cell left out."""
+    assert all(cell.source.strip() for cell in read_source(SOURCES[name]).cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_question_has_its_answer(name):
+    cells = read_source(SOURCES[name]).cells
+    after = [following.source for cell, following in itertools.pairwise(cells) if is_question(cell)]
+    assert len(after) == len(read_cards(ROOT / "notebooks" / "src")[name].get("answers", []))
+    assert all(source.startswith(ANSWER) for source in after)
+    assert sum(cell.source.count("**Question") for cell in cells) == len(after), "a question does not end its cell"
+    names = [cell.metadata.nbgrader.grade_id for cell in cells if "nbgrader" in cell.metadata]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_small_and_its_pictures_are_gray_or_rgb(name):
+    assert (ROOT / "notebooks" / f"{name}.ipynb").stat().st_size < LARGEST
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            if png := output.get("data", {}).get("image/png"):
+                with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+                    assert picture.mode in {"1", "L", "P", "RGB"}, cell.source
 
 
 @pytest.mark.parametrize("name", NAMES)

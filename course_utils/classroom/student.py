@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course_utils._validation import require_choice
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+BLANK = "*Your answer:*"  # where a student writes the answer to a question
 RELEASE = "course_release"  # notebook metadata: hash of the copy as it was handed out
 
 
@@ -97,8 +98,8 @@ def student_copy(
 ) -> NotebookNode:
     """Return the student's version of an executed notebook.
 
-    Solutions are replaced by a stub and check cells locked with nbgrader's own preprocessors. Of the outputs only
-    figures and their captions stay, so that a student sees what to aim at.
+    Solutions and answers are replaced by a stub and check cells locked with nbgrader's own preprocessors. Of the
+    outputs only figures and their captions stay, so that a student sees what to aim at.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ def student_copy(
     from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChecksums, LockCells
 
     copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
-    clear = ClearSolutions(code_stub={"python": STUB}, enforce_metadata=False)
+    clear = ClearSolutions(code_stub={"python": STUB}, text_stub=BLANK, enforce_metadata=False)
     for preprocessor in (LockCells(), clear, CheckCellMetadata(), ComputeChecksums()):
         copy, _ = preprocessor.preprocess(copy, {})
     for cell in copy.cells:
@@ -166,7 +167,7 @@ def hand_out(
 
 
 def update(folder: Path) -> list[str]:
-    """Carry a student's solutions over, by exercise name, into newer releases, and say what moved.
+    """Carry a student's solutions and answers over, by their names, into newer releases, and say what moved.
 
     Only cells that are still the stub are filled; the student's older file stays as it is.
 
@@ -202,7 +203,7 @@ def update(folder: Path) -> list[str]:
 
 
 def solutions(notebook: NotebookNode) -> dict[str, NotebookNode]:
-    """Return the solution cells of a notebook by exercise name."""
+    """Return the cells of a notebook where a student writes, by the name of the exercise or of the answer."""
     return {name: cell for cell in notebook.cells if (name := _exercise_of(cell))}
 
 
@@ -230,7 +231,7 @@ def _answers(notebook: NotebookNode, known: set[str]) -> dict[str, str]:
 
 
 def _exercise_of(cell: NotebookNode) -> str | None:
-    """Return the exercise that a cell solves: nbgrader's metadata says so."""
+    """Return the exercise that a cell solves, or the answer that it gives: nbgrader's metadata says so."""
     graded = cell.metadata.get("nbgrader", {})
     return graded.get("grade_id") if graded.get("solution") else None
 
@@ -243,9 +244,11 @@ def _defined_exercise(cell: NotebookNode, known: set[str]) -> str | None:
 
 
 def _is_stub(cell: NotebookNode) -> bool:
-    """Say whether the student has written nothing yet: a function whose body is the stub, after its docstring."""
-    if not cell.source.strip():
+    """Say whether the student has written nothing yet: a blank, or a function whose body is the stub."""
+    if cell.source.strip() in ("", BLANK):
         return True
+    if cell.cell_type == "markdown":
+        return False
     try:
         (function,) = ast.parse(cell.source).body
     except (SyntaxError, ValueError):  # half an answer, or more than the function: the student's work

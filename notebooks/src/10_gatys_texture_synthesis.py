@@ -360,7 +360,7 @@ def synthesize_texture(exemplar, network, weights, generator, n_iterations):
 # %%
 synthesize_texture = check(synthesize_texture)
 
-# %% tags=["picture-by-statistics"]
+# %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
 x, losses = synthesize_texture(u, network, weights, torch.Generator().manual_seed(seed), 40)
 fig, axes = new_figure(1, 3, height=3.4)
 for axis, image, title in zip(axes[0], (u, x), ("$u$", "$x$"), strict=False):
@@ -385,7 +385,7 @@ each seed ends in another texture.
 way, any output size, and an argument `scales`. Watch it work on a larger image:
 """
 
-# %% tags=["picture-by-statistics"]
+# %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
 u = center_crop(gravel, live)
 steps = []
 x_plain, losses_plain = textures.synthesize_texture(
@@ -406,7 +406,7 @@ with equal work:
   divided by how easily it moves: another loss, zero where $E$ is.
 """
 
-# %% tags=["picture-by-statistics"]
+# %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
 gaussian = {"init": "gaussian texture"}
 starts = {"white noise": {}, "Gaussian": gaussian, "two scales": gaussian | {"scales": (1 / 2, 1)}}
 starts["whitened"] = gaussian | {"whitening": textures.WHITENING}
@@ -724,7 +724,7 @@ Choose a texture, the layers and a seed; run, pause, stop. The last image stays.
 # %%
 explore_gatys(statistic=gram_matrix)
 
-# %% tags=["picture-by-statistics"]
+# %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
 picture, numbers = gatys_picture("gravel", "pool3", seed, 20)
 print(f"{numbers['evaluations']} evaluations")
 fig = show_images([picture], ["left: exemplar; right: synthesis up to pool3"], width=6)
