@@ -104,7 +104,8 @@ async def coroutine_function(u):
     [
         (lambda u: u, "identity"),
         (lambda u: -2 * u, "sign"),
-        (lambda u: 3 * u, "value"),
+        (lambda u: 3 * u, "normalisation"),
+        (lambda u: 2 * u + u**2, "value"),
         (lambda u: None, "type"),
         (lambda u: (2 * u).tolist(), "type"),
         (lambda u: (2 * u).T, "shape"),
@@ -256,7 +257,7 @@ def test_record_is_json_and_html_is_escaped():
 
 
 def test_two_pictures_show_what_differs():
-    assert set(verdict_on(lambda u: 3 * u).pictures) == {"yours", "expected"}
+    assert set(verdict_on(lambda u: 2 * u + u**2).pictures) == {"yours", "expected"}
 
 
 def test_hints_come_in_steps(capsys):

@@ -1,6 +1,5 @@
 """Checks of notebook 04: periodic blur, its adjoint, the inverse filter, ridge, Tychonov, gradient descent."""
 
-# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
 from __future__ import annotations
 
 import torch

@@ -1,6 +1,6 @@
 """Checks of notebook 10: Gram matrices, their number, the losses of a texture, the synthesis by L-BFGS."""
 
-# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
 
 from __future__ import annotations
 

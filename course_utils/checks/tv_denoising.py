@@ -1,6 +1,6 @@
 """Checks of notebook 07: discrete gradient and adjoint, Tychonov, smoothed total variation, its three algorithms."""
 
-# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
 
 from __future__ import annotations
 

@@ -1,0 +1,214 @@
+"""What is wrong with an answer in any exercise, found by calling the student's function and the reference again."""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils.checks.engine.compare import generic_mistake, is_close
+from course_utils.checks.engine.student import Call, Student, copy_of, numbers_in
+from course_utils.checks.engine.verdict import Mistake
+
+VAGUE = ("adjoint", "value")  # causes that a certain one is preferred to
+SUBSTITUTIONS = 12  # variables of the notebook times arguments that are tried in each other's place
+
+
+def recognise_generic(student: Student, answer: Tensor | float, expected: Tensor | float) -> None:
+    """Raise the ``Mistake`` that can happen in any exercise and that ``answer``, just returned, shows for certain.
+
+    ``expect_close`` does this by itself; call it where a check compares in another way.
+    """
+    inputs = [x for x in numbers_in(student.calls[-1].args) if isinstance(x, Tensor)] if student.calls else []
+    mistake = generic_mistake(answer, expected, inputs) or _behaviour(student)
+    if mistake is not None:
+        raise mistake
+
+
+def better_explanation(student: Student, mistake: Mistake) -> Mistake | None:
+    """Return what is certainly wrong with the last call when ``mistake`` only says that something is."""
+    if mistake.known or mistake.cause not in VAGUE or not student.calls:
+        return None
+    call = student.calls[-1]
+    answers, right = numbers_in(call.result), numbers_in(_result(student.reference, call.args))
+    inputs = [x for x in numbers_in(call.args) if isinstance(x, Tensor)]
+    if len(answers) == len(right):
+        for answer, expected in zip(answers, right, strict=True):
+            if found := generic_mistake(answer, expected, inputs):
+                return found
+    if found := _behaviour(student):
+        return found
+    if unused := _unused_arguments(student):
+        mistake.message += f" Your function never uses its argument {unused[0]}."
+    return None
+
+
+def _behaviour(student: Student) -> Mistake | None:
+    """Return the mistake that the last call shows beside other calls, when the course's own function tells it apart."""
+    if student.reference is None or not student.calls:
+        return None
+    call = student.calls[-1]
+    right = _result(student.reference, call.args)
+    if right is None or _equal(call.result, right):
+        return None
+    for experiment in (_remembered, _global, _constant, _changing, _imprecise):
+        if found := experiment(student, call, right):
+            return found
+    return None
+
+
+def _remembered(student: Student, call: Call, right: Any) -> Mistake | None:
+    """Return the mistake of a function that gives the right result of an earlier call once more."""
+    for earlier in list(student.calls)[:-1]:
+        if _equal(earlier.result, call.result, 1e-12) and numbers_in(call.result):
+            before = _result(student.reference, earlier.args)
+            if _equal(before, earlier.result) and not _equal(before, right, 1e-3):
+                text = "The result is that of an earlier call, with other arguments: a cache or a variable outside keeps it."
+                return Mistake("constant", text)
+    return None
+
+
+def _global(student: Student, call: Call, right: Any) -> Mistake | None:
+    """Return the mistake of a variable of the notebook that stands where an argument belongs."""
+    function = student.function
+    if not isinstance(function, types.FunctionType):
+        return None
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    outside = [g for g in _globals_read(function.__code__) if _is_value(function.__globals__.get(g))]
+    pairs = [
+        (g, name, value) for g in outside for name, value in zip(names, call.args, strict=False) if _is_value(value)
+    ]
+    for g, name, value in pairs[:SUBSTITUTIONS]:
+        scope = {**function.__globals__, g: value}
+        corrected = types.FunctionType(
+            function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+        )
+        corrected.__kwdefaults__ = function.__kwdefaults__
+        if _equal(_result(corrected, call.args), right):
+            text = f"The function uses the notebook's variable {g} where its argument {name} belongs."
+            return Mistake(
+                "global", text, {g: function.__globals__[g], name: value} if isinstance(value, (int, float)) else {}
+            )
+    return None
+
+
+def _constant(student: Student, call: Call, right: Any) -> Mistake | None:
+    """Return the mistake of a result that stays when the first tensor of the arguments changes."""
+    position = next(
+        (i for i, x in enumerate(call.args) if isinstance(x, Tensor) and x.is_floating_point() and x.ndim), None
+    )
+    if position is None or not numbers_in(call.result):
+        return None
+    x = call.args[position].detach()
+    told_apart = False
+    for other in (1.5 * x, x.flip(0), x.roll(1, -1)):
+        args = (*call.args[:position], other, *call.args[position + 1 :])
+        if _equal(_result(student.reference, args), right, 1e-3):
+            continue
+        told_apart = True
+        if not _equal(_result(student.function, args), call.result, 1e-9):
+            return None
+    return Mistake("constant", f"{student.name} returns the same result whatever its input is.") if told_apart else None
+
+
+def _changing(student: Student, call: Call, right: Any) -> Mistake | None:
+    """Return the mistake of a function that does not give the same result twice where the reference does."""
+    if not _equal(_result(student.reference, call.args), right, 1e-9):
+        return None
+    again = _result(student.function, call.args)
+    if again is None or _equal(again, call.result, 1e-9):
+        return None
+    text = "Two calls with the same arguments give two results: it draws random numbers, or keeps something from the last call."
+    return Mistake("randomness", text)
+
+
+def _imprecise(student: Student, call: Call, right: Any) -> Mistake | None:
+    """Return the mistake of a result that would be right in double precision."""
+    with double_by_default():
+        precise = _result(student.function, call.args)
+    if precise is not None and _equal(precise, right):
+        return Mistake("precision", f"The result is right in double precision only. {where_single(student.function)}")
+    return None
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _result(function: Callable[..., Any] | None, args: Sequence[Any]) -> Any:
+    """Return what ``function`` gives on copies of ``args``, or None when it stops with an exception."""
+    if function is None:
+        return None
+    try:
+        return function(*(copy_of(argument) for argument in args))
+    except Exception:
+        return None
+
+
+def _equal(first: Any, second: Any, rtol: float | None = None) -> bool:
+    """Say whether two results hold the same numbers."""
+    a, b = numbers_in(first), numbers_in(second)
+    if not a or len(a) != len(b):
+        return False
+    return all(
+        torch.as_tensor(x).shape == torch.as_tensor(y).shape and _close(x, y, rtol) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _close(x: Tensor | float, y: Tensor | float, rtol: float | None) -> bool:
+    x, y = (value.detach() if isinstance(value, Tensor) else value for value in (x, y))
+    complex_valued = any(isinstance(value, Tensor) and value.is_complex() for value in (x, y))
+    return bool(torch.equal(torch.as_tensor(x), torch.as_tensor(y))) if complex_valued else is_close(x, y, rtol)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
+
+
+def _globals_read(code: types.CodeType) -> list[str]:
+    """Return the names of the globals that a function reads, inner functions included."""
+    inner = [
+        name for constant in code.co_consts if isinstance(constant, types.CodeType) for name in _globals_read(constant)
+    ]
+    own = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return list(dict.fromkeys([*own, *inner]))
+
+
+def _unused_arguments(student: Student) -> list[str]:
+    """Return the arguments that the function never reads, though the course's function reads those at their places."""
+    own, course = (getattr(function, "__code__", None) for function in (student.function, student.reference))
+    if own is None or course is None:
+        return []
+    (unused, names), (unused_there, _) = _unread(own), _unread(course)
+    return [names[i] for i in sorted(unused - unused_there)]
+
+
+def _unread(code: types.CodeType) -> tuple[set[int], tuple[str, ...]]:
+    """Return the positions of the parameters that ``code`` never reads, and the names of all."""
+    names = code.co_varnames[: code.co_argcount]
+    read = set(code.co_cellvars)
+    for instruction in dis.get_instructions(code):
+        if "LOAD" in instruction.opname:
+            argval = instruction.argval
+            read |= set(argval if isinstance(argval, tuple) else (argval,)) if argval.__hash__ else set()
+    return {i for i, name in enumerate(names) if name not in read}, names
+
+
+@contextlib.contextmanager
+def double_by_default() -> Iterator[None]:
+    """Make torch.zeros and its kin double, as they are in no notebook: what that repairs was lost to float32."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def where_single(function: Callable[..., Any]) -> str:
+    """Return where single precision comes from, as far as the source of the function shows it."""
+    return "torch.zeros, ones, arange and their kin are float32: take torch.zeros_like, or say dtype=u.dtype."

@@ -1,0 +1,207 @@
+"""A student's function as the checks call it: on copies, remembered, and explained when it stops."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import math
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils.checks.engine.verdict import Mistake, NotAttempted
+
+KEPT_CALLS = 40  # the last calls of a check that its diagnosis can look back at
+
+
+class TimeIsUp(BaseException):
+    """Thrown into the student's function when it runs for too long."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the student's function: what it got and what it gave."""
+
+    args: tuple[Any, ...]
+    result: Any
+
+
+_here = threading.local()  # each check runs in a thread of its own
+
+
+def current_student() -> Student | None:
+    """Return the student whose function was called last in this thread."""
+    return getattr(_here, "student", None)
+
+
+class Student:
+    """A student's function as the checks call it: guarded against exceptions, changed inputs and odd results."""
+
+    def __init__(self, function: Callable[..., Any], name: str, reference: Callable[..., Any] | None = None) -> None:
+        self.function = function
+        self.name = name
+        self.reference = reference
+        self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function on copies of ``args``; what it raises becomes a ``Mistake`` at the student's line."""
+        copies = [copy_of(argument) for argument in args]
+        _here.student = self
+        try:
+            result = self.function(*copies)
+        except (TimeIsUp, Mistake):
+            raise
+        except BaseException as error:
+            if type(error) is NotImplementedError and not error.args:  # the stub; torch's own come with a message
+                raise NotAttempted from error
+            raise self._crash(error) from error
+        for position, (before, after) in enumerate(zip(args, copies, strict=True)):
+            if changed(before, after):
+                names = list(inspect.signature(self.function).parameters)
+                argument = names[position] if position < len(names) else f"number {position + 1}"
+                raise Mistake(
+                    "mutates-input",
+                    f"{self.name} changes its argument {argument} in place. Work on a copy: "
+                    "write x = x + … instead of x += ….",
+                )
+        if inspect.isgenerator(result) or inspect.iscoroutine(result):
+            result.close()
+            text = f"{self.name} computes nothing when it is called: write return, not yield, and def, not async def."
+            raise Mistake("type", text)
+        if result is None:
+            raise Mistake("type", f"{self.name} returns None. Did you forget the return statement?")
+        self.calls.append(Call(args, result))
+        return result
+
+    def returned(self, value: Any) -> bool:
+        """Say whether ``value`` is what the last call returned, or a part of it."""
+        return bool(self.calls) and any(_same(value, part) for part in numbers_in(self.calls[-1].result))
+
+    def tensor(self, *args: Any, shape: Sequence[int]) -> Tensor:
+        """Call the function and return its result once it is known to be a finite real tensor of this ``shape``."""
+        return self.as_tensor(self(*args), shape)
+
+    def as_tensor(self, result: Any, shape: Sequence[int], what: str = "the result") -> Tensor:
+        """Return ``result`` once it is known to be a finite real floating-point tensor of this ``shape``."""
+        what = what[:1].upper() + what[1:]
+        if not isinstance(result, Tensor):
+            raise Mistake(
+                "type", f"{what} must be a torch tensor, {self.name} returns {a_noun(type(result).__name__)}."
+            )
+        if tuple(result.shape) != tuple(shape):
+            raise Mistake(
+                "shape",
+                f"{what} has the wrong shape.",
+                {"your shape": tuple(result.shape), "expected shape": tuple(shape)},
+            )
+        if result.is_complex():
+            raise Mistake("complex", f"{what} is complex. An image is real: take the real part after the inverse FFT.")
+        if not result.is_floating_point():
+            raise Mistake("type", f"{what} holds {result.dtype} values, floating-point values are expected.")
+        if not torch.isfinite(result).all():
+            raise Mistake(
+                "not-finite", f"{what} contains NaN or infinite values: look for a division by zero or a root of 0."
+            )
+        return result.detach()
+
+    def number(self, *args: Any) -> float:
+        """Call the function and return its result as one finite real number."""
+        result = self(*args)
+        if isinstance(result, Tensor) and result.numel() != 1:
+            raise Mistake("shape", f"{self.name} must return one number.", {"your shape": tuple(result.shape)})
+        if isinstance(result, Tensor):
+            result = result.detach().item()
+        if isinstance(result, complex):
+            raise Mistake("complex", f"{self.name} returns a complex number, a real one is expected.")
+        try:
+            value = float(result)
+        except (TypeError, ValueError):
+            raise Mistake(
+                "type", f"{self.name} must return one number, it returns {a_noun(type(result).__name__)}."
+            ) from None
+        if not math.isfinite(value):
+            raise Mistake("not-finite", f"{self.name} returns {value}.")
+        return value
+
+    def _crash(self, error: BaseException) -> Mistake:
+        """Return the mistake that shows ``error`` at the line of the student's function where it came from."""
+        where = _students_line(self.function, error.__traceback__)
+        return Mistake("exception", f"{self.name} stops with {summary(error)}{where}.")
+
+
+def numbers_in(value: Any) -> list[Tensor | float]:
+    """Return the tensors and numbers of a result, or of the arguments of a call, in order."""
+    if isinstance(value, dict):
+        return [part for item in value.values() for part in numbers_in(item)]
+    if isinstance(value, (list, tuple)):
+        return [part for item in value for part in numbers_in(item)]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return [value] if is_number or isinstance(value, Tensor) else []
+
+
+def _same(value: Any, part: Tensor | float) -> bool:
+    """Say whether two tensors or numbers are equal to the last digit."""
+    a, b = (torch.as_tensor(x).detach() for x in (value, part))
+    return a.shape == b.shape and torch.equal(a.double(), b.double())
+
+
+def copy_of(argument: Any) -> Any:
+    """Return a copy that a function may change."""
+    if isinstance(argument, Tensor):
+        return argument.detach().clone().requires_grad_(argument.requires_grad)
+    if isinstance(argument, torch.Generator):
+        return torch.Generator(argument.device).set_state(argument.get_state())
+    if isinstance(argument, (list, tuple)):
+        return type(argument)(copy_of(item) for item in argument)
+    if isinstance(argument, dict):
+        return {key: copy_of(value) for key, value in argument.items()}
+    return argument
+
+
+def changed(before: Any, after: Any) -> bool:
+    """Say whether an argument is not what it was before the call."""
+    if isinstance(before, Tensor):
+        return before.shape != after.shape or not torch.equal(
+            torch.nan_to_num(before.detach()), torch.nan_to_num(after.detach())
+        )
+    if isinstance(before, (list, tuple)):
+        return len(before) != len(after) or any(changed(a, b) for a, b in zip(before, after, strict=True))
+    if isinstance(before, dict):
+        return before.keys() != after.keys() or any(changed(before[key], after[key]) for key in before)
+    return isinstance(before, (bool, int, float, str)) and before != after
+
+
+def summary(error: BaseException) -> str:
+    """Return the type and the message of an exception, on one line of at most 300 characters."""
+    text = " ".join(traceback.format_exception_only(error)[-1].split())
+    return text if len(text) <= 300 else f"{text[:300]} …"
+
+
+def _students_line(function: Callable[..., Any], trace: TracebackType | None) -> str:
+    """Return " at line N: code" for the innermost line of the student's own file in a traceback."""
+    code = getattr(function, "__code__", None)
+    lines = [f for f in traceback.extract_tb(trace) if code is not None and f.filename == code.co_filename]
+    return f" (line {lines[-1].lineno}: {(lines[-1].line or '').strip()})" if lines else ""
+
+
+def line_of_frame(function: Callable[..., Any], frame: FrameType | None) -> str:
+    """Return where in the student's file a running frame is."""
+    code = getattr(function, "__code__", None)
+    while frame is not None and code is not None:
+        if frame.f_code.co_filename == code.co_filename:
+            line = linecache.getline(code.co_filename, frame.f_lineno).strip()
+            return f" It was at line {frame.f_lineno}: {line}"
+        frame = frame.f_back
+    return ""
+
+
+def a_noun(noun: str) -> str:
+    """Return the noun with its article."""
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
