@@ -10,14 +10,15 @@ endif
 NAMES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-browser notebooks syntheses diagnosis benchmark clean
+.PHONY: help lab test test-all test-browser notebooks pages syntheses diagnosis benchmark clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
-	@echo "make test       lint, types, unit tests, every notebook executed and compared"
-	@echo "make test-all   the whole suite without network or home folder, two builds compared, student copies run, nbgrader"
+	@echo "make test       lint, types, unit tests, every notebook executed and compared; without network or home folder"
+	@echo "make test-all   what executes notebooks again: two builds compared, student copies run, all figures, nbgrader"
 	@echo "make test-browser  student copies and explorers in JupyterLab and Chromium (sudo apt install chromium fonts-dejavu-core)"
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
+	@echo "make pages      the tables of README.md and notebooks/README.md, from the lessons and their cards"
 	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
@@ -62,13 +63,16 @@ test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2
 
 test-all: $(VENV)/test.stamp
-	HOME=`mktemp -d` PYTHONPATH=tests/offline $(BIN)/python -m pytest -n 2 -m "not browser"
+	$(BIN)/python -m pytest -n 2 -m slow
 
 test-browser: $(VENV)/browser.stamp
 	$(BIN)/python -m pytest -m browser tests/browser
 
 notebooks: $(VENV)/test.stamp
 	$(BIN)/course build $(NAMES)
+
+pages: $(VENV)/test.stamp
+	$(BIN)/course pages
 
 syntheses: $(VENV)/test.stamp
 	$(BIN)/python data/remake_syntheses.py

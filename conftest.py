@@ -1,9 +1,26 @@
-"""Settings of the whole test run: one thread a worker, shapes checked at run time, pictures of notebooks compared."""
+"""Settings of the whole test run: no network, an empty home folder, one thread a worker, shapes checked at run time.
 
+Pictures of notebooks are compared. The longest notebooks start first: no worker is left alone with one at the end.
+"""
+
+import functools
 import os
+import sys
+import tempfile
+from pathlib import Path
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 os.environ.update(dict.fromkeys(THREADS, "1"), TQDM_DISABLE="1", PYDEVD_DISABLE_FILE_VALIDATION="1")
+
+GUARD = str(Path(__file__).parent / "tests" / "offline")
+if (
+    "COURSE_TEST_OFFLINE" not in os.environ
+):  # pytest itself; its workers and all the processes below inherit what it sets
+    _home = tempfile.TemporaryDirectory(prefix="course-home-")
+    os.environ.update(HOME=_home.name, USERPROFILE=_home.name)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [GUARD, os.environ.get("PYTHONPATH")]))
+    sys.path.insert(0, GUARD)
+    import sitecustomize  # noqa: F401 - cuts this process off, as Python does by itself for those below
 
 from jaxtyping import config, install_import_hook  # noqa: E402
 
@@ -18,6 +35,8 @@ mpl.use("Agg")
 import pytest  # noqa: E402
 from nbval.plugin import IPyNbCell  # noqa: E402
 
+from course_utils.classroom.build import source_files  # noqa: E402
+from course_utils.classroom.pages import measurements  # noqa: E402
 from tests.pictures import compare_pictures  # noqa: E402
 
 
@@ -27,6 +46,18 @@ def unchecked():
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+def pytest_collection_modifyitems(items):
+    """Put notebooks first, those that compute longest before the others; files of tests keep their order."""
+    items.sort(key=lambda item: -longest_first().get(item.path.stem, 0) if isinstance(item, IPyNbCell) else 1)
+
+
+@functools.cache
+def longest_first():
+    """Return the seconds of each notebook, as the benchmarks measured them; 30 where they have not yet."""
+    measured = measurements(Path(__file__).parent / "tests" / "benchmarks" / "RESULTS.md")
+    return {name: float(measured[name][1]) if name in measured else 30.0 for name in source_files()}
 
 
 @pytest.hookimpl(hookwrapper=True)

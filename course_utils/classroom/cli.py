@@ -30,6 +30,25 @@ def build(names: Names = None) -> None:
 
 
 @app.command()
+def new(name: Annotated[str, typer.Argument(help="NN_name, such as 19_wavelets")]) -> None:
+    """Write the five files of a new lesson, with an example of everything that a lesson has."""
+    from course_utils.classroom.lessons import new_lesson
+
+    for path in new_lesson(name):
+        typer.echo(path.relative_to(ROOT))
+    typer.echo(f"Then: make notebooks NAMES={name}, make pages, make test.")
+
+
+@app.command()
+def pages() -> None:
+    """Write the tables of README.md and notebooks/README.md from the lessons and their cards."""
+    from course_utils.classroom.pages import write_pages
+
+    for path in write_pages():
+        typer.echo(path.relative_to(ROOT))
+
+
+@app.command()
 def student(
     names: Names = None,
     out: Annotated[Path, typer.Option(help="folder where the student works")] = Path("lab"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import itertools
 import json
@@ -17,6 +16,8 @@ from typing import Any
 
 from course_utils.checks import EXERCISES
 from course_utils.checks.engine import CAUSES
+from course_utils.classroom.build import write_if_changed
+from course_utils.classroom.templates import render
 
 LARGEST = 50_000_000  # bytes: no notebook of the course comes near
 STATUSES = ("passed", "wrong", "not attempted")
@@ -127,8 +128,8 @@ def write_report(folder: Path, out: Path) -> tuple[Path, Path, dict[Path, str]]:
     rows = summarise(submissions)
     out.mkdir(parents=True, exist_ok=True)
     table, page = out / "report.csv", out / "report.html"
-    _write(table, _as_csv(rows))
-    _write(page, _as_html(rows, submissions, skipped))
+    write_if_changed(table, _as_csv(rows))
+    write_if_changed(page, _as_html(rows, submissions, skipped))
     return table, page, skipped
 
 
@@ -173,52 +174,29 @@ def _causes(row: Row, most: int | None = None) -> str:
     return "; ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common(most))
 
 
-_STYLE = """
-body{font:16px/1.4 system-ui,sans-serif;margin:1em 2em;color:#222;background:#fff}h1{margin:0;font-size:1.4em}
-table{border-collapse:collapse;margin-bottom:2em;width:100%}
-th,td{padding:.15em .7em;border-bottom:1px solid #ccc;text-align:left;white-space:nowrap}
-td.c{white-space:normal;width:45%}th.g{padding-top:.7em;font-weight:normal;font-style:italic}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{display:flex;width:10em;height:1em;background:#eee}
-.passed{background:#009e73}.wrong{background:#d55e00}.not{background:#bbb}
-@media (prefers-color-scheme:dark){body{color:#eee;background:#222}th,td{border-color:#555}}
-"""
-
-
 MOST = 3  # causes of one exercise on the page: a row fits on a line of a projector; the table has them all
 
 
 def _as_html(rows: list[Row], submissions: list[Submission], skipped: Mapping[Path, str]) -> str:
-    columns = (("exercise", ""), *((status, "n") for status in STATUSES), ("", ""), ("causes met most often", ""))
-    head = "".join(f'<th scope=col class="{kind}">{title}</th>' for title, kind in columns)
-    body = "".join(
-        f'<tr><th class="g" colspan={len(columns)} scope=rowgroup>{html.escape(notebook.replace("_", " "))}</th></tr>'
-        + "".join(_html_row(row) for row in group)
-        for notebook, group in itertools.groupby(rows, key=lambda row: row.notebook)
-    )
-    left_out = "".join(f"<li>{html.escape(str(path))}: {html.escape(why)}</li>" for path, why in skipped.items())
-    skipped_part = f"<h2>Skipped files</h2><ul>{left_out}</ul>" if skipped else ""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Class report</title><style>{_STYLE}</style><h1>Class report</h1>"
-        f"<p>{len(submissions)} notebooks read, {len(skipped)} skipped, {datetime.now():%d %b %H:%M}.</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{skipped_part}</html>\n"
-    )
+    groups = itertools.groupby(rows, key=lambda row: row.notebook)
+    values = {
+        "read": len(submissions),
+        "skipped": skipped,
+        "now": f"{datetime.now():%d %b %H:%M}",
+        "statuses": STATUSES,
+        "groups": [(notebook.replace("_", " "), [_shown(row) for row in group]) for notebook, group in groups],
+    }
+    return render("report.html.j2", values)
 
 
-def _html_row(row: Row) -> str:
+def _shown(row: Row) -> dict[str, Any]:
+    """Return what the page says of an exercise."""
     counts = _counts(row)
-    parts = zip(("passed", "wrong", "not"), counts, strict=True)
-    bar = "".join(f'<span class="{kind}" style="flex:{count}"></span>' for kind, count in parts if count)
-    numbers = "".join(f'<td class="n">{count}</td>' for count in counts)
-    more = " …" if len(row.causes) > MOST else ""
-    return (
-        f"<tr><th scope=row>{html.escape(row.exercise)}</th>{numbers}"
-        f'<td><div class="bar" aria-hidden="true">{bar}</div></td>'
-        f'<td class="c" title="{html.escape(_causes(row))}">{html.escape(_causes(row, MOST))}{more}</td></tr>'
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    bar = zip(("passed", "wrong", "not"), counts, strict=True)
+    return {
+        "exercise": row.exercise,
+        "numbers": counts,
+        "bar": [(kind, count) for kind, count in bar if count],
+        "all": _causes(row),
+        "most": _causes(row, MOST) + (" …" if len(row.causes) > MOST else ""),
+    }
