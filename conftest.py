@@ -5,7 +5,7 @@ Pictures of notebooks are compared. The longest notebooks start first: no worker
 
 import functools
 import os
-import sys
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -13,14 +13,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 os.environ.update(dict.fromkeys(THREADS, "1"), TQDM_DISABLE="1", PYDEVD_DISABLE_FILE_VALIDATION="1")
 
 GUARD = str(Path(__file__).parent / "tests" / "offline")
-if (
-    "COURSE_TEST_OFFLINE" not in os.environ
-):  # pytest itself; its workers and all the processes below inherit what it sets
+# Only in pytest itself: its workers, and all the processes below them, inherit what is set here.
+if "COURSE_TEST_OFFLINE" not in os.environ:
     _home = tempfile.TemporaryDirectory(prefix="course-home-")
     os.environ.update(HOME=_home.name, USERPROFILE=_home.name)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [GUARD, os.environ.get("PYTHONPATH")]))
-    sys.path.insert(0, GUARD)
-    import sitecustomize  # noqa: F401 - cuts this process off, as Python does by itself for those below
+    runpy.run_path(f"{GUARD}/sitecustomize.py")  # for this process; Python does it by itself for those below
 
 from jaxtyping import config, install_import_hook  # noqa: E402
 

@@ -12,8 +12,8 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 import course_utils
+from course_utils.classroom import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 # Small packages that are wheels on every system are left to pip.

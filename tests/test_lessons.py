@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from course_utils.classroom.build import ROOT, build, execute, read_source, source_files
+from course_utils.classroom import ROOT
+from course_utils.classroom.build import build, execute, read_source, source_files
 from course_utils.classroom.lessons import SESSION, lesson_files, new_lesson, read_lessons
 from course_utils.classroom.pages import make_pages, measurements, sessions
 from course_utils.classroom.student import student_copy

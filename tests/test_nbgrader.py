@@ -10,10 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_utils.classroom import ROOT
 from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import notebook_files, solutions
 
-ROOT = Path(__file__).resolve().parents[1]
 NAME = "06_pseudo_inverse"
 EXERCISE = "pseudo_inverse"
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from course_utils.checks import EXERCISES
+from course_utils.classroom import ROOT
 from course_utils.classroom.build import (
     ANSWER,
     CHECK,
-    ROOT,
     SOLUTION,
     exercise_name,
     is_question,

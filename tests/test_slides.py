@@ -5,7 +5,9 @@ import tomllib
 
 import pytest
 
-from course_utils.classroom.build import ROOT, source_files
+from course_utils import slides
+from course_utils.classroom import ROOT
+from course_utils.classroom.build import source_files
 from course_utils.slides import PACKAGE, lecture, manifest, read_cards
 
 NAMED = re.compile(r'[Ss]lides?\s+((?:"[^"]+"(?:,? and |, | to )?)+)')
@@ -45,3 +47,12 @@ def test_the_titles_are_different_and_the_untitled_are_among_them():
 def test_every_card_is_read():
     cards = read_cards(ROOT / "notebooks" / "src")
     assert sum(len(card.get("figures", {})) for card in cards.values()) == len(manifest())
+
+
+def test_an_installed_package_has_its_cards_inside(monkeypatch, tmp_path):
+    (tmp_path / "course_utils" / "_cards").mkdir(parents=True)
+    monkeypatch.setattr(slides, "PACKAGE", tmp_path / "course_utils")
+    assert slides.cards_folder() == tmp_path / "course_utils" / "_cards"
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "/notebooks/src/*.toml" in wheel["include"]
+    assert wheel["sources"] == {"notebooks/src": "course_utils/_cards"}

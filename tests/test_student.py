@@ -3,16 +3,15 @@
 import json
 import re
 from datetime import date
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_utils.classroom import ROOT
 from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import Repository, hand_out, notebook_files, solutions, student_copy, update
 
-ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(notebook_files(ROOT))
 SOLUTION = "def blur(u, k):\n    ### BEGIN SOLUTION\n    secret = u * k\n    return secret\n    ### END SOLUTION"
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}

@@ -1,14 +1,12 @@
 """Every student copy runs from top to bottom untouched: a student who is stuck is never stopped."""
 
-from pathlib import Path
-
 import nbformat
 import pytest
 
+from course_utils.classroom import ROOT
 from course_utils.classroom.build import execute, exercise_name
 from course_utils.classroom.student import notebook_files, student_copy
 
-ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
 
 

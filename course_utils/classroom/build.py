@@ -22,8 +22,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from course_utils._validation import require_choice
+from course_utils.classroom import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CELL_TIMEOUT = 600  # seconds
 NBGRADER: dict[str, object] = {"schema_version": 3, "task": False}
 KEPT = ("tags", "reason", "nbgrader")  # of a cell's metadata; the reason is why the cell needs its tags

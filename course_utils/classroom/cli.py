@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-ROOT = Path(__file__).resolve().parents[2]
+from course_utils.classroom import ROOT
+
 Names = Annotated[list[str] | None, typer.Argument(help="notebooks, all by default")]
 
 app = typer.Typer(

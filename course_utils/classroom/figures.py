@@ -32,11 +32,10 @@ from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Table
 
 from course_utils._validation import require_choice, require_count
-from course_utils.classroom import gallery
+from course_utils.classroom import ROOT, gallery
 from course_utils.classroom.build import (
     CELL_TIMEOUT,
     QUIET_ENVIRONMENT,
-    ROOT,
     read_source,
     source_files,
     write_if_changed,

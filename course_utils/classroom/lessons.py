@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_utils.classroom.build import ROOT, exercise_name, read_source, source_files, write_if_changed
+from course_utils.classroom import ROOT
+from course_utils.classroom.build import exercise_name, read_source, source_files, write_if_changed
 from course_utils.classroom.templates import render
 from course_utils.slides import read_cards
 

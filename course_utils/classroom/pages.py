@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_utils.classroom.build import ROOT, write_if_changed
+from course_utils.classroom import ROOT
+from course_utils.classroom.build import write_if_changed
 from course_utils.classroom.lessons import SESSION, Lesson, read_lessons
 from course_utils.classroom.templates import render
 

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 
 OUTSIDE = ("course_utils.checks", "course_utils.explorers", "course_utils.widgets", "course_utils.classroom")
-NUMBER = r"[-+−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-SHOWN = re.compile(
-    rf"(?:(?P<name>[^=<>≤≥≈,;()]+?)\s*(?P<relation>[=<>≤≥≈])\s*)?(?P<value>{NUMBER})"
-    rf"(?:\^\{{?(?P<power>{NUMBER})\}}?|/(?P<divisor>\d+))?\s*(?P<unit>dB\b|%|°)?"
-)
+NUMBER = re.compile(r"(?P<name>[^\s,;=<>≈]+) *(?P<value>[=<>≈] *[-−]?\d[\w./^{}+-]*(?: dB| %)?)")
 
 
 @dataclass(frozen=True)
@@ -75,26 +70,10 @@ def find_seeds(code: str) -> tuple[str, ...]:
     return tuple(seeds)
 
 
-def read_numbers(texts: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the numbers in the texts of a figure, such as "PSNR = 26.71 dB" under the title "Tychonov".
-
-    A number counts when it is said to be something's value or has a unit. Each is
-    ``{"of": first line of its text, "name", "relation", "value", "unit"}``.
-    """
-    numbers = []
-    for text in texts:
-        lines = text.replace("$", "").replace("\\", "").splitlines()
-        for found in (found for line in lines for found in SHOWN.finditer(line) if found["name"] or found["unit"]):
-            numbers.append(
-                {
-                    "of": lines[0].strip() if lines[0] != found.string else "",
-                    "name": (found["name"] or "").strip(),
-                    "relation": found["relation"] or "=",
-                    "value": _value(found),
-                    "unit": found["unit"] or "",
-                }
-            )
-    return numbers
+def read_numbers(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Return the numbers that the texts of a figure show: "PSNR" "= 26.71 dB" under the title "Tychonov"."""
+    plain = [text.replace("$", "").replace("\\", "") for text in texts]
+    return [{"of": text.splitlines()[0], **found.groupdict()} for text in plain for found in NUMBER.finditer(text)]
 
 
 def read_modules(root: Path) -> dict[str, Module]:
@@ -180,8 +159,3 @@ def _parse(source: str) -> ast.Module:
         return ast.parse(source)
     except SyntaxError:  # the kernel will say it better, with the cell
         return ast.Module(body=[], type_ignores=[])
-
-
-def _value(found: re.Match[str]) -> float:
-    value, power, divisor = (float((found[part] or "1").replace("−", "-")) for part in ("value", "power", "divisor"))
-    return value**power / divisor
