@@ -1,5 +1,7 @@
 """Checks of notebook 01: the Gaussian model of faces."""
 
+# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
 from __future__ import annotations
 
 import math
@@ -24,6 +26,9 @@ from course_utils.checks.engine import (
     tolerance,
 )
 
+Known = tuple[str, Tensor, str]
+Model = tuple[Tensor, Tensor, Tensor]
+
 SAMPLES = 4000  # standard error of a mean of so many unit normals: 0.016, of a variance: 0.022
 
 
@@ -44,7 +49,16 @@ class _NoLargeMatrix(TorchFunctionMode):
         return result
 
 
-def _toy_model(d: int, r: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def _expect_used(student: Student, arguments: tuple, position: int, other: Any, cause: str, name: str) -> None:
+    """Raise if the answer is the same when one of its arguments is another."""
+    changed = (*arguments[:position], other, *arguments[position + 1 :])
+    answers = [student(*arguments), student(*changed)]
+    same = is_close(*(part[0] if isinstance(part, tuple) else part for part in answers))
+    text = f"The result does not depend on the argument {name}: does a number, or a variable of the notebook, stand in its place?"
+    expect(not same, cause, text)
+
+
+def _toy_model(d: int, r: int, seed: int) -> Model:
     """Return a mean, orthonormal eigenvectors and eigenvalues unlike their squares and roots."""
     eigenvectors = torch.linalg.qr(random_image((d, r), seed)).Q
     eigenvalues = torch.tensor([2.5 / 2.2**i for i in range(r)], dtype=torch.float64)
@@ -80,7 +94,7 @@ def fit_gaussian(student: Student) -> str:
     return "μ, Σe = λe with Σ = (1/N) Σ (x - μ)(x - μ)ᵀ, orthonormal columns, λ descending, r = N - 1, no d × d matrix"
 
 
-def _unpack_model(student: Student, result: Any, n: int, d: int) -> tuple[Tensor, Tensor, Tensor]:
+def _unpack_model(student: Student, result: Any, n: int, d: int) -> Model:
     """Return mean, eigenvectors and eigenvalues once their shapes are right."""
     if not isinstance(result, (tuple, list)) or len(result) != 3:
         raise Mistake("type", "Return three tensors: mean, eigenvectors, eigenvalues.")
@@ -171,12 +185,23 @@ def _examine_eigenvalues(E: Tensor, lam: Tensor, faces: Tensor) -> None:
     E = E.double()
     true = ((faces - faces.mean(dim=0)) @ E).square().mean(dim=0)
     root = "You return singular values or standard deviations: an eigenvalue of Σ is a variance, S² / N."
-    recognise(
-        lam,
+    roots = [
+        ("square-root", c * true.sqrt(), root) for c in (1, math.sqrt(n), 1 / math.sqrt(n), math.sqrt(n / (n - 1)))
+    ]
+    known = [
         ("normalisation", true * n / (n - 1), "You divide by N - 1: the lecture's covariance has the factor 1/N."),
         ("normalisation", true * n, "The factor 1/N is missing: S² are the eigenvalues of XᵀX, not of XᵀX / N."),
         ("normalisation", true * n / d, "You divide by the number of pixels d instead of the number of faces N."),
-        *(("square-root", c * true.sqrt(), root) for c in (1, math.sqrt(n), 1 / math.sqrt(n), math.sqrt(n / (n - 1)))),
+        ("normalisation", true / n, "You divide by N twice: an eigenvalue of Σ is S² / N."),
+    ]  # fmt: skip
+    recognise(lam, *known, *roots)
+    factor = (lam.double() @ true / (true @ true)).item()
+    text = "The eigenvalues are right up to a factor: it is 1/N, with N = len(faces), not a number of the notebook."
+    expect(
+        is_close(factor, 1.0) or not is_close(lam, factor * true),
+        "normalisation",
+        text,
+        your_eigenvalue_over_the_right_one=factor,
     )
     expect_close(lam, true, "value", "λ_j must be the variance along e_j: the mean of (e_jᵀ(x_i - μ))².", yours=lam)
 
@@ -206,7 +231,7 @@ def sample_gaussian(student: Student) -> str:
     return f"mean μ, covariance EΛEᵀ, independent normal z over {SAMPLES} samples, repeatable, no d × d matrix"
 
 
-def _draw(student: Student, model: tuple[Tensor, Tensor, Tensor], n: int, seed: int) -> Tensor:
+def _draw(student: Student, model: Model, n: int, seed: int) -> Tensor:
     d = len(model[0])
     result = student(*model, n, torch.Generator().manual_seed(seed))
     if isinstance(result, Tensor) and tuple(result.shape) == (d, n) and n != d:
@@ -215,7 +240,7 @@ def _draw(student: Student, model: tuple[Tensor, Tensor, Tensor], n: int, seed: 
     return student.as_tensor(result, (n, d), "the sample")
 
 
-def _examine_generator(student: Student, model: tuple[Tensor, Tensor, Tensor], x: Tensor) -> None:
+def _examine_generator(student: Student, model: Model, x: Tensor) -> None:
     """Examine that the samples depend on the generator, on nothing else, and differ."""
     mean = model[0]
     expect(not is_close(x, mean.expand_as(x)), "constant", "Every sample is the mean: where is z?")
@@ -228,6 +253,11 @@ def _examine_generator(student: Student, model: tuple[Tensor, Tensor, Tensor], x
         "Generators with different seeds give the same samples: use the generator as it comes, do not seed it again."
     )
     expect(not is_close(first, other), "randomness", message)
+    used = torch.Generator().manual_seed(1)
+    torch.randn(3, generator=used)
+    late = student.as_tensor(student(*model, 5, used), first.shape, "the sample")
+    message = "A generator that has already been used gives its first numbers again: use it as it comes, make no new one of its seed."
+    expect(not is_close(first, late), "randomness", message)
 
 
 def _coefficients(x: Tensor, mean: Tensor, E: Tensor, lam: Tensor) -> Tensor:
@@ -244,9 +274,7 @@ def _coefficients(x: Tensor, mean: Tensor, E: Tensor, lam: Tensor) -> Tensor:
         message = (
             "The samples leave the space μ + span(E): the randomness must enter through the r coefficients z only."
         )
-        raise Mistake(
-            "rank", message, {"part outside": torch.linalg.vector_norm(outside) / torch.linalg.vector_norm(c)}
-        )
+        raise Mistake("rank", message, {"part outside": outside.norm() / c.norm()})
     return c / lam.sqrt()
 
 
@@ -257,16 +285,13 @@ def _examine_variances(c: Tensor, lam: Tensor) -> None:
     z_mean = (c.mean(dim=0) / c.std(dim=0)).abs().max()
     expect(z_mean < 0.1, "randomness", message, mean_of_z=z_mean)
     variance = c.var(dim=0)
-    known = (
-        (
-            "square-root",
-            lam,
-            "You multiply z by the eigenvalues: they are variances, z must be multiplied by their roots.",
-        ),
+    known = [
+        ("square-root", lam, "You multiply z by the eigenvalues: they are variances, z must be multiplied by their roots."),
+        ("square-root", lam**3, "You multiply z by λ²: the eigenvalues are variances, z must be multiplied by their roots."),
         ("square-root", 1 / lam, "You use z without Λ^(1/2): each coefficient must have the standard deviation √λ."),
         ("square-root", 1 / lam**2, "You divide z by √λ: that whitens. To colour z, multiply it by √λ."),
         ("square-root", 1 / lam.sqrt(), "You take the fourth root of Λ: z must be multiplied by √λ."),
-    )
+    ]  # fmt: skip
     for cause, ratio, message in known:
         if ((variance / ratio - 1).abs() < 0.15).all():
             raise Mistake(cause, message, {"variance along e_1, over λ_1": variance[0]})
@@ -313,7 +338,9 @@ def project(student: Student) -> str:
         mean, eigenvectors, _ = _toy_model(15, 5, seed)
         face = 0.5 + random_image((15,), seed + 10)
         p = student.tensor(face, mean, eigenvectors, rank, shape=(15,))
-        _recognise_projection(p, face, mean, eigenvectors, rank)
+        if not is_close(p, gaussian.project(face, mean, eigenvectors, rank)):
+            recognise(p, *_wrong_projections(face, mean, eigenvectors, rank))
+            _expect_used(student, (face, mean, eigenvectors, rank), 3, rank % 5 + 1, "truncation", "rank")
         E, centred = eigenvectors[:, :rank], p.double() - mean
         message = "p(x) - μ must be a combination of the first rank eigenvectors."
         expect_close(E @ (E.T @ centred), centred, "value", message)
@@ -324,35 +351,41 @@ def project(student: Student) -> str:
     return "p(x) - μ in span(e_1, …, e_rank), x - p(x) orthogonal to it, no d × d matrix"
 
 
-def _recognise_projection(p: Tensor, face: Tensor, mean: Tensor, eigenvectors: Tensor, rank: int) -> None:
+def _wrong_projections(face: Tensor, mean: Tensor, eigenvectors: Tensor, rank: int) -> list[Known]:
     E = eigenvectors[:, :rank]
-    right = gaussian.project(face, mean, eigenvectors, rank)
-    if is_close(p, right):
-        return
+    c = E.T @ (face - mean)
+    right = mean + E @ c
 
     def other(columns: Tensor) -> Tensor:
         return mean + columns @ (columns.T @ (face - mean))
 
-    truncation = "The projection is on the first rank eigenvectors e_1, …, e_rank: eigenvectors[:, :rank]."
-    recognise(
-        p,
+    first = "The projection is on the first rank eigenvectors e_1, …, e_rank: eigenvectors[:, :rank]."
+    return [
         ("identity", face, "You return the face itself."),
         ("constant", mean, "You return the mean face, whatever the face is."),
         ("mean", E @ (E.T @ face), "The mean is forgotten: project x - μ, then add μ."),
         ("mean", mean + E @ (E.T @ face), "Subtract the mean before taking the inner products: ⟨e_i, x - μ⟩."),
         ("mean", right - mean, "Add the mean back: the space μ + span(E) goes through μ, not through 0."),
+        ("mean", right + mean, "The mean is added twice."),
         ("mean", right - 2 * mean, "The mean is added with the wrong sign: p(x) = μ + …"),
         ("sign", 2 * mean - right, "The sign is wrong: the coefficients are ⟨e_i, x - μ⟩, not ⟨e_i, μ - x⟩."),
-        ("truncation", other(eigenvectors), f"You use all the eigenvectors. {truncation}"),
-        ("truncation", other(eigenvectors[:, : rank + 1]), f"You use one eigenvector too many. {truncation}"),
-        ("truncation", other(eigenvectors[:, : rank - 1]), f"You use one eigenvector too few. {truncation}"),
-        ("truncation", other(eigenvectors[:, rank - 1 : rank]), f"You use only e_rank. {truncation}"),
-        ("truncation", other(eigenvectors[:, rank : rank + 1]), f"You use only one eigenvector. {truncation}"),
-        ("order", other(eigenvectors[:, -rank:]), f"You use the last eigenvectors. {truncation}"),
+        ("truncation", other(eigenvectors), f"You use all the eigenvectors. {first}"),
+        ("truncation", other(eigenvectors[:, : rank + 1]), f"You use one eigenvector too many. {first}"),
+        ("truncation", other(eigenvectors[:, : rank - 1]), f"You use one eigenvector too few. {first}"),
+        ("truncation", other(eigenvectors[:, 1:rank]), f"You leave out e_1: Python counts from 0. {first}"),
+        ("truncation", other(eigenvectors[:, 1 : rank + 1]), f"You leave out e_1: Python counts from 0. {first}"),
+        ("truncation", other(eigenvectors[:, rank - 1 : rank]), f"You use only e_rank. {first}"),
+        ("truncation", other(eigenvectors[:, rank : rank + 1]), f"You use only one eigenvector. {first}"),
+        ("order", other(eigenvectors[:, -rank:]), f"You use the last eigenvectors. {first}"),
+        ("weight", mean + E @ c / 2, "The coefficients are halved: they are ⟨e_i, x - μ⟩."),
+        ("normalisation", mean + E @ (c / c.norm()), "The coefficients are divided by their norm: they are ⟨e_i, x - μ⟩, as they come."),
+        ("square-root", mean + E @ c**2, "The coefficients are squared: they are ⟨e_i, x - μ⟩."),
+        ("square-root", mean + (E @ c) ** 2, "The projection is squared: p(x) = μ + E_k E_kᵀ (x - μ)."),
         ("value", face - right, "You return x - p(x), the part of the face that the projection removes."),
         ("value", face - right + mean, "You return what is orthogonal to the eigenvectors; keep the other part."),
+        ("value", mean + E.sum(dim=1) * c.sum(), "You sum the coefficients before you multiply: each has an eigenvector of its own, Σ c_i e_i."),
         ("clipping", right.clamp(0, 1), "You clip the result to [0, 1]: a projection does not."),
-    )
+    ]  # fmt: skip
 
 
 # --- log_likelihood --------------------------------------------------------------------------------------------------
@@ -375,116 +408,105 @@ def log_likelihood(student: Student) -> str:
         faces = 0.5 + 0.6 * random_image((7, 12), seed + 10)
         values = student.tensor(faces, model, rank, noise_std, shape=(7,))
         if not is_close(values, gaussian.log_likelihood(faces, model, rank, noise_std)):
-            _recognise_likelihood(values, faces, model, rank, noise_std)
+            expect(values.std() > 0, "constant", "Every face gets the same value.")
+            terms = _Terms(faces, model, rank, noise_std)
+            recognise(values, *_wrong_terms(terms), *_wrong_variances(terms))
+            _expect_used(student, (faces, model, rank, noise_std), 3, 2 * noise_std, "weight", "noise_std")
+            _expect_used(student, (faces, model, rank, noise_std), 2, rank % 4 + 1, "truncation", "rank")
             _examine_by_parts(student, model, rank, noise_std)
             raise Mistake("value", "This is not log N(x; μ, E_k Λ_k E_kᵀ + σ² I).", {"yours": values[0]})
     _examine_large(student)
     return "log N(x; μ, E_r Λ_r E_rᵀ + σ² I) for several ranks and σ, without a d × d matrix"
 
 
-def _with_sigma(c: Tensor, lam: Tensor, noise_std: float) -> Tensor:
-    """Return the terms along the axes of -2 log p, with σ in the place of σ²."""
-    return (lam + noise_std).log().sum() + (c.square() / (lam + noise_std)).sum(dim=1)
+class _Terms:
+    """The parts of -2 log p, for a set of faces."""
+
+    def __init__(self, faces: Tensor, model: Model, rank: int, noise_std: float) -> None:
+        self.faces, self.model, self.rank, self.std = faces, model, rank, noise_std
+        mean, E, lam = model
+        self.d, self.s2, self.lam = len(mean), noise_std**2, lam[:rank]
+        self.c2 = ((faces - mean) @ E[:, :rank]).square()
+        self.total = (faces - mean).square().sum(dim=1)
+        variance = self.lam + self.s2
+        self.constant = self.d * math.log(2 * math.pi)
+        self.log_inside, self.log_outside = variance.log().sum().item(), (self.d - rank) * math.log(self.s2)
+        self.inside, self.outside = (self.c2 / variance).sum(dim=1), (self.total - self.c2.sum(dim=1)) / self.s2
+
+    @property
+    def right(self) -> Tensor:
+        """Return log p."""
+        return -0.5 * (self.constant + self.log_inside + self.log_outside + self.inside + self.outside)
 
 
-def _recognise_likelihood(
-    values: Tensor, faces: Tensor, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float
-) -> None:
-    """Recognise the values that one term gone wrong would give."""
-    mean, E, lam = model
-    d, s2 = len(mean), noise_std**2
-    c = (faces - mean) @ E[:, :rank]
-    variance = lam[:rank] + s2
-    constant, log_det = d * math.log(2 * math.pi), (variance.log().sum() + (d - rank) * math.log(s2)).item()
-    inside, total = (c.square() / variance).sum(dim=1), (faces - mean).square().sum(dim=1)
-    q = inside + (total - c.square().sum(dim=1)) / s2
-    right = -0.5 * (constant + log_det + q)
-
-    def with_model(*changed: Tensor, std: float = noise_std, rank: int = rank) -> Tensor:
-        return gaussian.log_likelihood(faces, (changed[0], changed[1], changed[2]), rank, std)
-
-    expect(values.std() > 0, "constant", "Every face gets the same value.")
+def _wrong_terms(t: _Terms) -> list[Known]:
+    """Return the values that a term forgotten, doubled or of the wrong sign would give."""
+    right, q, log_det, k = t.right, t.inside + t.outside, t.log_inside + t.log_outside, t.rank
     noise = "(d - k) log σ², for the d - k axes outside the subspace"
-    prior = -0.5 * (rank * math.log(2 * math.pi) + variance.log().sum() + inside)
-    bare = -0.5 * (constant + ((variance - s2).log().sum() + (d - rank) * math.log(s2)))
-    recognise(
-        values,
-        (
-            "weight",
-            right - 0.5 * q,
-            "The ½ in the exponent is missing (the slide's formula lacks it): exp(-½ (x-μ)ᵀΣ⁻¹(x-μ)).",
-        ),
+    logarithm = "The constant is -½ d log(2π), with d pixels and both factors."
+    per_face = -0.5 * (len(t.faces) * math.log(2 * math.pi) + t.log_inside + (len(t.faces) - k) * math.log(t.s2) + q)
+    return [
+        ("weight", -2 * right, "This is -2 log p, which the formula above displays. Return log p: multiply by -½."),
         ("weight", 2 * right, "All is twice too large: the factor -½ in front is missing."),
+        ("weight", right - 0.5 * q, "The ½ in the exponent is missing (the slide's formula lacks it): exp(-½ (x-μ)ᵀΣ⁻¹(x-μ))."),
+        ("weight", right - 0.5 * (t.constant + log_det), "The ½ stands before the exponent only: log 1/√((2π)^d |Σ|) has it as well."),
+        ("weight", right - 0.5 * log_det, "The ½ before the log-determinant is missing: log 1/√|Σ| = -½ log|Σ|."),
         ("sign", -right, "The sign is wrong: this is the negative log-likelihood."),
         ("sign", right + q, "The exponent has the wrong sign: a face far from μ must be less likely."),
         ("sign", right + log_det, "The log-determinant has the wrong sign: log 1/√|Σ| = -½ log|Σ|."),
-        ("normalisation", right + 0.5 * constant, "The constant -½ d log 2π is missing."),
+        ("normalisation", right + 0.5 * t.constant, "The constant -½ d log 2π is missing."),
+        ("normalisation", right + 0.5 * t.d * math.log(math.pi), f"π is missing. {logarithm}"),
+        ("normalisation", right + 0.5 * t.d * math.log(2), f"The factor 2 before π is missing. {logarithm}"),
+        ("normalisation", right + 0.5 * (t.d - 1) * math.log(2 * math.pi), logarithm),
+        ("normalisation", right + 0.5 * (t.d - k) * math.log(2 * math.pi), f"You take d = k there. {logarithm}"),
+        ("normalisation", per_face, "You take the number of faces for d: d is the number of pixels, len(mean)."),
         ("normalisation", right + 0.5 * log_det, "The determinant is missing: -½ log|Σ|."),
         ("normalisation", -0.5 * q, "Only the exponent is there: the density is also divided by √((2π)^d |Σ|)."),
-        ("normalisation", right + 0.5 * (d - rank) * math.log(s2), f"The log-determinant lacks {noise}."),
-        ("normalisation", right - 0.5 * rank * math.log(s2), f"The log-determinant must have {noise}, not d log σ²."),
-        (
-            "square-root",
-            right + 0.25 * (d - rank) * math.log(s2),
-            "Outside the subspace the variance is σ²: log σ², not log σ, d - k times.",
-        ),
-        ("normalisation", right + 0.5 * (d - 1) * math.log(2 * math.pi), "The constant is -½ d log 2π, with d pixels."),
-        ("normalisation", right / d, "You divide by the number of pixels d."),
+        ("normalisation", right + 0.5 * t.log_outside, f"The log-determinant lacks {noise}."),
+        ("normalisation", right - 0.5 * k * math.log(t.s2), f"The log-determinant must have {noise}, not d log σ²."),
+        ("normalisation", right + 0.5 * (t.d - len(t.model[2])) * math.log(t.s2), f"The log-determinant must have {noise}: d pixels, not the axes of the model."),
+        ("normalisation", right / t.d, "You divide by the number of pixels d."),
         ("normalisation", right / math.log(2), "You use logarithms to the base 2; the natural logarithm is expected."),
-        (
-            "value",
-            right.exp(),
-            "This is the density, not its logarithm: for a face it is 0 or infinite in floating point.",
-        ),
-        (
-            "square-root",
-            with_model(mean, E, lam, std=math.sqrt(noise_std)),
-            "The noise enters by its variance σ²: square noise_std.",
-        ),
-        ("square-root", with_model(mean, E, lam, std=s2), "noise_std is squared once too often."),
-        (
-            "square-root",
-            with_model(mean, E, lam.sqrt()),
-            "You use √λ as variances: the eigenvalues are variances already.",
-        ),
-        (
-            "square-root",
-            -0.5 * (constant + log_det + q - inside - variance.log().sum() + _with_sigma(c, lam[:rank], noise_std)),
-            "Along e_i the variance is λ_i + σ²: you add σ, noise_std must be squared there too.",
-        ),
-        ("square-root", with_model(mean, E, lam**2), "You square the eigenvalues: they are variances already."),
-        ("mean", with_model(torch.zeros_like(mean), E, lam), "The mean was not subtracted from the faces."),
-        (
-            "truncation",
-            with_model(mean, E, lam, rank=len(lam)),
-            "You use all the eigenvectors instead of the first rank.",
-        ),
-        ("truncation", with_model(mean, E, lam, rank=rank + 1), "You use one eigenvector too many."),
-        ("truncation", with_model(mean, E, lam, rank=rank - 1), "You use one eigenvector too few."),
-        (
-            "truncation",
-            right + 0.5 * (q - inside),
-            "What is outside the face subspace is missing: (‖x - μ‖² - ‖c‖²) / σ².",
-        ),
-        (
-            "truncation",
-            prior,
-            "This is the density of the r coefficients: the d - k axes outside the subspace are missing.",
-        ),
-        (
-            "weight",
-            right - 0.5 * c.square().sum(dim=1) / s2,
-            "‖x - μ‖² / σ² counts the subspace again: take ‖x - μ‖² - ‖c‖².",
-        ),
-        (
-            "weight",
-            bare - 0.5 * (q - inside + (c.square() / (variance - s2)).sum(dim=1)),
-            "The noise is everywhere: along e_i the variance is λ_i + σ², not λ_i.",
-        ),
-    )
+        ("normalisation", right / math.log(10), "You use logarithms to the base 10; the natural logarithm is expected."),
+        ("value", right.exp(), "This is the density, not its logarithm: for a face it is 0 or infinite in floating point."),
+    ]  # fmt: skip
 
 
-def _examine_by_parts(student: Student, model: tuple[Tensor, Tensor, Tensor], rank: int, noise_std: float) -> None:
+def _wrong_variances(t: _Terms) -> list[Known]:
+    """Return the values that other variances, another mean or another number of axes would give."""
+    (mean, E, lam), right, k = t.model, t.right, t.rank
+
+    def other(*model: Tensor, std: float = t.std, rank: int = k) -> Tensor:
+        return gaussian.log_likelihood(t.faces, (model[0], model[1], model[2]), rank, std)
+
+    mixed = (t.lam + t.std).log().sum() + (t.c2 / (t.lam + t.std)).sum(dim=1) - t.log_inside - t.inside
+    bare, determinant = (t.c2 / t.lam).sum(dim=1) - t.inside, t.lam.log().sum() - t.log_inside
+    coefficients = -0.5 * (k * math.log(2 * math.pi) + t.log_inside + t.inside)
+    norms = (t.total.sqrt() - t.c2.sum(dim=1).sqrt()) / t.s2
+    everywhere = "The noise is everywhere: along e_i the variance is λ_i + σ²"
+    return [
+        ("square-root", right + 0.25 * t.log_outside, "Outside the subspace the variance is σ²: log σ², not log σ, d - k times."),
+        ("square-root", other(mean, E, lam, std=math.sqrt(t.std)), "The noise enters by its variance σ²: square noise_std."),
+        ("square-root", other(mean, E, lam, std=t.s2), "noise_std is squared once too often."),
+        ("square-root", other(mean, E, lam.sqrt()), "You use √λ as variances: the eigenvalues are variances already."),
+        ("square-root", other(mean, E, lam**2), "You square the eigenvalues: they are variances already."),
+        ("square-root", right - 0.5 * mixed, "Along e_i the variance is λ_i + σ²: you add σ, noise_std must be squared there too."),
+        ("square-root", right - 0.5 * (norms - t.outside), "The norms are not squared: outside the subspace the square is ‖x - μ‖² - ‖c‖²."),
+        ("mean", other(torch.zeros_like(mean), E, lam), "The mean was not subtracted from the faces."),
+        ("truncation", other(mean, E, lam, rank=len(lam)), "You use all the eigenvectors instead of the first rank."),
+        ("truncation", other(mean, E, lam, rank=k + 1), "You use one eigenvector too many."),
+        ("truncation", other(mean, E, lam, rank=k - 1), "You use one eigenvector too few."),
+        ("truncation", right + 0.5 * t.outside, "What is outside the face subspace is missing: (‖x - μ‖² - ‖c‖²) / σ²."),
+        ("truncation", coefficients, "This is the density of the k coefficients: the d - k axes outside the subspace are missing."),
+        ("weight", right - 0.5 * t.outside * (t.s2 - 1), "What is outside the face subspace is not divided by its variance: (‖x - μ‖² - ‖c‖²) / σ²."),
+        ("weight", right - 0.5 * t.c2.sum(dim=1) / t.s2, "‖x - μ‖² / σ² counts the subspace again: take ‖x - μ‖² - ‖c‖²."),
+        ("weight", right - 0.5 * (bare + determinant), f"{everywhere}, not λ_i."),
+        ("weight", right - 0.5 * bare, f"{everywhere}, in the exponent as in the determinant."),
+        ("weight", right - 0.5 * determinant, f"{everywhere}, in the determinant as in the exponent."),
+    ]  # fmt: skip
+
+
+def _examine_by_parts(student: Student, model: Model, rank: int, noise_std: float) -> None:
     """Say which part of the density is wrong: its value at μ, or its curvature along an axis."""
     mean, E, _ = model
     points = torch.stack([mean, mean - 0.7 * E[:, 0], mean - 0.7 * E[:, rank]])
@@ -518,3 +540,162 @@ def _examine_large(student: Student) -> None:
     values = student.as_tensor(values, (4,))
     right = gaussian.log_likelihood(faces, model, rank, 0.2)
     expect_close(values, right, "value", "The values are wrong when there are many pixels (d = 3000).")
+
+
+# --- condition -------------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    gaussian.condition,
+    hints=(
+        "Only z is unknown. Given z, the visible pixels are μ + Bz plus white noise; z itself is N(0, I). Both are "
+        "Gaussian: collect what is quadratic and what is linear in z.",
+        "S = I + B_ωᵀB_ω / σ² is k × k, S ẑ = B_ωᵀ(v - μ)_ω / σ². Then m = μ + Bẑ, and S = LLᵀ gives F = BL⁻ᵀ.",
+        "B = eigenvectors * eigenvalues.sqrt(); B_seen = B[mask]",
+    ),
+)
+def condition(student: Student) -> str:
+    """Examine m by the equation of its code, and F by FFᵀ: the factor is free."""
+    for (d, r), noise_std, seed in (((14, 3), 0.6, 0), ((17, 5), 0.3, 1), ((12, 2), 1.4, 2)):
+        model, face = _toy_model(d, r, seed), 0.5 + 0.6 * random_image((d,), seed + 20)
+        mask = random_image((d,), seed + 30) < 0.3
+        arguments = (face, mask, model, noise_std)
+        m, F = _unpack_posterior(student, student(*arguments), d, r)
+        posterior = _Posterior(*arguments)
+        if not is_close(m, posterior.mean):
+            recognise(m, *_wrong_means(posterior))
+            _recognise_noise(m, posterior)
+            _expect_used(student, arguments, 1, ~mask, "value", "mask")
+            raise Mistake(
+                "value",
+                "m is not the mean of μ + Bz given the visible pixels.",
+                {"relative error": relative_error(m, posterior.mean)},
+            )
+        _examine_factor(F, posterior)
+    model = _toy_model(3000, 3, 5)
+    with _NoLargeMatrix(1000**2, "Solve for z, which has k coefficients: S is k × k."):
+        student(random_image((3000,), 6), random_image((3000,), 7) < 0.3, model, 0.4)
+    return "m = μ + Bẑ with Sẑ = B_ωᵀ(v - μ)_ω / σ², FFᵀ = BS⁻¹Bᵀ, for several masks and σ, no d × d matrix"
+
+
+class _Posterior:
+    """The posterior of z given the visible pixels, with its parts."""
+
+    def __init__(self, face: Tensor, mask: Tensor, model: Model, noise_std: float) -> None:
+        self.face, self.mask, self.model, self.std = face, mask, model, noise_std
+        mean, E, lam = model
+        self.B = E * lam.sqrt()
+        seen = self.B[mask]
+        self.gram, self.b = seen.T @ seen, seen.T @ (face - mean)[mask]
+        self.S = torch.eye(len(lam), dtype=torch.float64) + self.gram / noise_std**2
+        self.mean = mean + self.B @ torch.linalg.solve(self.S, self.b / noise_std**2)
+
+    def other(self, **changed: Any) -> Tensor:
+        """Return the posterior mean for another face, mask, model or noise."""
+        kept = {"face": self.face, "mask": self.mask, "model": self.model, "noise_std": self.std}
+        return _Posterior(**{**kept, **changed}).mean
+
+
+def _unpack_posterior(student: Student, result: Any, d: int, r: int) -> tuple[Tensor, Tensor]:
+    """Return m and F once their shapes are right."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise Mistake("type", "Return two tensors: the posterior mean m, and a factor F of the covariance.")
+    shapes = [tuple(part.shape) if isinstance(part, Tensor) else None for part in result]
+    if shapes[0] == (r,):
+        raise Mistake(
+            "shape",
+            "You return the code ẑ. The first result is the image m = μ + Bẑ.",
+            {"your shape": (r,), "expected shape": (d,)},
+        )
+    if shapes[1] == (r, r):
+        raise Mistake(
+            "shape",
+            "This is a factor of the covariance of z. That of the image is B times it.",
+            {"your shape": (r, r), "expected shape": (d, r)},
+        )
+    if shapes[1] == (d, d):
+        raise Mistake(
+            "shape",
+            "F is a factor, (d, k): the covariance FFᵀ itself, d × d, is never formed.",
+            {"your shape": (d, d), "expected shape": (d, r)},
+        )
+    return student.as_tensor(result[0], (d,), "m"), student.as_tensor(result[1], (d, r), "F")
+
+
+def _wrong_means(p: _Posterior) -> list[Known]:
+    (mean, E, lam), face, mask, right = p.model, p.face, p.mask, p.mean
+    ones = torch.ones_like(mask)
+    projected = mean + E @ (E[mask].T @ (face - mean)[mask])
+    not_centred = mean + p.B @ torch.linalg.solve(p.S, p.B[mask].T @ face[mask] / p.std**2)
+    root = "B = EΛ^(1/2): z is N(0, I), and"
+    return [
+        ("identity", face, "You return the portrait as it came."),
+        ("constant", mean, "m is the mean face: what is visible is not used."),
+        ("mean", right - mean, "Add μ back: m = μ + Bẑ."),
+        ("mean", right + mean, "μ is added twice: m = μ + Bẑ."),
+        ("mean", not_centred, "Subtract μ from the visible pixels before you multiply by B_ωᵀ."),
+        ("sign", 2 * mean - right, "The sign is wrong: the right-hand side is B_ωᵀ(v - μ)_ω, not B_ωᵀ(μ - v)_ω."),
+        ("value", p.other(mask=~mask), "You condition on the hidden pixels: mask is true on the visible ones."),
+        ("value", p.other(mask=ones), "You condition on all the pixels, the hidden ones too: keep the rows B[mask] only."),
+        ("value", p.other(face=face * mask, mask=ones), "The hidden pixels count as if they were seen and black: keep the rows B[mask] only."),
+        ("value", torch.where(mask, face, right), "m is μ + Bẑ everywhere: on the visible pixels it is the face without its noise."),
+        ("value", projected, "You project the visible pixels. Given only some of them, the coefficients must be solved for, S ẑ = …"),
+        ("square-root", p.other(model=(mean, E, lam**2)), f"{root} √λ is its standard deviation along e, not λ."),
+        ("square-root", p.other(model=(mean, E, torch.ones_like(lam))), f"{root} the factor √λ is missing."),
+        ("weight", p.other(model=(mean, E, 1 / lam)), f"{root} you divide by √λ. With coefficients c = √λ z, the prior in S is Λ⁻¹."),
+        ("weight", mean + p.std**2 * (right - mean), "The right-hand side is not divided by σ², as B_ωᵀB_ω is."),
+        ("weight", mean + p.std * (right - mean), "The right-hand side is divided by σ, not by σ² as B_ωᵀB_ω is."),
+        ("weight", mean + p.B @ torch.linalg.solve(torch.eye(len(lam), dtype=torch.float64) + p.gram, p.b / p.std**2), "B_ωᵀB_ω is not divided by σ² in S, as the right-hand side is."),
+    ]  # fmt: skip
+
+
+def _recognise_noise(m: Tensor, p: _Posterior) -> None:
+    """Raise the mistake of a posterior mean for another σ: then z with m = μ + Bz satisfies s z = b - Gz, s = σ²."""
+    mean, E, lam = p.model
+    z = (E.T @ (m.double() - mean)) / lam.sqrt()
+    left = p.b - p.gram @ z
+    s = (z @ left / (z @ z)).item()
+    if relative_error(m.double() - mean, p.B @ z) > 1e-5 or (s * z - left).norm() > 1e-5 * p.b.norm():
+        return
+    known = [
+        (p.std, "square-root", "You divide by σ. The noise enters by its variance σ²: square noise_std."),
+        (p.std**4, "square-root", "noise_std is squared once too often."),
+        (0.0, "weight", "The prior is missing: S = I + B_ωᵀB_ω / σ², and the I says that z is N(0, I)."),
+        (1.0, "weight", "σ is not used: divide B_ωᵀB_ω and the right-hand side by σ²."),
+    ]  # fmt: skip
+    for value, cause, text in known:
+        if abs(s - value) <= 1e-4 * max(value, p.std**2):
+            raise Mistake(cause, text)
+    text = (
+        "m is right for another noise: does a number, or a variable of the notebook, stand in the place of noise_std?"
+    )
+    raise Mistake("weight", text, {"your σ": math.sqrt(abs(s)), "noise_std": p.std})
+
+
+def _examine_factor(F: Tensor, p: _Posterior) -> None:
+    """Compare FFᵀ with the covariance, and recognise other products of B with S or its root."""
+    inverse = torch.linalg.inv(p.S)
+    covariance = p.B @ inverse @ p.B.T
+    found = F.double() @ F.double().T
+    if relative_error(found, covariance) <= 10 * tolerance(F):
+        return
+    L = torch.linalg.cholesky(p.S)
+    turned = p.B @ torch.linalg.inv(L)
+    known = [
+        ("square-root", p.B @ inverse, "F is BS⁻¹. It must be a root: FFᵀ = BS⁻¹Bᵀ."),
+        ("transpose", turned, "F is BL⁻¹. With S = LLᵀ, S⁻¹ = L⁻ᵀL⁻¹, so that F = BL⁻ᵀ."),
+        ("value", p.B @ L, "F is made with a root of S, which is the precision. The covariance of z is S⁻¹."),
+        ("value", p.B, "F is B, the factor before anything was seen. Given the visible pixels, z has the covariance S⁻¹."),
+        ("value", torch.where(p.mask[:, None], 0.0, p.B @ torch.linalg.inv(L).T), "The visible pixels have a variance too: m is an estimate of the face without its noise."),
+    ]  # fmt: skip
+    for cause, factor, text in known:
+        if is_close(found, factor @ factor.T):
+            raise Mistake(cause, text)
+    ratio = (found.trace() / covariance.trace()).item()
+    text = "FFᵀ is the covariance up to a factor: divide B_ωᵀB_ω by σ² in S, and nothing else."
+    expect(not is_close(found, ratio * covariance), "normalisation", text, your_variance_over_the_right_one=ratio)
+    raise Mistake(
+        "value",
+        "FFᵀ is not BS⁻¹Bᵀ, the covariance of μ + Bz given the visible pixels.",
+        {"yours": F.double().square().sum(dim=1)[:3], "variance of three pixels": covariance.diag()[:3]},
+    )

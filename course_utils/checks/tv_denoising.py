@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,6 +84,10 @@ def gradient(student: Student) -> str:
                 ("sign", -expected[axis], f"{symbol} has the wrong sign: it is the neighbour minus the pixel."),
                 ("value", u - u.roll(1, axis), f"{symbol} is a backward difference, u(x) − u(x−1). The lecture's is u(x+1) − u(x)."),
             )  # fmt: skip
+            factor = inner(answer[axis], expected[axis]) / inner(expected[axis], expected[axis])
+            if factor > 0 and not is_close(factor, 1.0) and is_close(answer[axis], factor * expected[axis]):
+                text = f"{symbol} is right up to a factor: a pixel has side 1, and nothing is divided by it."
+                raise Mistake("normalisation", text, {"your result / the right one": factor})
             text = f"{symbol} is not the neighbour minus the pixel along dim {axis}."
             expect_close(answer[axis], expected[axis], "value", text)
     return "∂₁ and ∂₂ are forward differences along rows and columns, periodic, on odd and even, non-square images"
@@ -94,6 +98,7 @@ def _wrong_gradients(u: Tensor) -> list[Known]:
     backward = torch.stack([u - u.roll(1, axis) for axis in (0, 1)])
     centred = torch.stack([(u.roll(-1, axis) - u.roll(1, axis)) / 2 for axis in (0, 1)])
     one_sided = torch.stack([u.diff(dim=axis, prepend=u.narrow(axis, 0, 1)) for axis in (0, 1)])
+    sums = torch.stack([u.roll(-1, axis) + u for axis in (0, 1)])
     turned = "torch.roll(u, 1) brings u(x−1) to x. The neighbour u(x+1) comes with a shift of −1."
     return [
         ("sign", -d, "The sign is wrong: a forward difference is the neighbour minus the pixel, u(x+1) − u(x)."),
@@ -106,6 +111,7 @@ def _wrong_gradients(u: Tensor) -> list[Known]:
         ("value", centred, "These are centred differences, (u(x+1) − u(x−1))/2. They do not see a checkerboard at all."),
         ("value", torch.stack(torch.gradient(u)), "torch.gradient takes centred differences. The lecture's are u(x+1) − u(x)."),
         ("value", one_sided, "These are backward differences, u(x) − u(x−1). The lecture's are forward: u(x+1) − u(x)."),
+        ("sign", sums, "You added the pixel to its neighbour: a difference is the neighbour minus the pixel."),
         ("sign", d.abs(), "You took absolute values: a derivative has a sign."),
     ]  # fmt: skip
 
@@ -151,6 +157,9 @@ def _wrong_adjoints(p: Tensor) -> list[Known]:
         ("axis", (p[0].roll(1, 1) - p[0]) + (p[1].roll(1, 0) - p[1]), "The axes are exchanged: p₁ is differentiated along dim 0, p₂ along dim 1."),
         ("sign", first - second, "The two directions are subtracted. Their contributions add up."),
         ("sign", second - first, "The two directions are subtracted. Their contributions add up."),
+        ("sign", p[0].roll(1, 0) + p[0] + p[1].roll(1, 1) + p[1], "All the signs are plus: ∇ᵀp(x) = p₁(x−1) − p₁(x) + …, the value before minus the value."),
+        ("sign", adjoint(p).clamp(min=0), "You keep the positive part only: ∇ᵀp has both signs."),
+        ("axis", (p.roll(1, 0) - p)[0] + (p.roll(1, 1) - p)[1], "The dimensions of p are shifted by one: dim 0 counts the components, the rows of p are dim 1, its columns dim 2."),
         ("value", first, "Only p₁ contributes: the part of p₂ is missing."),
         ("value", second, "Only p₂ contributes: the part of p₁ is missing."),
     ]  # fmt: skip
@@ -186,6 +195,8 @@ def tychonov_denoise(student: Student) -> str:
         recognise(answer, *_wrong_tychonov(v, lam))
         expected = restoration.tychonov_denoise(v, lam)
         _recognise_common(student, answer, expected, student.tensor(v.flip(0) + 1, lam, shape=shape))
+        if is_close(answer, student.tensor(v, 2 * lam, shape=shape)):
+            raise Mistake("weight", _UNUSED.format(name="lam"))
         text = "∇F(u) = u − v + λ∇ᵀ∇u is not 0 at your result: it does not minimize F."
         expect_close(answer, expected, "value", text, norm_of_the_gradient=residual.norm().item())
     return "∇F(u) = u − v + λ∇ᵀ∇u = 0, on odd and even, non-square images, for three values of λ"
@@ -199,6 +210,8 @@ def _wrong_tychonov(v: Tensor, lam: float) -> list[Known]:
     half = "F has ½ before both squares, so that ∇F(u) = u − v + λ∇ᵀ∇u."
     right = 1 / (1 + lam * L)
     known = [
+        ("weight", lam * right, "The numerator is λv̂. The data term has the weight 1: û = v̂/(1 + λL̂)."),
+        ("value", 1 - right, "This is what was removed, v − u. Return u."),
         ("weight", 1 / (1 + lam / 2 * L), f"λ/2 stands where λ belongs. {half}"),
         ("weight", 1 / (1 + 2 * lam * L), f"2λ stands where λ belongs. {half}"),
         ("weight", 1 / (1 + lam**2 * L), "λ² stands where λ belongs."),
@@ -217,7 +230,15 @@ def _wrong_tychonov(v: Tensor, lam: float) -> list[Known]:
     ]  # fmt: skip
     filtered = [(cause, ifft2(h * fft2(v)).real, text) for cause, h, text in known]
     modulus = "You took the modulus after the inverse FFT. Take the real part: abs() makes negative values positive."
-    return [*filtered, ("complex", ifft2(right * fft2(v)).abs(), modulus)]
+    shifted = ifft2(right * fftshift(fft2(v))).real
+    along_rows = torch.fft.ifft(right * torch.fft.fft(v)).real
+    return [
+        *filtered,
+        ("complex", ifft2(right * fft2(v)).abs(), modulus),
+        ("complex", ifft2(right * fft2(v).real).real, "You took the real part of v̂, which loses half of it. Take it after the inverse FFT."),
+        ("centering", shifted, "You shifted v̂ to the middle, L̂ begins at (0, 0): they must have the same order."),
+        ("axis", along_rows, "torch.fft.fft transforms the rows only: an image needs fft2 and ifft2."),
+    ]  # fmt: skip
 
 
 # --- smoothed total variation ----------------------------------------------------------------------------------------
@@ -249,6 +270,8 @@ def smoothed_tv(student: Student) -> str:
         for factor, name in known.items():
             text = f"The result is wrong by a factor ({name}): TV_ε is a plain sum over the pixels, not a mean."
             expect(not is_close(ratio, factor, 1e-5), "normalisation", text, yours=answer, expected=expected)
+        unused = is_close(answer, student.number(u, 2 * eps), 1e-9)
+        expect(not unused, "epsilon", _UNUSED.format(name="eps"))
         expect_close(answer, expected, "value", "This is not Σ √(ε² + ∂₁u² + ∂₂u²).", 1e-5)
     flat = student.number(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25)
     expect_close(flat, 0.25 * 30, "epsilon", "On a constant image TV_ε is ε times the number of pixels.", 1e-5)
@@ -265,6 +288,7 @@ def _wrong_tv(u: Tensor, eps: float) -> list[tuple[str, float, str]]:
     known = [
         ("epsilon", (eps + squares.sqrt()).sum(), "ε is outside the root: √(ε² + ∂₁u² + ∂₂u²) is not ε + ‖∇u‖."),
         ("epsilon", (eps + squares).sqrt().sum(), "ε is not squared: under the root stands ε²."),
+        ("epsilon", (2 * eps + squares).sqrt().sum(), "2ε stands under the root: in Python the square is eps**2."),
         ("epsilon", squares.sqrt().sum(), "ε is not used: this is TV itself, which is not differentiable where ∇u = 0."),
         ("epsilon", squares.sqrt().sum() + eps, "ε is added to the sum. ε² belongs under the root, at every pixel."),
         ("epsilon", squares.sqrt().sum() + eps**2, "ε² is added to the sum. It belongs under the root, at every pixel."),
@@ -310,6 +334,9 @@ def smoothed_tv_gradient(student: Student) -> str:
             raise Mistake("identity", "smoothed_tv_gradient returns its input unchanged.")
         recognise(answer, *_wrong_tv_gradients(u, eps))
         _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, eps, shape=shape))
+        _expect_right_inside(answer, expected)
+        if is_close(answer, student.tensor(u, 2 * eps, shape=shape)):
+            raise Mistake("epsilon", _UNUSED.format(name="eps"))
         text = "The derivative of TV_ε in a direction h is not ⟨∇TV_ε(u), h⟩ with your gradient."
         raise Mistake("value", text, {"finite difference": right, "⟨yours, h⟩": slope}, {"yours": answer, "expected": expected})  # fmt: skip
     flat = student.tensor(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25, shape=(6, 5))
@@ -335,6 +362,10 @@ def _wrong_tv_gradients(u: Tensor, eps: float) -> list[Known]:
         ("sign", -adjoint(q), "The sign is wrong: div(∇u/√…) is minus the gradient, since ∇ᵀ = −div."),
         ("epsilon", adjoint(p / (eps + squares.sqrt())), "ε is outside the root: divide by √(ε² + ‖∇u‖²), not by ε + ‖∇u‖."),
         ("epsilon", adjoint(p / (eps + squares).sqrt()), "ε is not squared: under the root stands ε²."),
+        ("epsilon", adjoint(p / (2 * eps + squares).sqrt()), "2ε stands under the root: in Python the square is eps**2."),
+        ("square-root", adjoint(p / (eps**2 + squares)) / 2, "(…) ** -1 / 2 is half of the inverse. The inverse of the root is (…) ** (-1 / 2)."),
+        *(("axis", adjoint(p / (eps**2 + p.square().sum(axis, keepdim=True)).sqrt()), "The squares are summed along an axis of the image. The norm is that of each pixel: sum over the two components, dim 0.") for axis in (1, 2)),
+        ("sign", adjoint(q.abs()), "You took absolute values of the field: its components have signs."),
         ("epsilon", adjoint(p / squares.sqrt()), "ε is not used: where ∇u = 0 this divides by zero."),
         ("square-root", adjoint(p / (eps**2 + squares)), "The root is missing: the derivative of √s is 1/(2√s)."),
         ("value", adjoint(p / (eps**2 + p.square()).sqrt()), "Each component is divided by a root of its own: both share √(ε² + ∂₁u² + ∂₂u²)."),
@@ -351,7 +382,7 @@ def _wrong_tv_gradients(u: Tensor, eps: float) -> list[Known]:
     ]  # fmt: skip
 
 
-# --- the three algorithms --------------------------------------------------------------------------------------------
+# --- the algorithms --------------------------------------------------------------------------------------------------
 
 DELTA = torch.ones((1, 1), dtype=torch.float64)
 CONVERGED = 1e-5  # accepted (F(u) − min F) / (F(v) − min F)
@@ -423,16 +454,21 @@ def _nearly_flat(shape: tuple[int, int], eps: float) -> Tensor:
     return 0.5 + 0.02 * eps * (1 - 2 * ((rows[:, None] + columns) % 2))
 
 
-def _expect_minimizer(student: Student, problem: Problem, n: int, others: list, longest: float = 2.0) -> None:
+def _expect_minimizer(
+    student: Student, problem: Problem, n: int, others: Sequence[Terms] = (), longest: float = 2.0
+) -> None:
     """Raise the mistake that explains why n iterations do not end at the minimizer of F."""
     answer = problem.answer(student, n)
     if answer is not None and problem.gap(answer) <= CONVERGED:
         return
     if answer is not None:
         _recognise_image(student, problem, answer)
+    if longest == 1.0:
+        _recognise_momentum(student, problem)
     first, second = problem.answer(student, 1), problem.answer(student, 2)
     if first is not None and second is not None:
         _recognise_direction(problem, first, second, others, longest)
+    _expect_all_arguments(student, problem)
     if answer is None:
         raise Mistake("not-finite", "The iterations explode: the result contains NaN or infinite values.")
     gap = {"(F(u) − min F) / (F(v) − min F)": problem.gap(answer)}
@@ -440,9 +476,22 @@ def _expect_minimizer(student: Student, problem: Problem, n: int, others: list, 
         text = "The number of iterations n changes nothing. Is the return inside the loop, or is n not used?"
         raise Mistake("not-converged", text, gap)
     longer = problem.answer(student, 4 * n)
-    if longer is not None and (problem.gap(longer) < 0.5 * problem.gap(answer) or is_close(longer, answer) is False):
+    if longer is not None and (problem.gap(longer) < 0.5 * problem.gap(answer) or not is_close(longer, answer)):
         raise Mistake("not-converged", f"After {n} iterations F is still far from its minimum.", gap)
     raise Mistake("value", "The iterations do not go to the minimizer of F(u) = ½‖Au − v‖² + λTV_ε(u).", gap, {"yours": answer, "minimizer": problem.minimizer})  # fmt: skip
+
+
+def _expect_all_arguments(student: Student, problem: Problem) -> None:
+    """Raise unless λ and ε change the result: a number of the notebook may stand in the place of either."""
+    *_, lam, eps, n = problem.arguments(3)
+    answer = problem.answer(student, n)
+    for cause, name, other in (("weight", "lam", (2 * lam, eps)), ("epsilon", "eps", (lam, 3 * eps))):
+        changed = Problem(problem.v, *other, problem.kernel).answer(student, n)
+        if answer is not None and changed is not None and is_close(answer, changed, 1e-9):
+            raise Mistake(cause, _UNUSED.format(name=name))
+
+
+_UNUSED = "The result does not depend on the argument {name}: does a number, or a variable of the notebook, stand in its place?"
 
 
 def _recognise_image(student: Student, problem: Problem, answer: Tensor) -> None:
@@ -455,85 +504,146 @@ def _recognise_image(student: Student, problem: Problem, answer: Tensor) -> None
         raise Mistake("clipping", "You clipped the image to [0, 1] inside the algorithm: that is another problem, with a constraint.")  # fmt: skip
     quadratic = "This is Tychonov's solution, for ½‖∇u‖². The total variation needs ∇TV_ε(u) = ∇ᵀ(∇u/√(ε² + ‖∇u‖²))."
     recognise(answer, ("value", restoration.tychonov_deblur(v, problem.kernel, problem.lam), quadratic))
+    recognise(answer, ("value", v - u, "This is what was removed, v − u. Return u."), rtol=1e-3)
     if (answer - answer.mean()).norm() <= 1e-3 * (u - u.mean()).norm():
         text = "The result is a constant image: TV_ε alone was minimized. The data term, whose gradient is u − v for denoising, is missing."
         raise Mistake("value", text)
 
 
-def _recognise_direction(problem: Problem, first: Tensor, second: Tensor, others: list, longest: float) -> None:
+# A wrong ∇F: the cause, the two terms whose combination it may be, and what is wrong. Weights, signs and the step are
+# found by least squares, so that one line covers all of them.
+Terms = tuple[str, Direction, Direction, str]
+
+
+def _wrong_terms(problem: Problem) -> list[Terms]:
+    data, tv, eps, v = problem.data_gradient, problem.tv_gradient, problem.eps, problem.v
+
+    def field(root: Callable[[Tensor], Tensor]) -> Direction:
+        def direction(u: Tensor) -> Tensor:
+            p = derivatives.gradient(u)
+            return derivatives.gradient_adjoint(p / root(p.square().sum(0)))
+
+        return direction
+
+    return [
+        ("value", data, lambda u: tv(v), "∇TV_ε is always taken at v. It must be taken at the current image u."),
+        ("value", lambda u: data(v), tv, "The data term is always taken at v. It must be taken at the current image u."),
+        ("sign", lambda u: u + v, tv, "v is added: the gradient of ½‖u − v‖² is u − v."),
+        ("value", data, lambda u: -derivatives.laplacian(u), "This is descent for Tychonov's ½‖∇u‖²: divide ∇u by √(ε² + ‖∇u‖²) before ∇ᵀ."),
+        ("epsilon", data, field(lambda s: (eps + s).sqrt()), "ε is not squared under the root of ∇TV_ε."),
+        ("epsilon", data, field(lambda s: eps + s.sqrt()), "ε is outside the root of ∇TV_ε."),
+        ("epsilon", data, field(lambda s: (1e-4 + s).sqrt()), "∇TV_ε is taken with ε = 0.01, a variable of the notebook. Take the argument eps."),
+        ("square-root", data, field(lambda s: eps**2 + s), "The root is missing in ∇TV_ε: divide by √(ε² + ‖∇u‖²)."),
+    ]  # fmt: skip
+
+
+def _recognise_direction(
+    problem: Problem, first: Tensor, second: Tensor, others: Sequence[Terms], longest: float
+) -> None:
     """Raise the mistake of the wrong gradient, or of the wrong step, that the first two iterates reveal."""
-    v, bound = problem.v, problem.bound
-    candidates = [("step-size", problem.gradient, ""), *_wrong_directions(problem), *others]
-    for cause, direction, text in candidates:
-        tau = _step_along(direction, v, first, second)
-        if tau is None:
+    right: Terms = ("", problem.data_gradient, problem.tv_gradient, "")
+    for cause, data, tv, text in (right, *_wrong_terms(problem), *others):
+        found = _fit_terms(problem.v, first, second, data, tv)
+        if found is None:
             continue
-        if tau < 0:
-            raise Mistake("sign", "F goes up: the iteration is u − τ∇F(u), with a minus sign and a positive step.")
-        if cause != "step-size":
+        if cause:
             raise Mistake(cause, text)
-        numbers = {"your step τ": tau, f"{longest:g}/(1 + 8λ/ε)": longest / bound, "λ": problem.lam, "ε": problem.eps}
-        if tau >= longest / bound * (1 + 1e-6):
-            raise Mistake("step-size", f"The step is too long: convergence is only sure for τ < {longest:g}/L, L = 1 + 8λ/ε.", numbers)  # fmt: skip
-        if tau <= 0.5 / bound:
-            raise Mistake("step-size", "The step is much too short: take it just below the bound.", numbers)
+        tau, weighted = found
+        _recognise_weights(problem, tau, weighted)
+        _expect_step(problem, tau, longest, 0.5)
         return
 
 
-def _step_along(direction: Direction, v: Tensor, first: Tensor, second: Tensor | None) -> float | None:
-    """Return τ when ``first``, and ``second`` if given, follow v by descent steps of length τ, else None."""
+def _fit_terms(v: Tensor, first: Tensor, second: Tensor, data: Direction, tv: Direction) -> tuple[float, float] | None:
+    """Return (a, b) when v, ``first``, ``second`` are steps u ← u − a data(u) − b tv(u), else None."""
+    first, second, precision = first.double(), second.double(), max(10 * tolerance(first), 1e-6)
+    moves = torch.cat([(v - first).flatten(), (first - second).flatten()])
+    columns = torch.stack([torch.cat([g(v).flatten(), g(first).flatten()]) for g in (data, tv)], dim=1)
+    norms = columns.norm(dim=0).clamp(min=1e-300)
+    coefficients = torch.linalg.lstsq(columns / norms, moves[:, None], driver="gelsd").solution[:, 0]
+    wrong = ((columns / norms) @ coefficients - moves).reshape(2, -1).norm(dim=1)
+    if moves.norm() == 0 or (wrong > precision * moves.reshape(2, -1).norm(dim=1)).any():
+        return None
+    a, b = (coefficients / norms).tolist()
+    return a, b
+
+
+def _recognise_weights(problem: Problem, tau: float, weighted: float) -> None:
+    """Raise the mistake of a move τ Aᵀ(Au − v) + w ∇TV_ε(u) whose w is not λτ."""
+    lam = problem.lam
+    if abs(weighted) < 1e-6 * abs(tau) * lam:
+        raise Mistake("weight", "The regularization is missing: only the data term is minimized.")
+    if abs(tau) * lam < 1e-6 * abs(weighted):
+        raise Mistake("value", "The data term is missing: TV_ε alone is minimized, and the image becomes flat.")
+    if tau < 0 and weighted < 0:
+        raise Mistake("sign", "F goes up: the iteration is u − τ∇F(u), with a minus sign and a positive step.")
+    if weighted < 0:
+        raise Mistake("sign", "The sign of λ∇TV_ε is wrong: both terms of ∇F have a plus sign.")
+    if tau < 0:
+        raise Mistake("sign", "The sign of the data term is wrong: it is Aᵀ(Au − v), u − v for denoising.")
+    ratio = weighted / tau
+    if is_close(ratio, lam, 1e-3):
+        return
+    known = [
+        (1.0, "The weight λ of the regularization is missing."),
+        (lam / 2, "λ/2 stands where λ belongs: with ½ before the data term, its gradient has no factor 2."),
+        (2 * lam, "2λ stands where λ belongs: the gradient of ½‖Au − v‖² is Aᵀ(Au − v), without another ½."),
+        (lam**2, "λ² stands where λ belongs."),
+        (1 / lam, "λ stands before the data term. It is the weight of TV_ε: ∇F(u) = Aᵀ(Au − v) + λ∇TV_ε(u)."),
+        (lam / problem.eps, "λ/ε stands where λ belongs: λ/ε is in the step only."),
+        (lam / problem.bound, "Only one of the two terms is multiplied by τ: put both in parentheses, τ(u − v + λ∇TV_ε(u))."),
+    ]  # fmt: skip
+    text = next((text for value, text in known if is_close(ratio, value, 1e-3)), _UNUSED_WEIGHT)
+    raise Mistake("weight", text, {"your weight of TV_ε": ratio, "λ": lam})
+
+
+_UNUSED_WEIGHT = (
+    "TV_ε has another weight than λ: does a variable of the notebook stand in the place of the argument lam?"
+)
+
+
+def _expect_step(problem: Problem, tau: float, longest: float, shortest: float, rounding: float = 1e-9) -> None:
+    """Raise unless the step is allowed (τ < 2/L, or τ ≤ 1/L with momentum) and not needlessly small."""
+    limit = longest / problem.bound
+    allowed = tau < limit * (1 - rounding) if longest == 2 else tau <= limit * (1 + rounding)
+    sign = "<" if longest == 2 else "≤"
+    numbers = {"your step τ": tau, f"{longest:g}/(1 + 8λ/ε)": limit, "λ": problem.lam, "ε": problem.eps}
+    text = f"The step is too long: convergence is only sure for τ {sign} {longest:g}/L, L = 1 + 8λ/ε."
+    if not allowed:
+        raise Mistake("step-size", text, numbers)
+    if tau < shortest / problem.bound:
+        raise Mistake("step-size", "The step is much too short: τ is of the order of 1/L, L = 1 + 8λ/ε.", numbers)
+
+
+def _step_along(direction: Direction, v: Tensor, first: Tensor) -> float | None:
+    """Return τ when ``first`` is v − τ direction(v), else None."""
     g, move = direction(v), v - first.double()
     if inner(g, g) == 0:
         return None
     tau = inner(move, g) / inner(g, g)
-    precision = max(10 * tolerance(first), 1e-6)
-    if tau == 0 or relative_error(move, tau * g) > precision:
-        return None
-    if second is None:
-        return tau
-    following = first.double() - tau * direction(first.double())
-    step = max((second.double() - first.double()).norm().item(), 1e-300)
-    return tau if (second.double() - following).norm().item() <= precision * step else None
+    return tau if tau != 0 and relative_error(move, tau * g) <= max(10 * tolerance(first), 1e-6) else None
 
 
-def _wrong_directions(problem: Problem) -> list[tuple[str, Direction, str]]:
-    data, tv, lam, eps, v = problem.data_gradient, problem.tv_gradient, problem.lam, problem.eps, problem.v
-
-    def field(u: Tensor, root: Callable[[Tensor], Tensor]) -> Tensor:
-        p = derivatives.gradient(u)
-        return data(u) + lam * derivatives.gradient_adjoint(p / root(p.square().sum(0)))
-
-    return [
-        ("weight", lambda u: data(u) + tv(u), "The weight λ of the regularization is missing."),
-        ("weight", lambda u: data(u) + lam / 2 * tv(u), "λ/2 stands where λ belongs: with ½ before the data term, its gradient has no factor 2."),
-        ("weight", lambda u: data(u) + 2 * lam * tv(u), "2λ stands where λ belongs."),
-        ("weight", lambda u: data(u) + lam**2 * tv(u), "λ² stands where λ belongs."),
-        ("weight", lambda u: lam * data(u) + tv(u), "λ stands before the data term. It is the weight of TV_ε: ∇F(u) = Aᵀ(Au − v) + λ∇TV_ε(u)."),
-        ("weight", lambda u: 2 * data(u) + lam * tv(u), "The data term has a factor 2. Its ½ cancels the 2 of the square: the gradient of ½‖u − v‖² is u − v."),
-        ("weight", data, "The regularization is missing: only the data term is minimized."),
-        ("value", lambda u: lam * tv(u), "The data term is missing: TV_ε alone is minimized, and the image becomes flat."),
-        ("sign", lambda u: data(u) - lam * tv(u), "The sign of λ∇TV_ε is wrong: both terms of ∇F have a plus sign."),
-        ("sign", lambda u: lam * tv(u) - data(u), "The sign of the data term is wrong: its gradient is u − v for denoising."),
-        ("value", lambda u: data(u) + lam * tv(v), "∇TV_ε is always taken at v. It must be taken at the current image u."),
-        ("value", lambda u: problem.data_gradient(v) + lam * tv(u), "The data term is always taken at v. It must be taken at the current image u."),
-        ("value", lambda u: data(u) - lam * derivatives.laplacian(u), "This is descent for Tychonov's ½‖∇u‖²: divide ∇u by √(ε² + ‖∇u‖²) before ∇ᵀ."),
-        ("epsilon", lambda u: field(u, lambda s: (eps + s).sqrt()), "ε is not squared under the root of ∇TV_ε."),
-        ("epsilon", lambda u: field(u, lambda s: eps + s.sqrt()), "ε is outside the root of ∇TV_ε."),
-        ("square-root", lambda u: field(u, lambda s: eps**2 + s), "The root is missing in ∇TV_ε: divide by √(ε² + ‖∇u‖²)."),
-    ]  # fmt: skip
-
-
-def _expect_first_step(student: Student, problem: Problem) -> None:
-    """Raise unless u₁ = v − τ∇F(v), with a step that is not needlessly small."""
+def _expect_first_step(student: Student, longest: float, kernel: Tensor = DELTA) -> None:
+    """Raise unless u₀ = v and u₁ = v − τ∇F(v), with a step that is allowed and not needlessly small."""
+    problem = Problem(_noisy((6, 8), 4), 0.2, 0.01, kernel)
     v = problem.v
     first = student.tensor(*problem.arguments(1), shape=v.shape)
     expect(not is_close(first, v), "order", "With n = 1 you return v: you do one iteration too few.")
-    tau = _step_along(problem.gradient, v, first, None)
-    text = "The result converges, but for n = 1 you do not return v − τ∇F(v): start from u = v, and do n iterations, not one more."
-    expect(tau is not None, "start", text)
-    text = "The step is needlessly small: τ is of the order of 1/L, L = 1 + 8λ/ε, not much less."
-    numbers = {"your step τ": tau, "1/(1 + 8λ/ε)": 1 / problem.bound, "λ": problem.lam, "ε": problem.eps}
-    expect((tau or 0) > 0.08 / problem.bound, "step-size", text, **numbers)
+    try:
+        start = student.tensor(*problem.arguments(0), shape=v.shape)
+    except Mistake as found:
+        if found.cause != "exception":
+            raise
+        text = f"With n = 0, which the notebook asks for, there is no iteration and nothing to return. Return the variable that starts as v. ({found.message})"
+        raise Mistake("exception", text) from found
+    more = _step_along(problem.gradient, v, start) is not None
+    expect(not more, "order", "With n = 0 you return v − τ∇F(v): you do one iteration too many.")
+    tau = _step_along(problem.gradient, v, first)
+    text = "The result converges, but u₀ is not v, or u₁ not v − τ∇F(v): start from u = v, do n iterations, return the last."
+    if tau is None or not is_close(start, v):
+        raise Mistake("start", text)
+    _expect_step(problem, tau, longest, 0.08, 0.1 * tolerance(first))
 
 
 def _expect_descent_on_flat_image(student: Student) -> None:
@@ -542,13 +652,12 @@ def _expect_descent_on_flat_image(student: Student) -> None:
         problem = Problem(_nearly_flat(shape, eps), lam, eps)
         iterates = [student.tensor(*problem.arguments(n), shape=shape).double() for n in (1, 2, 3)]
         if is_close(iterates[0], iterates[2], 1e-9):
-            raise Mistake(
-                "not-converged", "One iteration and three give the same image: n must be the number of iterations."
-            )
+            text = "One iteration and three give the same image: n must be the number of iterations."
+            raise Mistake("not-converged", text)
         values = [problem.objective(u) for u in iterates]
         slack = 1e-3 * (problem.objective(problem.v) - problem.objective(problem.minimizer))
         if values[1] > values[0] + slack or values[2] > values[1] + slack:
-            _recognise_direction(problem, iterates[0], iterates[1], [], 2.0)
+            _recognise_direction(problem, iterates[0], iterates[1], (), 2.0)
             text = "F increases on a nearly flat image, where L = 1 + 8λ/ε exactly: the step is beyond 2/L."
             raise Mistake("step-size", text, {"F(u₁)": values[0], "F(u₂)": values[1], "F(u₃)": values[2]})
 
@@ -564,10 +673,10 @@ def _expect_descent_on_flat_image(student: Student) -> None:
 def tv_denoise(student: Student) -> str:
     """Test the convergence to the minimizer, and the step where ∇F has its largest Lipschitz constant."""
     for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.3, 300))):
-        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [])
+        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n)
     _expect_descent_on_flat_image(student)
-    _expect_first_step(student, Problem(_noisy((6, 5), 4), 0.2, 0.01))
-    return "it ends at the minimizer of F, and F decreases even where ∇F has its largest Lipschitz constant, 1 + 8λ/ε"
+    _expect_first_step(student, 2.0)
+    return "u = v for n = 0, it ends at the minimizer of F, and the step is below 2/L, L = 1 + 8λ/ε"
 
 
 _HARD = ((24, 5), 1.0, 0.01, 100)  # L = 801: plain descent needs a thousand iterations
@@ -585,24 +694,23 @@ _HARD = ((24, 5), 1.0, 0.01, 100)  # L = 801: plain descent needs a thousand ite
 )
 def accelerated_tv_denoise(student: Student) -> str:
     """Test the convergence to the minimizer, and that it is faster than plain descent."""
-    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 150), ((7, 8), 0.4, 0.1, 250))):
-        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, [], longest=1.0)
+    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.1, 400))):
+        _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, longest=1.0)
     _expect_faster_than_descent(student)
-    problem = Problem(_noisy((6, 5), 4), 0.2, 0.01)
-    _expect_first_step(student, problem)
-    _recognise_momentum(student, problem)
-    return f"it ends at the minimizer of F, and is far ahead of plain gradient descent after {_HARD[-1]} iterations"
+    _recognise_momentum(student, Problem(_noisy((6, 5), 4), 0.2, 0.01))
+    _expect_first_step(student, 1.0)
+    return f"u = v for n = 0, it ends at the minimizer of F, and is far ahead of plain descent after {_HARD[-1]} iterations"
 
 
 def _expect_faster_than_descent(student: Student) -> None:
-    """Raise unless min F is ten times closer than for plain gradient descent, where L is large."""
+    """Raise unless min F is much closer than for plain gradient descent with the student's own step, where L is large."""
     shape, lam, eps, n = _HARD
     ramp = torch.linspace(0, 1, shape[0], dtype=torch.float64)[:, None]
     problem = Problem(_noisy(shape, 3) + ramp, lam, eps)
-    answer = problem.answer(student, n)
-    plain = optim.gradient_descent(problem.gradient, problem.v, 1.99 / problem.bound, n)[0]
-    limit = 0.1 * problem.gap(plain)
-    if answer is not None and problem.gap(answer) <= limit:
+    answer, first = problem.answer(student, n), problem.answer(student, 1)
+    tau = None if first is None else _step_along(problem.gradient, problem.v, first)
+    plain = optim.gradient_descent(problem.gradient, problem.v, min(tau or 1.0, 1 / problem.bound), n)[0]
+    if answer is not None and problem.gap(answer) <= 0.2 * problem.gap(plain):
         return
     numbers = {
         "your gap": math.inf if answer is None else problem.gap(answer),
@@ -611,36 +719,67 @@ def _expect_faster_than_descent(student: Student) -> None:
     iterates = [problem.answer(student, k) for k in (1, 2, 6, 7)]
     known = [u for u in iterates if u is not None]
     if len(known) == len(iterates):
-        if _step_along(problem.gradient, known[2], known[3], None) is not None:
-            text = "This is plain gradient descent: the gradient must be taken at y = x + a part of the last move, and t must grow."
+        if _step_along(problem.gradient, known[2], known[3]) is not None:
+            text = "This is plain gradient descent. Is x replaced before the momentum x_{k+1} − x_k is computed, or does t not grow? The gradient is taken at y."
             raise Mistake("not-converged", text, numbers)
-        _recognise_direction(problem, known[0], known[1], [], 1.0)
+        _recognise_momentum(student, problem)
+        _recognise_direction(problem, known[0], known[1], (), 1.0)
     text = "It does not converge faster than plain gradient descent. Is the momentum x_{k+1} − x_k, computed before x_k is replaced, times (t_k − 1)/t_{k+1} ≤ 1?"
     raise Mistake("not-converged", text, numbers)
 
 
 def _recognise_momentum(student: Student, problem: Problem) -> None:
-    """Raise the mistake of a slip in the formula that the limit does not show, from the first four iterates."""
-    iterates = [student.tensor(*problem.arguments(n), shape=problem.v.shape).double() for n in (1, 2, 3, 4)]
-    tau = _step_along(problem.gradient, problem.v, iterates[0], None) or 0.0
+    """Raise the mistake of a slip in Nesterov's formulas, from the first five iterates."""
+    found = [problem.answer(student, n) for n in range(1, 6)]
+    iterates = [u.double() for u in found if u is not None]
+    tau = _step_along(problem.gradient, problem.v, iterates[0]) if len(iterates) == len(found) else None
+    if tau is None:
+        return
+    right = _replay(problem.v, lambda x, y: y - tau * problem.gradient(y))
+    for cause, sequence, text in (("", right, ""), *_wrong_momenta(problem, tau)):
+        if all(is_close(a - problem.v, b - problem.v, 1e-4) for a, b in zip(iterates, sequence, strict=True)):
+            if cause:
+                raise Mistake(cause, text)
+            return
 
-    def sequence(momentum: Callable[[float, float], float], t: float = 1.0, at_x: bool = False) -> list[Tensor]:
-        x, y, kept = problem.v, problem.v, []
-        for _ in iterates:
-            x_next = y - tau * problem.gradient(x if at_x else y)
-            t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
-            x, y, t = x_next, x_next + momentum(t, t_next) * (x_next - x), t_next
-            kept.append(x)
-        return kept
 
-    known = (
-        ("value", sequence(lambda t, t_next: (t - 1) / t_next, at_x=True), "The gradient is taken at x. Nesterov takes it a little further on, at y: x_{k+1} = y_k − τ∇F(y_k)."),
-        ("order", sequence(lambda t, t_next: (t_next - 1) / t_next), "The momentum uses t_{k+1} twice: it is (t_k − 1)/t_{k+1}, with t_k from before the update."),
-        ("start", sequence(lambda t, t_next: (t - 1) / t_next, t=0.0), "t starts at 0, which undoes the first move: t_0 = 1."),
-    )  # fmt: skip
-    for cause, wrong, text in known:
-        if all(is_close(a - problem.v, b - problem.v, 1e-4) for a, b in zip(iterates, wrong, strict=True)):
-            raise Mistake(cause, text)
+def _replay(
+    v: Tensor,
+    step: Callable[[Tensor, Tensor], Tensor],
+    momentum: Callable[[float, float], float] = lambda t, t_next: (t - 1) / t_next,
+    t: float = 1.0,
+    t_after: Callable[[float], float] = lambda t: (1 + math.sqrt(1 + 4 * t**2)) / 2,
+    added_to_y: bool = False,
+) -> list[Tensor]:
+    """Return x_1, …, x_5 of an accelerated descent with one of its formulas changed."""
+    x, y, kept = v, v, []
+    for _ in range(5):
+        x_next, t_next = step(x, y), t_after(t)
+        y = (y if added_to_y else x_next) + momentum(t, t_next) * (x_next - x)
+        x, t = x_next, t_next
+        kept.append(x)
+    return kept
+
+
+def _wrong_momenta(problem: Problem, tau: float) -> list[tuple[str, list[Tensor], str]]:
+    v, g, data, tv, lam = problem.v, problem.gradient, problem.data_gradient, problem.tv_gradient, problem.lam
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        return y - tau * g(y)
+
+    return [
+        ("value", _replay(v, lambda x, y: y - tau * g(x)), "The gradient is taken at x. Nesterov takes it a little further on, at y: x_{k+1} = y_k − τ∇F(y_k)."),
+        ("value", _replay(v, lambda x, y: x - tau * g(y)), "The step starts from x. It starts where the gradient is taken, at y: x_{k+1} = y_k − τ∇F(y_k)."),
+        ("value", _replay(v, lambda x, y: y - tau * (data(x) + lam * tv(y))), "The data term is taken at x. The whole gradient is taken at y: y − v + λ∇TV_ε(y)."),
+        ("value", _replay(v, step, added_to_y=True), "The momentum is added to y_k. It goes on from the new image: y_{k+1} = x_{k+1} + …"),
+        ("sign", _replay(v, step, lambda t, t_next: (1 - t) / t_next), "The momentum has the wrong sign: it is x_{k+1} − x_k, the new image minus the old."),
+        ("order", _replay(v, step, lambda t, t_next: (t_next - 1) / t_next), "The momentum uses t_{k+1} twice: it is (t_k − 1)/t_{k+1}, with t_k from before the update."),
+        ("weight", _replay(v, step, lambda t, t_next: t / t_next), "The momentum has the weight t_k/t_{k+1}: it is (t_k − 1)/t_{k+1}."),
+        ("weight", _replay(v, step, t_after=lambda t: 1 + math.sqrt(1 + 4 * t**2) / 2), "The 1 is not divided by 2: t_{k+1} = (1 + √(1 + 4t_k²))/2, with parentheses."),
+        ("weight", _replay(v, step, t_after=lambda t: (1 + math.sqrt(1 + 4 * t)) / 2), "t_k is not squared: t_{k+1} = (1 + √(1 + 4t_k²))/2."),
+        ("weight", _replay(v, step, t_after=lambda t: (1 + math.sqrt(1 + t**2)) / 2), "The factor 4 is missing: t_{k+1} = (1 + √(1 + 4t_k²))/2."),
+        ("start", _replay(v, step, t=0.0), "t starts at 0, which undoes the first move: t_0 = 1."),
+    ]  # fmt: skip
 
 
 def _asymmetric_kernel(shape: tuple[int, int], seed: int) -> Tensor:
@@ -668,42 +807,39 @@ def tv_deblur(student: Student) -> str:
     flat = Problem(_nearly_flat((6, 8), 0.1), 0.2, 0.1, torch.ones((1, 1), dtype=torch.float64))
     answer = flat.answer(student, 60)
     if answer is None or flat.gap(answer) > 1:
-        _recognise_direction(
-            flat,
-            student.tensor(*flat.arguments(1), shape=flat.v.shape),
-            student.tensor(*flat.arguments(2), shape=flat.v.shape),
-            [],
-            2.0,
-        )
+        first, second = (student.tensor(*flat.arguments(n), shape=flat.v.shape) for n in (1, 2))
+        _recognise_direction(flat, first, second, (), 2.0)
         text = "On a nearly flat image, where L = 1 + 8λ/ε exactly, F is larger after 60 iterations than before: the step is too long."
         raise Mistake("step-size", text)
-    _expect_first_step(student, Problem(_noisy((6, 8), 4), 0.2, 0.01, _asymmetric_kernel((3, 4), 2)))
+    _expect_first_step(student, 2.0, _asymmetric_kernel((3, 4), 2))
     return "it ends at the minimizer of ½‖k * u − v‖² + λTV_ε(u), for kernels of odd and even sizes, none symmetric"
 
 
-def _wrong_blurs(problem: Problem) -> list[tuple[str, Direction, str]]:
-    v, k, blur, adjoint = problem.v, problem.kernel, operators.blur, operators.blur_adjoint
-
-    flipped = k.flip(0, 1)
-
-    def with_tv(data: Direction) -> Direction:
-        return lambda u: data(u) + problem.lam * problem.tv_gradient(u)
+def _wrong_blurs(problem: Problem) -> list[Terms]:
+    v, k, blur, adjoint, tv = problem.v, problem.kernel, operators.blur, operators.blur_adjoint, problem.tv_gradient
+    flipped, (height, width) = k.flip(0, 1), v.shape
 
     def corner(u: Tensor) -> Tensor:
         k_hat = fft2(k, s=v.shape)
         return ifft2(k_hat.conj() * (k_hat * fft2(u) - fft2(v))).real
 
-    known = [
-        ("adjoint", with_tv(lambda u: blur(u, k) - v), "The residual k * u − v is not blurred back: the gradient of ½‖Au − v‖² is Aᵀ(Au − v)."),
-        ("adjoint", with_tv(lambda u: adjoint(blur(u, k), k) - v), "v is not blurred back: the gradient is Aᵀ(Au − v) = AᵀAu − Aᵀv."),
-        ("conjugate", with_tv(lambda u: blur(blur(u, k) - v, k)), "The residual is blurred with k again. Aᵀ is the convolution with k(−x): conj(k̂), not k̂."),
-        ("conjugate", with_tv(lambda u: blur(adjoint(u, k) - v, k)), "A and Aᵀ are exchanged, or the kernel is flipped: the gradient is Aᵀ(Au − v)."),
-        ("conjugate", with_tv(lambda u: adjoint(blur(u, flipped) - v, flipped)), "The kernel is flipped: A uses k, and only Aᵀ the mirrored kernel k(−x)."),
-        ("centering", with_tv(lambda u: blur(blur(u, k) - v, flipped)), "Aᵀ by the flipped kernel: when a side is even, flipping moves its centre by one pixel. Use blur_adjoint."),
-        ("value", with_tv(lambda u: u - v), "The blur is not used: this is denoising, with the data term ½‖u − v‖²."),
-        ("centering", with_tv(corner), "The kernel is not centred: its pixel (h//2, w//2) must go to the origin."),
+    def padded(u: Tensor) -> Tensor:
+        sides = (0, k.shape[1], 0, k.shape[0])
+        residual = blur(torch.nn.functional.pad(u, sides), k)[:height, :width] - v
+        return adjoint(torch.nn.functional.pad(residual, sides), k)[:height, :width]
+
+    known: list[Terms] = [
+        ("adjoint", lambda u: blur(u, k) - v, tv, "The residual k * u − v is not blurred back: the gradient of ½‖Au − v‖² is Aᵀ(Au − v)."),
+        ("adjoint", lambda u: adjoint(blur(u, k), k) - v, tv, "v is not blurred back: the gradient is Aᵀ(Au − v) = AᵀAu − Aᵀv."),
+        ("conjugate", lambda u: blur(blur(u, k) - v, k), tv, "The residual is blurred with k again. Aᵀ is the convolution with k(−x): conj(k̂), not k̂."),
+        ("conjugate", lambda u: blur(adjoint(u, k) - v, k), tv, "A and Aᵀ are exchanged, or the kernel is flipped: the gradient is Aᵀ(Au − v)."),
+        ("conjugate", lambda u: adjoint(blur(u, flipped) - v, flipped), tv, "The kernel is flipped: A uses k, and only Aᵀ the mirrored kernel k(−x)."),
+        ("centering", lambda u: blur(blur(u, k) - v, flipped), tv, "Aᵀ by the flipped kernel: when a side is even, flipping moves its centre by one pixel. Use blur_adjoint."),
+        ("value", lambda u: u - v, tv, "The blur is not used: this is denoising, with the data term ½‖u − v‖²."),
+        ("centering", corner, tv, "The kernel is not centred: its pixel (h//2, w//2) must go to the origin."),
+        ("boundary", padded, tv, f"The image is continued by zeros. {_PERIODIC}"),
     ]  # fmt: skip
     if k.shape[0] <= v.shape[1] and k.shape[1] <= v.shape[0]:
-        turned = with_tv(lambda u: adjoint(blur(u, k.T) - v, k.T))
-        known.append(("transpose", turned, "The kernel is transposed: its rows and columns are exchanged."))
+        text = "The kernel is transposed: its rows and columns are exchanged."
+        known.append(("transpose", lambda u: adjoint(blur(u, k.T) - v, k.T), tv, text))
     return known

@@ -764,6 +764,456 @@ def likelihood_sigma_added_to_lambda(faces, model, rank, noise_std):
     return -0.5 * (len(mean) * math.log(2 * math.pi) + log_det + (c**2 / variance).sum(1) + outside / noise_std**2)
 
 
+# --- a third list, written without looking at the checks: constants of the notebook, π, half of a formula -----------
+
+
+def svd_of_a_triangle(faces):
+    mean, X = _centred(faces)
+    Q, R = torch.linalg.qr(X.T)
+    U, S, _ = torch.linalg.svd(R)
+    r = len(faces) - 1
+    return mean, (Q @ U)[:, :r], S[:r] ** 2 / len(faces)
+
+
+def fit_undetached(faces):
+    return thin_svd(faces.clone().requires_grad_(True))
+
+
+def fit_rows_of_v(faces):
+    mean, X = _centred(faces)
+    _, S, V = torch.linalg.svd(X, full_matrices=False)
+    return mean, V[:, : len(X) - 1], S[:-1] ** 2 / len(X)
+
+
+def fit_divided_twice(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E, lam / len(faces)
+
+
+def fit_for_320_faces(faces):
+    mean, X = _centred(faces)
+    _, S, Vt = torch.linalg.svd(X, full_matrices=False)
+    return mean, Vt[:-1].T, S[:-1] ** 2 / 320
+
+
+def fit_rank_n_minus_2(faces):
+    mean, E, lam = thin_svd(faces)
+    return mean, E[:, :-1], lam[:-1]
+
+
+def fit_as_a_dictionary(faces):
+    return dict(zip(("mean", "eigenvectors", "eigenvalues"), thin_svd(faces), strict=True))
+
+
+def fit_zero_mean_returned(faces):
+    mean, E, lam = thin_svd(faces)
+    return torch.zeros_like(mean), E, lam
+
+
+def fit_by_the_general_eigenproblem(faces):
+    mean, X = _centred(faces)
+    values, w = torch.linalg.eig(X @ X.T / len(X))
+    E = X.T.to(w.dtype) @ w[:, :-1]
+    return mean, E / E.norm(dim=0), values[:-1]
+
+
+def fit_not_centred_and_no_mean(faces):
+    _, S, Vt = torch.linalg.svd(faces, full_matrices=False)
+    return torch.zeros_like(faces[0]), Vt[:-1].T, S[:-1] ** 2 / len(faces)
+
+
+def sample_by_torch_normal(mean, eigenvectors, eigenvalues, n, generator):
+    std = eigenvalues.sqrt().expand(n, -1)
+    return mean + torch.normal(torch.zeros_like(std), std, generator=generator) @ eigenvectors.T
+
+
+def sample_by_einsum(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return torch.einsum("nr,r,dr->nd", z, eigenvalues**0.5, eigenvectors) + mean[None]
+
+
+def sample_with_a_new_generator_a_row(mean, eigenvectors, eigenvalues, n, generator):
+    rows = [
+        torch.randn(len(eigenvalues), generator=torch.Generator().manual_seed(0), dtype=mean.dtype) for _ in range(n)
+    ]
+    return mean + (torch.stack(rows) * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_from_the_initial_seed(mean, eigenvectors, eigenvalues, n, generator):
+    fresh = torch.Generator().manual_seed(generator.initial_seed())
+    return latent_times_roots(mean, eigenvectors, eigenvalues, n, fresh)
+
+
+def sample_squared_eigenvalues(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues**2) @ eigenvectors.T
+
+
+def sample_twice_the_mean(mean, eigenvectors, eigenvalues, n, generator):
+    return mean + latent_times_roots(mean, eigenvectors, eigenvalues, n, generator)
+
+
+def sample_twice_as_far(mean, eigenvectors, eigenvalues, n, generator):
+    return 2 * latent_times_roots(mean, eigenvectors, eigenvalues, n, generator) - mean
+
+
+def sample_of_the_wrong_kind_of_list(mean, eigenvectors, eigenvalues, n, generator):
+    return list(latent_times_roots(mean, eigenvectors, eigenvalues, n, generator))
+
+
+def sample_of_unit_norm(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    z = z / z.norm(dim=1, keepdim=True)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_like_without_generator(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn_like(eigenvalues.expand(n, -1))
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_codes_only(mean, eigenvectors, eigenvalues, n, generator):
+    return torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype) * eigenvalues.sqrt()
+
+
+def projection_of_what_is_left(face, mean, eigenvectors, rank):
+    left, p = face - mean, mean
+    for e in eigenvectors.T[:rank]:
+        c = (left * e).sum()
+        left, p = left - c * e, p + c * e
+    return p
+
+
+def projection_undetached(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors.clone().requires_grad_(True), rank)
+
+
+def project_on_twenty(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :20]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_next_axis(face, mean, eigenvectors, rank):
+    e = eigenvectors[:, rank]
+    return mean + e * (e @ (face - mean))
+
+
+def project_from_the_second_axis(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, 1:rank]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_mean_added_twice(face, mean, eigenvectors, rank):
+    return mean + matrix_formula(face, mean, eigenvectors, rank)
+
+
+def project_half_way(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + 0.5 * E @ (E.T @ (face - mean))
+
+
+def project_unit_coefficients(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    c = E.T @ (face - mean)
+    return mean + E @ (c / c.norm())
+
+
+def project_squared_coefficients(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E @ (E.T @ (face - mean)) ** 2
+
+
+def project_as_an_image(face, mean, eigenvectors, rank):
+    return matrix_formula(face, mean, eigenvectors, rank).reshape(112, 92)
+
+
+def project_summed_coefficients(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E.sum(dim=1) * (E.T @ (face - mean)).sum()
+
+
+def likelihood_axis_by_axis(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    c = (faces - mean) @ E
+    inside = torch.distributions.Normal(0.0, (lam + noise_std**2).sqrt()).log_prob(c).sum(dim=1)
+    left = faces - mean - c @ E.T
+    white = (left.square() / noise_std**2).sum(dim=1) + (len(mean) - rank) * math.log(2 * math.pi * noise_std**2)
+    return inside - white / 2
+
+
+def likelihood_undetached(faces, model, rank, noise_std):
+    return by_pythagoras(faces.clone().requires_grad_(True), model, rank, noise_std)
+
+
+def likelihood_minus_two_log_p(faces, model, rank, noise_std):
+    return -2 * by_pythagoras(faces, model, rank, noise_std)
+
+
+def likelihood_pi_forgotten(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) + 0.5 * faces.shape[1] * math.log(math.pi)
+
+
+def likelihood_two_forgotten(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std) + 0.5 * faces.shape[1] * math.log(2)
+
+
+def likelihood_remaining_axes_of_the_model(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (len(model[2]) - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_global_noise(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, 0.0727)
+
+
+def likelihood_norms_subtracted(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total.sqrt() - c.norm(dim=1)) / s2)
+
+
+def likelihood_outside_not_divided(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + total - (c**2).sum(dim=1))
+
+
+def likelihood_half_on_the_exponent_only(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -constant - 0.5 * ((c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_noise_in_the_determinant_only(faces, model, rank, noise_std):
+    d, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / (var - s2)).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_number_of_faces_for_d(faces, model, rank, noise_std):
+    _, c, var, total, s2 = _parts(faces, model, rank, noise_std)
+    d = len(faces)
+    constant = d * math.log(2 * math.pi) + torch.log(var).sum() + (d - rank) * math.log(s2)
+    return -0.5 * (constant + (c**2 / var).sum(dim=1) + (total - (c**2).sum(dim=1)) / s2)
+
+
+def likelihood_averaged(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std).mean()
+
+
+def likelihood_in_a_list(faces, model, rank, noise_std):
+    return by_pythagoras(faces, model, rank, noise_std).tolist()
+
+
+# --- condition -------------------------------------------------------------------------------------------------------
+
+
+def _posterior(face, mask, model, noise_std):
+    """Return what a student has computed: μ, B, S and the right-hand side of S z = b."""
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    S = torch.eye(B.shape[1], dtype=B.dtype) + B[mask].T @ B[mask] / noise_std**2
+    return mean, B, S, B[mask].T @ (face - mean)[mask] / noise_std**2
+
+
+def condition_by_cholesky(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    L = torch.linalg.cholesky(S)
+    return mean + B @ torch.linalg.solve(S, b), torch.linalg.solve_triangular(L, B.T, upper=False).T
+
+
+def condition_by_the_symmetric_root(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    values, Q = torch.linalg.eigh(S)
+    return mean + B @ (Q @ (Q.T @ b / values)), B @ (Q / values.sqrt()) @ Q.T
+
+
+def condition_by_the_inverse(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    covariance = torch.linalg.inv(S)
+    return mean + B @ covariance @ b, B @ torch.linalg.cholesky(covariance)
+
+
+def condition_in_the_eigenbasis(face, mask, model, noise_std):
+    mean, E, lam = model
+    E_seen = torch.where(mask[:, None], E, 0.0)
+    S = torch.diag(1 / lam) + E_seen.T @ E_seen / noise_std**2
+    c = torch.linalg.solve(S, E_seen.T @ (face - mean) / noise_std**2)
+    return mean + E @ c, E @ torch.linalg.cholesky(torch.linalg.inv(S))
+
+
+def condition_by_least_squares(face, mask, model, noise_std):
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    k = len(lam)
+    stacked = torch.cat([B[mask] / noise_std, torch.eye(k, dtype=B.dtype)])
+    target = torch.cat([(face - mean)[mask] / noise_std, torch.zeros(k, dtype=B.dtype)])
+    z = torch.linalg.lstsq(stacked, target[:, None]).solution[:, 0]
+    R = torch.linalg.qr(stacked).R
+    return mean + B @ z, B @ torch.linalg.inv(R)
+
+
+def condition_in_float32(face, mask, model, noise_std):
+    return condition_by_cholesky(face.float(), mask, [part.float() for part in model], noise_std)
+
+
+def condition_undetached(face, mask, model, noise_std):
+    return condition_by_cholesky(face.clone().requires_grad_(True), mask, model, noise_std)
+
+
+def condition_mean_not_subtracted(face, mask, model, noise_std):
+    mean, B, S, _ = _posterior(face, mask, model, noise_std)
+    b = B[mask].T @ face[mask] / noise_std**2
+    return mean + B @ torch.linalg.solve(S, b), _factor(B, S)
+
+
+def _factor(B, S):
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(S), B.T, upper=False).T
+
+
+def condition_mean_not_added(face, mask, model, noise_std):
+    _, B, S, b = _posterior(face, mask, model, noise_std)
+    return B @ torch.linalg.solve(S, b), _factor(B, S)
+
+
+def condition_noise_not_squared(face, mask, model, noise_std):
+    return condition_by_cholesky(face, mask, model, math.sqrt(noise_std))
+
+
+def condition_without_prior(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    S = S - torch.eye(len(S), dtype=S.dtype)
+    return mean + B @ torch.linalg.solve(S, b), _factor(B, S)
+
+
+def condition_on_the_hidden(face, mask, model, noise_std):
+    return condition_by_cholesky(face, ~mask, model, noise_std)
+
+
+def condition_on_all_pixels(face, mask, model, noise_std):
+    return condition_by_cholesky(face, torch.ones_like(mask), model, noise_std)
+
+
+def condition_on_a_masked_face(face, mask, model, noise_std):
+    return condition_by_cholesky(face * mask, torch.ones_like(mask), model, noise_std)
+
+
+def condition_eigenvalues_for_roots(face, mask, model, noise_std):
+    mean, E, lam = model
+    return condition_by_cholesky(face, mask, (mean, E, lam**2), noise_std)
+
+
+def condition_white_prior(face, mask, model, noise_std):
+    mean, E, lam = model
+    return condition_by_cholesky(face, mask, (mean, E, torch.ones_like(lam)), noise_std)
+
+
+def condition_prior_inverted(face, mask, model, noise_std):
+    mean, E, lam = model
+    return condition_by_cholesky(face, mask, (mean, E, 1 / lam), noise_std)
+
+
+def condition_covariance_for_its_root(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    inverse = torch.linalg.inv(S)
+    return mean + B @ inverse @ b, B @ inverse
+
+
+def condition_root_not_transposed(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), B @ torch.linalg.inv(torch.linalg.cholesky(S))
+
+
+def condition_root_of_the_precision(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), B @ torch.linalg.cholesky(S)
+
+
+def condition_factor_of_the_prior(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), B
+
+
+def condition_factor_of_z(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), torch.linalg.cholesky(torch.linalg.inv(S))
+
+
+def condition_full_covariance(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), B @ torch.linalg.inv(S) @ B.T
+
+
+def condition_mean_only(face, mask, model, noise_std):
+    return condition_by_cholesky(face, mask, model, noise_std)[0]
+
+
+def condition_visible_pixels_kept(face, mask, model, noise_std):
+    m, F = condition_by_cholesky(face, mask, model, noise_std)
+    return torch.where(mask, face, m), F
+
+
+def condition_noise_missing_on_the_right(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, noise_std**2 * b), _factor(B, S)
+
+
+def condition_noise_missing_in_the_matrix(face, mask, model, noise_std):
+    mean, B, _, b = _posterior(face, mask, model, noise_std)
+    S = torch.eye(B.shape[1], dtype=B.dtype) + B[mask].T @ B[mask]
+    return mean + B @ torch.linalg.solve(S, b), _factor(B, S)
+
+
+def condition_code_returned(face, mask, model, noise_std):
+    _, B, S, b = _posterior(face, mask, model, noise_std)
+    return torch.linalg.solve(S, b), _factor(B, S)
+
+
+def condition_minus(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean - B @ torch.linalg.solve(S, b), _factor(B, S)
+
+
+def condition_factor_without_noise(face, mask, model, noise_std):
+    mean, B, S, b = _posterior(face, mask, model, noise_std)
+    return mean + B @ torch.linalg.solve(S, b), _factor(B, noise_std**2 * S)
+
+
+def condition_in_place(face, mask, model, noise_std):
+    mean = model[0]
+    face -= mean
+    return condition_by_cholesky(face + mean, mask, model, noise_std)
+
+
+def condition_dense(face, mask, model, noise_std):
+    mean, E, lam = model
+    C = E @ torch.diag(lam) @ E.T
+    gain = C[:, mask] @ torch.linalg.inv(C[mask][:, mask] + noise_std**2 * torch.eye(int(mask.sum()), dtype=C.dtype))
+    posterior = C - gain @ C[mask]
+    values, Q = torch.linalg.eigh(posterior)
+    return mean + gain @ (face - mean)[mask], Q * values.clamp(min=0).sqrt()
+
+
+def condition_projection_of_the_visible(face, mask, model, noise_std):
+    mean, E, lam = model
+    return mean + E @ (E[mask].T @ (face - mean)[mask]), E * lam.sqrt()
+
+
+def condition_global_noise(face, mask, model, noise_std):
+    return condition_by_cholesky(face, mask, model, 0.0727)
+
+
+def condition_the_mean_face(face, mask, model, noise_std):
+    mean, E, lam = model
+    return mean, E * lam.sqrt()
+
+
+def condition_numpy(face, mask, model, noise_std):
+    m, F = condition_by_cholesky(face, mask, model, noise_std)
+    return m.numpy(), F.numpy()
+
+
 RIGHT = {
     "fit_gaussian": [
         thin_svd,
@@ -772,6 +1222,8 @@ RIGHT = {
         mean_by_a_loop_and_list,
         svd_in_float32,
         svd_by_numpy,
+        svd_of_a_triangle,
+        fit_undetached,
     ],
     "sample_gaussian": [
         latent_times_roots,
@@ -779,6 +1231,8 @@ RIGHT = {
         columns_then_transpose,
         lectures_z_in_d_dimensions,
         samples_in_float32,
+        sample_by_torch_normal,
+        sample_by_einsum,
     ],
     "project": [
         matrix_formula,
@@ -786,6 +1240,8 @@ RIGHT = {
         least_squares,
         masked_coefficients,
         projection_in_float32,
+        projection_of_what_is_left,
+        projection_undetached,
     ],
     "log_likelihood": [
         likelihood_by_the_low_rank_distribution,
@@ -794,6 +1250,17 @@ RIGHT = {
         low_rank_distribution,
         face_by_face,
         likelihood_in_float32,
+        likelihood_axis_by_axis,
+        likelihood_undetached,
+    ],
+    "condition": [
+        condition_by_cholesky,
+        condition_by_the_symmetric_root,
+        condition_by_the_inverse,
+        condition_in_the_eigenbasis,
+        condition_by_least_squares,
+        condition_in_float32,
+        condition_undetached,
     ],
 }
 
@@ -829,6 +1296,14 @@ WRONG = {
         ("type", fit_mean_forgotten_in_the_result),
         ("not-finite", fit_nan),
         ("mean|constant", fit_constant),
+        ("shape|transpose", fit_rows_of_v),
+        ("normalisation", fit_divided_twice),
+        ("normalisation", fit_for_320_faces),
+        ("rank", fit_rank_n_minus_2),
+        ("type", fit_as_a_dictionary),
+        ("mean", fit_zero_mean_returned),
+        ("complex|order", fit_by_the_general_eigenproblem),
+        ("mean", fit_not_centred_and_no_mean),
     ],
     "sample_gaussian": [
         ("too-slow", sample_by_a_large_root),
@@ -858,6 +1333,15 @@ WRONG = {
         ("constant", sample_the_mean),
         ("type", sample_numpy_array),
         ("mutates-input", sample_root_in_place),
+        ("randomness", sample_with_a_new_generator_a_row),
+        ("randomness", sample_from_the_initial_seed),
+        ("square-root", sample_squared_eigenvalues),
+        ("mean", sample_twice_the_mean),
+        ("normalisation|weight", sample_twice_as_far),
+        ("type", sample_of_the_wrong_kind_of_list),
+        ("normalisation|randomness", sample_of_unit_norm),
+        ("randomness", sample_like_without_generator),
+        ("shape", sample_codes_only),
     ],
     "project": [
         ("too-slow", project_by_a_large_matrix),
@@ -884,6 +1368,15 @@ WRONG = {
         ("shape", project_as_a_column),
         ("type", project_numpy),
         ("not-finite", project_nan),
+        ("truncation|rank", project_on_twenty),
+        ("truncation|rank|exception", project_next_axis),
+        ("truncation|rank", project_from_the_second_axis),
+        ("mean", project_mean_added_twice),
+        ("weight|normalisation", project_half_way),
+        ("weight|normalisation", project_unit_coefficients),
+        ("square-root|value", project_squared_coefficients),
+        ("shape|exception", project_as_an_image),
+        ("value|order", project_summed_coefficients),
     ],
     "log_likelihood": [
         ("square-root", likelihood_sigma_added_to_lambda),
@@ -920,5 +1413,48 @@ WRONG = {
         ("not-finite", likelihood_by_determinant),
         ("mutates-input", likelihood_centres_in_place),
         ("constant", likelihood_constant),
+        ("weight|sign", likelihood_minus_two_log_p),
+        ("normalisation", likelihood_pi_forgotten),
+        ("normalisation", likelihood_two_forgotten),
+        ("normalisation|rank", likelihood_remaining_axes_of_the_model),
+        ("weight|value", likelihood_global_noise),
+        ("square-root", likelihood_norms_subtracted),
+        ("weight", likelihood_outside_not_divided),
+        ("weight", likelihood_half_on_the_exponent_only),
+        ("weight|value", likelihood_noise_in_the_determinant_only),
+        ("normalisation|axis|rank", likelihood_number_of_faces_for_d),
+        ("shape", likelihood_averaged),
+        ("type", likelihood_in_a_list),
+    ],
+    "condition": [
+        ("mean", condition_mean_not_subtracted),
+        ("mean", condition_mean_not_added),
+        ("square-root", condition_noise_not_squared),
+        ("weight|value|not-finite", condition_without_prior),
+        ("value|sign", condition_on_the_hidden),
+        ("value", condition_on_all_pixels),
+        ("value", condition_on_a_masked_face),
+        ("square-root", condition_eigenvalues_for_roots),
+        ("square-root|weight", condition_white_prior),
+        ("value|weight", condition_prior_inverted),
+        ("square-root", condition_covariance_for_its_root),
+        ("transpose", condition_root_not_transposed),
+        ("value|square-root", condition_root_of_the_precision),
+        ("value|constant", condition_factor_of_the_prior),
+        ("shape", condition_factor_of_z),
+        ("shape|square-root", condition_full_covariance),
+        ("type", condition_mean_only),
+        ("value", condition_visible_pixels_kept),
+        ("weight", condition_noise_missing_on_the_right),
+        ("weight", condition_noise_missing_in_the_matrix),
+        ("shape", condition_code_returned),
+        ("sign", condition_minus),
+        ("weight|normalisation", condition_factor_without_noise),
+        ("mutates-input", condition_in_place),
+        ("too-slow|shape", condition_dense),
+        ("value", condition_projection_of_the_visible),
+        ("weight|value", condition_global_noise),
+        ("constant|value", condition_the_mean_face),
+        ("type", condition_numpy),
     ],
 }

@@ -1234,12 +1234,13 @@ def denoise_lambda_before_the_data(v, lam, eps, n):
     return _descend(v, lam, eps, n, 1.9 / (1 + 8 * lam / eps), lam, 1.0)
 
 
-def _accelerate(v, lam, eps, n, momentum, t=1.0, at_x=False, start=None):
+def _accelerate(v, lam, eps, n, momentum, t=1.0, at_x=False, start=None, tau=None, t_of=None):
     x = v.clone() if start is None else start
-    y, tau = x, 1 / (1 + 8 * lam / eps)
+    y, tau = x, 1 / (1 + 8 * lam / eps) if tau is None else tau
     for _ in range(n):
         z = x if at_x else y
-        x_next, t_next = y - tau * (z - v + lam * smoothed_tv_gradient(z, eps)), (1 + math.sqrt(1 + 4 * t**2)) / 2
+        x_next = y - tau * (z - v + lam * smoothed_tv_gradient(z, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2 if t_of is None else t_of(t)
         x, y, t = x_next, x_next + momentum(t, t_next) * (x_next - x), t_next
     return x
 
@@ -1267,6 +1268,609 @@ def deblur_by_a_flipped_kernel(v, kernel, lam, eps, n):
     return u
 
 
+# --- a third list, written without looking at the checks: globals of the notebook, borders, n = 0, momentum ---------
+
+
+def gradient_by_circular_convolution(u):
+    padded = functional.pad(u[None, None], (0, 1, 0, 1), mode="circular")
+    kernels = torch.tensor([[[[-1.0, 0.0], [1.0, 0.0]]], [[[-1.0, 1.0], [0.0, 0.0]]]], dtype=u.dtype)
+    return functional.conv2d(padded, kernels)[0]
+
+
+def gradient_by_indices(u):
+    rows, columns = (torch.arange(size) for size in u.shape)
+    return torch.stack([u[(rows + 1) % len(rows)] - u, u[:, (columns + 1) % len(columns)] - u])
+
+
+def gradient_undetached(u):
+    return gradient_by_roll(u.clone().requires_grad_(True))
+
+
+def gradient_last_row_with_the_other_sign(u):
+    p = gradient_zero_at_the_border(u)
+    p[0, -1], p[1, :, -1] = u[-1] - u[0], u[:, -1] - u[:, 0]
+    return p
+
+
+def gradient_two_pixels_further(u):
+    return torch.stack([torch.roll(u, -2, 0) - u, torch.roll(u, -2, 1) - u])
+
+
+def gradient_along_the_diagonal(u):
+    d = torch.roll(u, (-1, -1), (0, 1)) - u
+    return torch.stack([d, d])
+
+
+def gradient_times_the_size(u):
+    m, n = u.shape
+    return torch.stack([m * (torch.roll(u, -1, 0) - u), n * (torch.roll(u, -1, 1) - u)])
+
+
+def gradient_concatenated(u):
+    return torch.cat([torch.roll(u, -1, 0) - u, torch.roll(u, -1, 1) - u])
+
+
+def gradient_dims_of_a_batch(u):
+    return torch.stack([torch.roll(u, -1, dims=1) - u, torch.roll(u, -1, dims=2) - u])
+
+
+def gradient_sums(u):
+    return torch.stack([torch.roll(u, -1, 0) + u, torch.roll(u, -1, 1) + u])
+
+
+def gradient_for_512(u):
+    p = torch.zeros(2, 512, 512, dtype=u.dtype)
+    p[0], p[1] = torch.roll(u, -1, 0) - u, torch.roll(u, -1, 1) - u
+    return p
+
+
+def gradient_replicated_border(u):
+    padded = functional.pad(u[None, None], (0, 1, 0, 1), mode="replicate")[0, 0]
+    return torch.stack([padded[1:, :-1] - u, padded[:-1, 1:] - u])
+
+
+def adjoint_of_the_stack(p):
+    return (p.roll(1, 1) - p)[0] + (p.roll(1, 2) - p)[1]
+
+
+def adjoint_by_fourier(p):
+    m, n = p.shape[1:]
+    d1 = torch.exp(-2j * math.pi * torch.arange(m) / m).reshape(m, 1) - 1
+    d2 = torch.exp(-2j * math.pi * torch.arange(n) / n).reshape(1, n) - 1
+    p_hat = torch.fft.fft2(p)
+    return torch.fft.ifft2(d1 * p_hat[0] + d2 * p_hat[1]).real
+
+
+def adjoint_into_float32_zeros(p):
+    u = torch.zeros(p.shape[1:])
+    u += torch.roll(p[0], 1, 0) - p[0]
+    u += torch.roll(p[1], 1, 1) - p[1]
+    return u
+
+
+def adjoint_sums(p):
+    return torch.roll(p[0], 1, 0) + p[0] + torch.roll(p[1], 1, 1) + p[1]
+
+
+def adjoint_mirrored(p):
+    before_1 = torch.cat([p[0][1:2], p[0][:-1]], dim=0)
+    before_2 = torch.cat([p[1][:, 1:2], p[1][:, :-1]], dim=1)
+    return before_1 - p[0] + before_2 - p[1]
+
+
+def adjoint_second_component_only(p):
+    return torch.roll(p[1], 1, 1) - p[1]
+
+
+def adjoint_flat_roll(p):
+    return torch.roll(p[0], p.shape[2]) - p[0] + torch.roll(p[1], 1) - p[1]
+
+
+def adjoint_on_the_transpose(p):
+    return adjoint_by_roll(p.transpose(1, 2))
+
+
+def adjoint_of_two_arguments(p1, p2):
+    return torch.roll(p1, 1, 0) - p1 + torch.roll(p2, 1, 1) - p2
+
+
+def adjoint_rolls_dimension_0(p):
+    return (p.roll(1, 0) - p)[0] + (p.roll(1, 1) - p)[1]
+
+
+def adjoint_second_sign_forward(p):
+    return torch.roll(p[0], 1, 0) - p[0] + torch.roll(p[1], -1, 1) - p[1]
+
+
+def adjoint_positive_part(p):
+    return adjoint_by_roll(p).clamp(min=0)
+
+
+def tychonov_by_cosines(v, lam):
+    m, n = v.shape
+    xi, zeta = torch.arange(m, dtype=v.dtype)[:, None], torch.arange(n, dtype=v.dtype)
+    return filtered(v, 1 / (1 + lam * (4 - 2 * (2 * math.pi * xi / m).cos() - 2 * (2 * math.pi * zeta / n).cos())))
+
+
+def tychonov_by_the_laplacian_of_an_impulse(v, lam):
+    impulse = torch.zeros_like(v)
+    impulse[0, 0] = 1
+    return filtered(v, 1 / (1 + lam * torch.fft.fft2(gradient_adjoint(gradient(impulse))).real))
+
+
+def tychonov_global_lam(v, lam):
+    return tychonov_by_fft(v, 5.0)
+
+
+def tychonov_cosines_halved(v, lam):
+    m, n = v.shape
+    xi, zeta = torch.arange(m, dtype=v.dtype)[:, None], torch.arange(n, dtype=v.dtype)
+    return filtered(v, 1 / (1 + lam * (2 - (2 * math.pi * xi / m).cos() - (2 * math.pi * zeta / n).cos())))
+
+
+def tychonov_spectrum_shifted(v, lam):
+    return torch.fft.ifft2(torch.fft.fftshift(torch.fft.fft2(v)) / (1 + lam * laplacian_of(v))).real
+
+
+def tychonov_rows_only(v, lam):
+    xi = torch.arange(v.shape[0], dtype=v.dtype)[:, None]
+    return filtered(v, 1 / (1 + lam * 4 * torch.sin(math.pi * xi / v.shape[0]) ** 2))
+
+
+def tychonov_linspace(v, lam):
+    m, n = v.shape
+    xi, zeta = torch.linspace(0, 1, m, dtype=v.dtype)[:, None], torch.linspace(0, 1, n, dtype=v.dtype)
+    return filtered(v, 1 / (1 + lam * 4 * (torch.sin(math.pi * xi) ** 2 + torch.sin(math.pi * zeta) ** 2)))
+
+
+def tychonov_counting_from_one(v, lam):
+    m, n = v.shape
+    xi, zeta = torch.arange(1, m + 1, dtype=v.dtype)[:, None], torch.arange(1, n + 1, dtype=v.dtype)
+    return filtered(v, 1 / (1 + lam * 4 * (torch.sin(math.pi * xi / m) ** 2 + torch.sin(math.pi * zeta / n) ** 2)))
+
+
+def tychonov_irfft_without_size(v, lam):
+    half = laplacian_of(v)[:, : v.shape[1] // 2 + 1]
+    return torch.fft.irfft2(torch.fft.rfft2(v) / (1 + lam * half))
+
+
+def tychonov_one_dimensional(v, lam):
+    return torch.fft.ifft(torch.fft.fft(v) / (1 + lam * laplacian_of(v))).real
+
+
+def tychonov_real_part_of_the_spectrum(v, lam):
+    return torch.fft.ifft2(torch.fft.fft2(v).real / (1 + lam * laplacian_of(v))).real
+
+
+def tychonov_times_lambda(v, lam):
+    return filtered(v, lam / (1 + lam * laplacian_of(v)))
+
+
+def tychonov_by_integer_division(v, lam):
+    m, n = v.shape
+    xi, zeta = torch.arange(m)[:, None], torch.arange(n)[None]
+    return filtered(
+        v, 1 / (1 + lam * 4 * (torch.sin(math.pi * (xi // m)) ** 2 + torch.sin(math.pi * (zeta // n)) ** 2))
+    )
+
+
+def tychonov_math_sine(v, lam):
+    xi = torch.arange(v.shape[0], dtype=v.dtype)
+    return filtered(v, 1 / (1 + 4 * lam * math.sin(math.pi * xi / v.shape[0]) ** 2))
+
+
+def tychonov_what_was_removed(v, lam):
+    return v - tychonov_by_fft(v, lam)
+
+
+def tv_by_complex_modulus(u, eps):
+    p = gradient(u)
+    return (torch.complex(p[0], p[1]).abs() ** 2 + eps**2).sqrt().sum().item()
+
+
+def tv_by_rows(u, eps):
+    return sum(torch.sqrt(eps**2 + d1**2 + d2**2).sum() for d1, d2 in zip(*gradient(u), strict=True))
+
+
+def tv_global_eps(u, eps):
+    return tv_by_root(u, 1e-2)
+
+
+def tv_minus_eps(u, eps):
+    return (tv_by_root(u, eps)) - u.numel() * eps
+
+
+def tv_of_the_values(u, eps):
+    return (eps**2 + u**2).sqrt().sum()
+
+
+def tv_summed_over_rows(u, eps):
+    return (eps**2 + gradient(u).square().sum(0)).sqrt().sum(0)
+
+
+def tv_first_derivative_only(u, eps):
+    return (eps**2 + gradient(u)[0] ** 2).sqrt().sum()
+
+
+def tv_eps_doubled(u, eps):
+    return (eps * 2 + gradient(u).square().sum(0)).sqrt().sum()
+
+
+def tv_l1(u, eps):
+    return gradient(u).abs().sum()
+
+
+def tv_largest(u, eps):
+    return (eps**2 + gradient(u).square().sum(0)).sqrt().max()
+
+
+def tv_centred_differences(u, eps):
+    return (eps**2 + gradient_centred(u).square().sum(0)).sqrt().sum()
+
+
+def tv_squares_after_the_root(u, eps):
+    p = gradient(u)
+    return ((eps + p[0].abs() + p[1].abs()) ** 2).sqrt().sum()
+
+
+def tv_gradient_by_rsqrt(u, eps):
+    p = gradient(u)
+    return gradient_adjoint(p * torch.rsqrt(p.square().sum(0) + eps**2))
+
+
+def tv_gradient_by_functional_grad(u, eps):
+    return torch.func.grad(lambda x: tv_by_root(x, eps))(u)
+
+
+def tv_gradient_undetached(u, eps):
+    x = u.clone().requires_grad_(True)
+    return torch.autograd.grad(tv_by_root(x, eps), x, create_graph=True)[0]
+
+
+def tv_gradient_global_eps(u, eps):
+    return tv_gradient_by_formula(u, 1e-2)
+
+
+def tv_gradient_twice(u, eps):
+    return 2 * tv_gradient_by_formula(u, eps)
+
+
+def tv_gradient_power_without_parentheses(u, eps):
+    p = gradient(u)
+    return gradient_adjoint(p * (eps**2 + p.square().sum(0)) ** -1 / 2)
+
+
+def tv_gradient_norm_along_the_rows(u, eps):
+    p = gradient(u)
+    return gradient_adjoint(p / torch.sqrt(eps**2 + p.square().sum(1, keepdim=True)))
+
+
+def tv_gradient_of_a_leaf_that_is_none(u, eps):
+    return torch.autograd.grad(tv_by_root(u, eps), u)[0]
+
+
+def tv_gradient_asks_the_argument(u, eps):
+    u.requires_grad_(True)
+    return torch.autograd.grad(tv_by_root(u, eps), u)[0]
+
+
+def tv_gradient_first_component_only(u, eps):
+    q = tv_gradient_is_field(u, eps)
+    return torch.roll(q[0], 1, 0) - q[0]
+
+
+def tv_gradient_of_absolute_values(u, eps):
+    return gradient_adjoint(tv_gradient_is_field(u, eps).abs())
+
+
+def tv_gradient_signs(u, eps):
+    return gradient_adjoint(gradient(u).sign())
+
+
+def tv_gradient_zero_border(u, eps):
+    return adjoint_zero_boundary(tv_gradient_is_field(u, eps))
+
+
+def tv_gradient_eps_doubled(u, eps):
+    p = gradient(u)
+    return gradient_adjoint(p / (eps * 2 + p.square().sum(0)).sqrt())
+
+
+def denoise_in_place_on_a_copy(v, lam, eps, n):
+    u, k = v.clone(), 0
+    while k < n:
+        u -= 1.2 / (1 + 8 * lam / eps) * (u - v + lam * smoothed_tv_gradient(u, eps))
+        k += 1
+    return u
+
+
+def denoise_undetached(v, lam, eps, n):
+    u = v.clone().requires_grad_(True)
+    for _ in range(n):
+        u = u - 1.9 / (1 + 8 * lam / eps) * (u - v + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def denoise_convex_combination(v, lam, eps, n):
+    tau = 1.5 * eps / (eps + 8 * lam)
+    u = v
+    for _ in range(n):
+        u = (1 - tau) * u + tau * (v - lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def denoise_global_eps(v, lam, eps, n):
+    return denoise_plain(v, lam, 1e-2, n)
+
+
+def denoise_global_lam(v, lam, eps, n):
+    return denoise_plain(v, 0.085, eps, n)
+
+
+def denoise_step_at_the_bound(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 2 / (1 + 8 * lam / eps))
+
+
+def denoise_step_eps_over_lam(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 1.9 / (1 + 8 * eps / lam))
+
+
+def denoise_without_tau(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 1.0)
+
+
+def denoise_what_was_removed(v, lam, eps, n):
+    return v - denoise_plain(v, lam, eps, n)
+
+
+def denoise_loop_variable_returned(v, lam, eps, n):
+    u, tau = v, 1.9 / (1 + 8 * lam / eps)
+    for _ in range(n):
+        u_next = u - tau * (u - v + lam * smoothed_tv_gradient(u, eps))
+        u = u_next
+    return u_next
+
+
+def denoise_from_noise(v, lam, eps, n):
+    u = torch.rand_like(v)
+    for _ in range(n):
+        u = u - 1.9 / (1 + 8 * lam / eps) * (u - v + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def denoise_one_iteration_more(v, lam, eps, n):
+    return _descend(v, lam, eps, n + 1, 1.9 / (1 + 8 * lam / eps))
+
+
+def denoise_v_added(v, lam, eps, n):
+    return descend(v, lambda u: u + v + lam * smoothed_tv_gradient(u, eps), 1.9 / (1 + 8 * lam / eps), n)
+
+
+def denoise_all_iterates(v, lam, eps, n):
+    return [denoise_plain(v, lam, eps, k) for k in range(n + 1)]
+
+
+def denoise_weight_over_eps(v, lam, eps, n):
+    return _descend(v, lam, eps, n, 1.9 / (1 + 8 * lam / eps), 1.0, lam / eps)
+
+
+def denoise_gradient_computed_once(v, lam, eps, n):
+    u, g = v.clone(), lam * smoothed_tv_gradient(v, eps)
+    for _ in range(n):
+        u = u - 1.9 / (1 + 8 * lam / eps) * g
+    return u
+
+
+def accelerated_half_step(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, tau=0.5 / (1 + 8 * lam / eps))
+
+
+def accelerated_undetached(v, lam, eps, n):
+    return accelerated_by_nesterov(v.clone().requires_grad_(True), lam, eps, n)
+
+
+def accelerated_with_a_list_of_t(v, lam, eps, n):
+    t = [1.0]
+    for _ in range(n):
+        t.append((1 + (1 + 4 * t[-1] ** 2) ** 0.5) / 2)
+    return accelerate(v, lam, eps, n, 1 / (1 + 8 * lam / eps), lambda k: (t[k] - 1) / t[k + 1])
+
+
+def accelerated_half_of_the_root_only(v, lam, eps, n):
+    return _accelerate(
+        v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, t_of=lambda t: 1 + math.sqrt(1 + 4 * t**2) / 2
+    )
+
+
+def accelerated_t_not_squared(v, lam, eps, n):
+    return _accelerate(
+        v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, t_of=lambda t: (1 + math.sqrt(1 + 4 * t)) / 2
+    )
+
+
+def accelerated_momentum_added_to_y(v, lam, eps, n):
+    tau, x, y, t = 1 / (1 + 8 * lam / eps), v.clone(), v.clone(), 1.0
+    for _ in range(n):
+        x_next = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = y + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+    return x
+
+
+def accelerated_old_minus_new(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: -(t - 1) / t_next)
+
+
+def accelerated_one_not_subtracted(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: t / t_next)
+
+
+def accelerated_ratio_upside_down(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: t_next / (t - 1))
+
+
+def accelerated_t_reset_in_the_loop(v, lam, eps, n):
+    tau, x, y = 1 / (1 + 8 * lam / eps), v.clone(), v.clone()
+    for _ in range(n):
+        t = 1.0
+        x_next = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+    return x
+
+
+def accelerated_step_from_x(v, lam, eps, n):
+    x, y, t, tau = v.clone(), v.clone(), 1.0, 1 / (1 + 8 * lam / eps)
+    for _ in range(n):
+        x_next, t_next = x - tau * (y - v + lam * smoothed_tv_gradient(y, eps)), (1 + math.sqrt(1 + 4 * t**2)) / 2
+        x, y, t = x_next, x_next + (t - 1) / t_next * (x_next - x), t_next
+    return x
+
+
+def accelerated_global_eps(v, lam, eps, n):
+    return accelerated_by_nesterov(v, lam, 1e-2, n)
+
+
+def accelerated_global_lam(v, lam, eps, n):
+    return accelerated_by_nesterov(v, 0.085, eps, n)
+
+
+def accelerated_step_at_2_over_l(v, lam, eps, n):
+    return _accelerate(v, lam, eps, n, lambda t, t_next: (t - 1) / t_next, tau=2 / (1 + 8 * lam / eps))
+
+
+def accelerated_loop_variable_returned(v, lam, eps, n):
+    tau, x, y, t = 1 / (1 + 8 * lam / eps), v, v, 1.0
+    for _ in range(n):
+        x_next = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+    return x_next
+
+
+def accelerated_data_at_x(v, lam, eps, n):
+    tau, x, y, t = 1 / (1 + 8 * lam / eps), v.clone(), v.clone(), 1.0
+    for _ in range(n):
+        x_next = y - tau * (x - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+    return x
+
+
+def deblur_with_the_data_precomputed(v, kernel, lam, eps, n):
+    u, seen = v.clone(), blur_adjoint(v, kernel)
+    for _ in range(n):
+        g = blur_adjoint(blur(u, kernel), kernel) - seen
+        u = u - 1.7 / (1 + 8 * lam / eps) * (g + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def deblur_accelerated_with_half_the_step(v, kernel, lam, eps, n):
+    tau, x, y, t = 0.5 / (1 + 8 * lam / eps), v.clone(), v.clone(), 1.0
+    for _ in range(n):
+        x_next = y - tau * (blur_adjoint(blur(y, kernel) - v, kernel) + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+    return x
+
+
+def _deblur(v, kernel, lam, eps, n, tau=None, data=1.0, tv=None, start=None):
+    u = v.clone() if start is None else start
+    tau, tv = 1.9 / (1 + 8 * lam / eps) if tau is None else tau, lam if tv is None else tv
+    for _ in range(n):
+        u = u - tau * (data * blur_adjoint(blur(u, kernel) - v, kernel) + tv * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def deblur_global_eps(v, kernel, lam, eps, n):
+    return deblur_plain(v, kernel, lam, 1e-2, n)
+
+
+def deblur_global_lam(v, kernel, lam, eps, n):
+    return deblur_plain(v, kernel, 0.085, eps, n)
+
+
+def deblur_step_at_the_bound(v, kernel, lam, eps, n):
+    return _deblur(v, kernel, lam, eps, n, tau=2 / (1 + 8 * lam / eps))
+
+
+def deblur_wrong_sign_of_the_data(v, kernel, lam, eps, n):
+    return _deblur(v, kernel, lam, eps, n, data=-1.0)
+
+
+def deblur_data_halved(v, kernel, lam, eps, n):
+    return _deblur(v, kernel, lam, eps, n, data=0.5)
+
+
+def deblur_from_the_adjoint(v, kernel, lam, eps, n):
+    return _deblur(v, kernel, lam, eps, n, start=blur_adjoint(v, kernel))
+
+
+def deblur_arguments_exchanged(v, kernel, lam, eps, n):
+    u = v.clone()
+    for _ in range(n):
+        g = blur_adjoint(kernel, blur(u, kernel) - v)
+        u = u - 1.9 / (1 + 8 * lam / eps) * (g + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def deblur_loop_variable_returned(v, kernel, lam, eps, n):
+    u = v
+    for _ in range(n):
+        g = blur_adjoint(blur(u, kernel) - v, kernel) + lam * smoothed_tv_gradient(u, eps)
+        u_next = u - 1.9 / (1 + 8 * lam / eps) * g
+        u = u_next
+    return u_next
+
+
+def deblur_momentum_and_a_long_step(v, kernel, lam, eps, n):
+    tau, x, y = 1.9 / (1 + 8 * lam / eps), v.clone(), v.clone()
+    for k in range(n):
+        x_next = y - tau * (blur_adjoint(blur(y, kernel) - v, kernel) + lam * smoothed_tv_gradient(y, eps))
+        x, y = x_next, x_next + k / (k + 3) * (x_next - x)
+    return x
+
+
+def deblur_n_ignored(v, kernel, lam, eps, n):
+    return deblur_plain(v, kernel, lam, eps, 20)
+
+
+def deblur_v_is_overwritten(v, kernel, lam, eps, n):
+    u = v
+    for _ in range(n):
+        g = blur_adjoint(blur(u, kernel) - v, kernel) + lam * smoothed_tv_gradient(u, eps)
+        u -= 1.9 / (1 + 8 * lam / eps) * g
+    return u
+
+
+def deblur_with_zero_padding(v, kernel, lam, eps, n):
+    h, w = kernel.shape
+    before, after = (w // 2, w - 1 - w // 2), (h // 2, h - 1 - h // 2)
+
+    def convolve(u, k, sides):
+        return functional.conv2d(functional.pad(u[None, None], sides), k[None, None])[0, 0]
+
+    u = v.clone()
+    for _ in range(n):
+        residual = convolve(u, kernel.flip(0, 1), (before[1], before[0], after[1], after[0])) - v
+        g = convolve(residual, kernel, (before[0], before[1], after[0], after[1]))
+        u = u - 1.9 / (1 + 8 * lam / eps) * (g + lam * smoothed_tv_gradient(u, eps))
+    return u
+
+
+def deblur_by_tychonov_descent(v, kernel, lam, eps, n):
+    u = v.clone()
+    for _ in range(n):
+        g = blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient_adjoint(gradient(u))
+        u = u - 1.9 / (1 + 8 * lam) * g
+    return u
+
+
 RIGHT = {
     "gradient": [
         gradient_by_roll,
@@ -1275,6 +1879,9 @@ RIGHT = {
         gradient_by_fourier,
         gradient_by_diff,
         gradient_in_float32,
+        gradient_by_circular_convolution,
+        gradient_by_indices,
+        gradient_undetached,
     ],
     "gradient_adjoint": [
         adjoint_by_roll,
@@ -1283,6 +1890,9 @@ RIGHT = {
         adjoint_by_matrix,
         adjoint_by_slices,
         adjoint_in_float32,
+        adjoint_of_the_stack,
+        adjoint_by_fourier,
+        adjoint_into_float32_zeros,
     ],
     "tychonov_denoise": [
         tychonov_by_fft,
@@ -1292,14 +1902,27 @@ RIGHT = {
         tychonov_by_descent,
         tychonov_in_float32,
         tychonov_by_numpy,
+        tychonov_by_cosines,
+        tychonov_by_the_laplacian_of_an_impulse,
     ],
-    "smoothed_tv": [tv_by_root, tv_by_hypot, tv_by_norm, tv_by_loops, tv_in_float32],
+    "smoothed_tv": [
+        tv_by_root,
+        tv_by_hypot,
+        tv_by_norm,
+        tv_by_loops,
+        tv_in_float32,
+        tv_by_complex_modulus,
+        tv_by_rows,
+    ],
     "smoothed_tv_gradient": [
         tv_gradient_by_formula,
         tv_gradient_by_autograd,
         tv_gradient_by_slices,
         tv_gradient_by_loops,
         tv_gradient_in_float32,
+        tv_gradient_by_rsqrt,
+        tv_gradient_by_functional_grad,
+        tv_gradient_undetached,
     ],
     "tv_denoise": [
         denoise_plain,
@@ -1309,6 +1932,9 @@ RIGHT = {
         denoise_by_torch_optim,
         denoise_in_float32,
         denoise_with_loops,
+        denoise_in_place_on_a_copy,
+        denoise_undetached,
+        denoise_convex_combination,
     ],
     "accelerated_tv_denoise": [
         accelerated_by_nesterov,
@@ -1318,6 +1944,9 @@ RIGHT = {
         accelerated_with_restart,
         accelerated_in_float32,
         accelerated_with_loops,
+        accelerated_half_step,
+        accelerated_undetached,
+        accelerated_with_a_list_of_t,
     ],
     "tv_deblur": [
         deblur_plain,
@@ -1326,6 +1955,8 @@ RIGHT = {
         deblur_by_autograd,
         deblur_in_float32,
         deblur_longest_step,
+        deblur_with_the_data_precomputed,
+        deblur_accelerated_with_half_the_step,
     ],
 }
 
@@ -1354,6 +1985,15 @@ WRONG = {
         ("type", gradient_without_return),
         ("sign", gradient_absolute_value),
         ("complex", gradient_left_complex),
+        ("boundary|sign", gradient_last_row_with_the_other_sign),
+        ("value", gradient_two_pixels_further),
+        ("axis|value", gradient_along_the_diagonal),
+        ("normalisation|weight", gradient_times_the_size),
+        ("shape", gradient_concatenated),
+        ("exception", gradient_dims_of_a_batch),
+        ("sign", gradient_sums),
+        ("shape|exception", gradient_for_512),
+        ("boundary", gradient_replicated_border),
     ],
     "gradient_adjoint": [
         ("sign", adjoint_is_divergence),
@@ -1374,6 +2014,15 @@ WRONG = {
         ("mutates-input", adjoint_in_place),
         ("adjoint|value", adjoint_centred),
         ("too-slow", adjoint_endless),
+        ("sign", adjoint_sums),
+        ("boundary", adjoint_mirrored),
+        ("value|axis", adjoint_second_component_only),
+        ("boundary", adjoint_flat_roll),
+        ("shape|transpose", adjoint_on_the_transpose),
+        ("signature", adjoint_of_two_arguments),
+        ("axis", adjoint_rolls_dimension_0),
+        ("adjoint", adjoint_second_sign_forward),
+        ("clipping|sign", adjoint_positive_part),
     ],
     "tychonov_denoise": [
         ("weight", tychonov_half_lambda),
@@ -1400,6 +2049,19 @@ WRONG = {
         ("identity", tychonov_identity),
         ("value|constant", tychonov_mean),
         ("shape", tychonov_spectrum_returned),
+        ("weight", tychonov_global_lam),
+        ("weight|normalisation", tychonov_cosines_halved),
+        ("centering", tychonov_spectrum_shifted),
+        ("axis|value", tychonov_rows_only),
+        ("value", tychonov_linspace),
+        ("centering|value", tychonov_counting_from_one),
+        ("shape", tychonov_irfft_without_size),
+        ("axis", tychonov_one_dimensional),
+        ("complex|value", tychonov_real_part_of_the_spectrum),
+        ("weight", tychonov_times_lambda),
+        ("identity", tychonov_by_integer_division),
+        ("exception", tychonov_math_sine),
+        ("value|sign", tychonov_what_was_removed),
     ],
     "smoothed_tv": [
         ("square-root", tv_of_the_sum_of_the_derivatives),
@@ -1425,6 +2087,16 @@ WRONG = {
         ("constant", tv_constant),
         ("signature", tv_wrong_parameters),
         ("mutates-input", tv_in_place),
+        ("epsilon", tv_global_eps),
+        ("epsilon", tv_minus_eps),
+        ("value", tv_of_the_values),
+        ("shape", tv_summed_over_rows),
+        ("value|axis", tv_first_derivative_only),
+        ("epsilon", tv_eps_doubled),
+        ("value", tv_l1),
+        ("value|normalisation", tv_largest),
+        ("value", tv_centred_differences),
+        ("epsilon|value|square-root", tv_squares_after_the_root),
     ],
     "smoothed_tv_gradient": [
         ("sign", tv_gradient_with_divergence),
@@ -1446,6 +2118,17 @@ WRONG = {
         ("identity", tv_gradient_is_identity),
         ("shape", tv_gradient_is_value),
         ("value", tv_gradient_one_step),
+        ("epsilon", tv_gradient_global_eps),
+        ("weight|normalisation", tv_gradient_twice),
+        ("square-root", tv_gradient_power_without_parentheses),
+        ("axis|normalisation", tv_gradient_norm_along_the_rows),
+        ("exception", tv_gradient_of_a_leaf_that_is_none),
+        ("mutates-input", tv_gradient_asks_the_argument),
+        ("value|axis", tv_gradient_first_component_only),
+        ("sign", tv_gradient_of_absolute_values),
+        ("value|epsilon", tv_gradient_signs),
+        ("boundary", tv_gradient_zero_border),
+        ("epsilon", tv_gradient_eps_doubled),
     ],
     "tv_denoise": [
         ("weight", denoise_lambda_before_the_data),
@@ -1476,6 +2159,19 @@ WRONG = {
         ("identity", denoise_identity),
         ("value|constant", denoise_mean),
         ("too-slow", denoise_until_equal),
+        ("epsilon", denoise_global_eps),
+        ("weight", denoise_global_lam),
+        ("step-size", denoise_step_at_the_bound),
+        ("step-size", denoise_step_eps_over_lam),
+        ("step-size", denoise_without_tau),
+        ("value|sign", denoise_what_was_removed),
+        ("exception|start", denoise_loop_variable_returned),
+        ("start|randomness", denoise_from_noise),
+        ("order", denoise_one_iteration_more),
+        ("sign", denoise_v_added),
+        ("type", denoise_all_iterates),
+        ("weight|epsilon", denoise_weight_over_eps),
+        ("value|not-converged", denoise_gradient_computed_once),
     ],
     "accelerated_tv_denoise": [
         ("start", accelerated_from_zero),
@@ -1498,6 +2194,19 @@ WRONG = {
         ("clipping", accelerated_clipped),
         ("type", accelerated_pair_returned),
         ("identity", accelerated_identity),
+        ("weight|value", accelerated_half_of_the_root_only),
+        ("weight|value|not-converged", accelerated_t_not_squared),
+        ("value|order", accelerated_momentum_added_to_y),
+        ("sign", accelerated_old_minus_new),
+        ("weight|value", accelerated_one_not_subtracted),
+        ("exception|weight", accelerated_ratio_upside_down),
+        ("not-converged", accelerated_t_reset_in_the_loop),
+        ("value|order", accelerated_step_from_x),
+        ("epsilon", accelerated_global_eps),
+        ("weight", accelerated_global_lam),
+        ("step-size", accelerated_step_at_2_over_l),
+        ("exception|start", accelerated_loop_variable_returned),
+        ("value|order", accelerated_data_at_x),
     ],
     "tv_deblur": [
         ("centering", deblur_by_a_flipped_kernel),
@@ -1523,5 +2232,18 @@ WRONG = {
         ("identity", deblur_identity),
         ("complex", deblur_left_complex),
         ("exception", deblur_only_square),
+        ("epsilon", deblur_global_eps),
+        ("weight", deblur_global_lam),
+        ("step-size", deblur_step_at_the_bound),
+        ("sign", deblur_wrong_sign_of_the_data),
+        ("weight", deblur_data_halved),
+        ("start", deblur_from_the_adjoint),
+        ("exception", deblur_arguments_exchanged),
+        ("exception|start", deblur_loop_variable_returned),
+        ("step-size", deblur_momentum_and_a_long_step),
+        ("not-converged", deblur_n_ignored),
+        ("mutates-input", deblur_v_is_overwritten),
+        ("boundary", deblur_with_zero_padding),
+        ("value", deblur_by_tychonov_descent),
     ],
 }
