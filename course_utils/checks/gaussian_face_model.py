@@ -1,6 +1,6 @@
 """Checks of notebook 01: the Gaussian model of faces."""
 
-# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
+
 
 from __future__ import annotations
 

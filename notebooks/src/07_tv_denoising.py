@@ -326,10 +326,10 @@ print(f"Wiener with the spectrum of the photograph itself: {psnr(wiener, u0):.2f
 
 # %% [markdown]
 r"""
-**What to see.** The prior has one number, $s$, and falls less steeply than the photograph. A frequency is kept where its
-curve is above that of the noise. Near that crossing the photograph is above the prior, which therefore cuts too much:
-$\sigma^2/s^2$ is larger than the best $\lambda$, which section 6 finds. Even the filter that knows the spectrum of $u_0$
-gains little. No filter, which treats all places alike, can spare the edges.
+**What to see.** The prior has one number, $s$, and falls less steeply than the photograph. A frequency is kept where
+its curve is above that of the noise. Near that crossing the photograph is above the prior, which therefore cuts too
+much: $\sigma^2/s^2$ is larger than the best $\lambda$, which section 6 finds. Even the filter that knows the spectrum
+of $u_0$ gains little. No filter, which treats all places alike, can spare the edges.
 
 ### By gradient descent
 
