@@ -25,6 +25,7 @@ from course_utils.checks.engine import (
     is_close,
     random_image,
     recognise,
+    recognise_generic,
     relative_error,
     tolerance,
 )
@@ -33,26 +34,6 @@ Known = tuple[str, Tensor, str]
 Direction = Callable[[Tensor], Tensor]
 
 _PERIODIC = "The boundary is periodic: after the last row comes the first one, after the last column the first one."
-
-
-def _recognise_common(student: Student, answer: Tensor, expected: Tensor, another: Tensor) -> None:
-    """Raise the mistake that could happen in any exercise: a constant answer, a sign, a factor, a clipped image."""
-    if is_close(answer, another):
-        raise Mistake("constant", f"{student.name} returns the same result whatever its input is.")
-    factor = inner(answer, expected) / inner(expected, expected)
-    if is_close(answer, factor * expected) and factor > 0:
-        text = "The result is right up to a factor."
-        raise Mistake("normalisation", text, {"your result / the right one": factor})
-    recognise(answer, ("clipping", expected.clamp(0, 1), "You clipped the result to [0, 1]: its values have no reason to stay there."))  # fmt: skip
-
-
-def _expect_right_inside(answer: Tensor, expected: Tensor) -> None:
-    """Raise the mistake of an answer that is wrong in the first or last rows and columns only."""
-    inside = (..., slice(1, -1), slice(1, -1))
-    if is_close(answer[inside], expected[inside]) and not is_close(answer, expected):
-        wrong = (answer - expected).abs().flatten(0, -3).sum(0) if answer.ndim > 2 else (answer - expected).abs()
-        text = f"The values are right inside the image, wrong at its border. {_PERIODIC}"
-        raise Mistake("boundary", text, {}, {"where it is wrong": wrong})
 
 
 # --- the gradient and its adjoint ------------------------------------------------------------------------------------
@@ -76,18 +57,13 @@ def gradient(student: Student) -> str:
         if is_close(answer, expected):
             continue
         recognise(answer, *_wrong_gradients(u))
-        _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, shape=(2, *shape)))
-        _expect_right_inside(answer, expected)
         for axis, symbol in enumerate(("∂₁u", "∂₂u")):
             recognise(
                 answer[axis],
                 ("sign", -expected[axis], f"{symbol} has the wrong sign: it is the neighbour minus the pixel."),
                 ("value", u - u.roll(1, axis), f"{symbol} is a backward difference, u(x) − u(x−1). The lecture's is u(x+1) − u(x)."),
             )  # fmt: skip
-            factor = inner(answer[axis], expected[axis]) / inner(expected[axis], expected[axis])
-            if factor > 0 and not is_close(factor, 1.0) and is_close(answer[axis], factor * expected[axis]):
-                text = f"{symbol} is right up to a factor: a pixel has side 1, and nothing is divided by it."
-                raise Mistake("normalisation", text, {"your result / the right one": factor})
+            recognise_generic(student, answer[axis], expected[axis])
             text = f"{symbol} is not the neighbour minus the pixel along dim {axis}."
             expect_close(answer[axis], expected[axis], "value", text)
     return "∂₁ and ∂₂ are forward differences along rows and columns, periodic, on odd and even, non-square images"
@@ -135,8 +111,6 @@ def gradient_adjoint(student: Student) -> str:
         if is_close(answer, expected) and abs(left - right) <= tolerance(answer) * u.norm().item() * p.norm().item():
             continue
         recognise(answer, *_wrong_adjoints(p))
-        _recognise_common(student, answer, expected, student.tensor(p.flip(1) * 2, shape=shape))
-        _expect_right_inside(answer, expected)
         text = "⟨∇u, p⟩ and ⟨u, ∇ᵀp⟩ differ: this is not the adjoint of the gradient."
         raise Mistake("adjoint", text, {"⟨∇u, p⟩": left, "⟨u, ∇ᵀp⟩": right})
     return "⟨∇u, p⟩ = ⟨u, ∇ᵀp⟩ on odd and even, non-square images"
@@ -194,9 +168,6 @@ def tychonov_denoise(student: Student) -> str:
             raise Mistake("identity", "tychonov_denoise returns the noisy image unchanged.")
         recognise(answer, *_wrong_tychonov(v, lam))
         expected = restoration.tychonov_denoise(v, lam)
-        _recognise_common(student, answer, expected, student.tensor(v.flip(0) + 1, lam, shape=shape))
-        if is_close(answer, student.tensor(v, 2 * lam, shape=shape)):
-            raise Mistake("weight", _UNUSED.format(name="lam"))
         text = "∇F(u) = u − v + λ∇ᵀ∇u is not 0 at your result: it does not minimize F."
         expect_close(answer, expected, "value", text, norm_of_the_gradient=residual.norm().item())
     return "∇F(u) = u − v + λ∇ᵀ∇u = 0, on odd and even, non-square images, for three values of λ"
@@ -263,15 +234,11 @@ def smoothed_tv(student: Student) -> str:
         if is_close(answer, expected, 1e-5):
             continue
         recognise(answer, *_wrong_tv(u, eps), rtol=1e-5)
-        same = is_close(answer, student.number(2 * u + u.flip(0), eps), 1e-9)
-        expect(not same, "constant", "smoothed_tv returns the same number whatever its input is.")
         ratio = answer / expected
         known = {1 / u.numel(): "of the pixels", 0.5: "½", 1 / u[0].numel(): "of a row", 2.0: "2"}
         for factor, name in known.items():
             text = f"The result is wrong by a factor ({name}): TV_ε is a plain sum over the pixels, not a mean."
             expect(not is_close(ratio, factor, 1e-5), "normalisation", text, yours=answer, expected=expected)
-        unused = is_close(answer, student.number(u, 2 * eps), 1e-9)
-        expect(not unused, "epsilon", _UNUSED.format(name="eps"))
         expect_close(answer, expected, "value", "This is not Σ √(ε² + ∂₁u² + ∂₂u²).", 1e-5)
     flat = student.number(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25)
     expect_close(flat, 0.25 * 30, "epsilon", "On a constant image TV_ε is ε times the number of pixels.", 1e-5)
@@ -333,10 +300,6 @@ def smoothed_tv_gradient(student: Student) -> str:
         if is_close(answer, u):
             raise Mistake("identity", "smoothed_tv_gradient returns its input unchanged.")
         recognise(answer, *_wrong_tv_gradients(u, eps))
-        _recognise_common(student, answer, expected, student.tensor(u.flip(0) * 2, eps, shape=shape))
-        _expect_right_inside(answer, expected)
-        if is_close(answer, student.tensor(u, 2 * eps, shape=shape)):
-            raise Mistake("epsilon", _UNUSED.format(name="eps"))
         text = "The derivative of TV_ε in a direction h is not ⟨∇TV_ε(u), h⟩ with your gradient."
         raise Mistake("value", text, {"finite difference": right, "⟨yours, h⟩": slope}, {"yours": answer, "expected": expected})  # fmt: skip
     flat = student.tensor(torch.full((6, 5), 0.4, dtype=torch.float64), 0.25, shape=(6, 5))
@@ -468,7 +431,6 @@ def _expect_minimizer(
     first, second = problem.answer(student, 1), problem.answer(student, 2)
     if first is not None and second is not None:
         _recognise_direction(problem, first, second, others, longest)
-    _expect_all_arguments(student, problem)
     if answer is None:
         raise Mistake("not-finite", "The iterations explode: the result contains NaN or infinite values.")
     gap = {"(F(u) − min F) / (F(v) − min F)": problem.gap(answer)}
@@ -479,19 +441,6 @@ def _expect_minimizer(
     if longer is not None and (problem.gap(longer) < 0.5 * problem.gap(answer) or not is_close(longer, answer)):
         raise Mistake("not-converged", f"After {n} iterations F is still far from its minimum.", gap)
     raise Mistake("value", "The iterations do not go to the minimizer of F(u) = ½‖Au − v‖² + λTV_ε(u).", gap, {"yours": answer, "minimizer": problem.minimizer})  # fmt: skip
-
-
-def _expect_all_arguments(student: Student, problem: Problem) -> None:
-    """Raise unless λ and ε change the result: a number of the notebook may stand in the place of either."""
-    *_, lam, eps, n = problem.arguments(3)
-    answer = problem.answer(student, n)
-    for cause, name, other in (("weight", "lam", (2 * lam, eps)), ("epsilon", "eps", (lam, 3 * eps))):
-        changed = Problem(problem.v, *other, problem.kernel).answer(student, n)
-        if answer is not None and changed is not None and is_close(answer, changed, 1e-9):
-            raise Mistake(cause, _UNUSED.format(name=name))
-
-
-_UNUSED = "The result does not depend on the argument {name}: does a number, or a variable of the notebook, stand in its place?"
 
 
 def _recognise_image(student: Student, problem: Problem, answer: Tensor) -> None:
@@ -672,7 +621,7 @@ def _expect_descent_on_flat_image(student: Student) -> None:
 )
 def tv_denoise(student: Student) -> str:
     """Test the convergence to the minimizer, and the step where ∇F has its largest Lipschitz constant."""
-    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.3, 300))):
+    for seed, (shape, lam, eps, n) in enumerate((((5, 4), 0.15, 0.2, 250), ((5, 6), 0.4, 0.3, 300))):
         _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n)
     _expect_descent_on_flat_image(student)
     _expect_first_step(student, 2.0)
@@ -694,7 +643,7 @@ _HARD = ((24, 5), 1.0, 0.01, 100)  # L = 801: plain descent needs a thousand ite
 )
 def accelerated_tv_denoise(student: Student) -> str:
     """Test the convergence to the minimizer, and that it is faster than plain descent."""
-    for seed, (shape, lam, eps, n) in enumerate((((6, 5), 0.15, 0.2, 250), ((7, 8), 0.4, 0.1, 400))):
+    for seed, (shape, lam, eps, n) in enumerate((((5, 4), 0.15, 0.2, 200), ((5, 6), 0.4, 0.1, 300))):
         _expect_minimizer(student, Problem(_noisy(shape, seed), lam, eps), n, longest=1.0)
     _expect_faster_than_descent(student)
     _recognise_momentum(student, Problem(_noisy((6, 5), 4), 0.2, 0.01))
@@ -771,7 +720,7 @@ def _wrong_momenta(problem: Problem, tau: float) -> list[tuple[str, list[Tensor]
         ("value", _replay(v, lambda x, y: y - tau * g(x)), "The gradient is taken at x. Nesterov takes it a little further on, at y: x_{k+1} = y_k − τ∇F(y_k)."),
         ("value", _replay(v, lambda x, y: x - tau * g(y)), "The step starts from x. It starts where the gradient is taken, at y: x_{k+1} = y_k − τ∇F(y_k)."),
         ("value", _replay(v, lambda x, y: y - tau * (data(x) + lam * tv(y))), "The data term is taken at x. The whole gradient is taken at y: y − v + λ∇TV_ε(y)."),
-        ("value", _replay(v, step, added_to_y=True), "The momentum is added to y_k. It goes on from the new image: y_{k+1} = x_{k+1} + …"),
+        ("order", _replay(v, step, added_to_y=True), "The momentum is added to y_k. It goes on from the new image: y_{k+1} = x_{k+1} + …"),
         ("sign", _replay(v, step, lambda t, t_next: (1 - t) / t_next), "The momentum has the wrong sign: it is x_{k+1} − x_k, the new image minus the old."),
         ("order", _replay(v, step, lambda t, t_next: (t_next - 1) / t_next), "The momentum uses t_{k+1} twice: it is (t_k − 1)/t_{k+1}, with t_k from before the update."),
         ("weight", _replay(v, step, lambda t, t_next: t / t_next), "The momentum has the weight t_k/t_{k+1}: it is (t_k − 1)/t_{k+1}."),
