@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float, Inexact
 from torch import Tensor
 
 from course_utils._validation import (
+    require_count,
     require_image,
     require_kernel,
     require_number,
     require_same_device,
     require_tensor,
 )
-from course_utils.fourier import _half_transfer, _image_size
+from course_utils.fourier import _half_transfer, _image_size, kernel_to_transfer
 
 
 @runtime_checkable
@@ -284,7 +287,7 @@ class Matrix:
 
 def dense_matrix(
     operator: Callable[[Tensor], Tensor], shape: tuple[int, ...], dtype: torch.dtype = torch.float64
-) -> Float[Tensor, "m d"]:
+) -> Inexact[Tensor, "m d"]:
     """Return the matrix of a linear operator: its columns are the images of the canonical basis.
 
     Parameters
@@ -342,3 +345,403 @@ def _inverse_transfer(k_hat: Tensor, tol: float) -> Tensor:
     """Return 1 / k_hat where |k_hat| > tol max|k_hat|, and 0 elsewhere."""
     modulus = k_hat.abs()
     return torch.where(modulus > tol * modulus.max(), 1 / k_hat, 0)
+
+
+# --- the rest of the lecture's table, slide "Classical Inverse Problems" ----------------------------------------------
+# Fourier measurements are complex. There, A* is the adjoint for images in C^Ω, ⟨Au, v⟩ = ⟨u, A*v⟩ with
+# ⟨x, y⟩ = Σ x conj(y); for a real image the gradient of ½‖Au − v‖² is the real part of A*(Au − v).
+
+
+def dot_test(
+    A: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    u_shape: Sequence[int],
+    v_shape: Sequence[int],
+    generator: torch.Generator,
+    dtype: torch.dtype,
+) -> float:
+    """Return |⟨Au, v⟩ − ⟨u, A*v⟩| / (‖Au‖ ‖v‖) for Gaussian u and v, with ⟨x, y⟩ = Σ x conj(y).
+
+    For the adjoint this is of the order of the precision of ``dtype``, for anything else almost surely not. With a
+    complex ``dtype`` it tells A* from a transpose that is not conjugated. It is 0 when Au = 0 and ⟨u, A*v⟩ = 0.
+
+    Slide "Image Restoration by Optimization": A* is what the gradient of ½‖Au − v‖² needs.
+    """
+    u = torch.randn(tuple(u_shape), generator=generator, dtype=dtype)
+    v = torch.randn(tuple(v_shape), generator=generator, dtype=dtype)
+    Au = A(u)
+    mismatch = (Au * v.conj()).sum() - (u * adjoint(v).conj()).sum()
+    scale = Au.norm() * v.norm()
+    return 0.0 if mismatch == 0 else (mismatch.abs() / scale).item()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The operator of denoising, A u = u. Slide "Gaussian denoising"."""
+
+    def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+        """Return u."""
+        return require_image(u, "u").clone()
+
+    def adjoint(self, v: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+        """Return v."""
+        return require_image(v, "v").clone()
+
+    def pinv(self, v: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+        """Return v."""
+        return require_image(v, "v").clone()
+
+    def norm(self) -> float:
+        """Return ‖A‖ = 1."""
+        return 1.0
+
+
+def blur_and_subsample(
+    u: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"], s: int
+) -> Float[Tensor, "*batch h_s w_s"]:
+    """Return (k * u)↓s, the pixels (s x, s y) of the blurred image: ⌈H/s⌉ × ⌈W/s⌉ of them.
+
+    Slide "Super-resolution".
+    """
+    s = require_count(s, "s")
+    return blur(u, kernel)[..., ::s, ::s]
+
+
+def blur_and_subsample_adjoint(
+    v: Float[Tensor, "*batch h_s w_s"], kernel: Float[Tensor, "h w"], s: int, shape: tuple[int, int]
+) -> Float[Tensor, "*batch H W"]:
+    """Return k(−·) * v↑s, where v↑s of size ``shape`` is v at the pixels (s x, s y) and 0 elsewhere.
+
+    Slide "Super-resolution".
+    """
+    height, width = _image_size(shape)
+    s = require_count(s, "s")
+    _require_shape(v, (-(-height // s), -(-width // s)), "v")
+    zoomed = v.new_zeros(*v.shape[:-2], height, width)
+    zoomed[..., ::s, ::s] = v
+    return blur_adjoint(zoomed, kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class ZoomOut:
+    """The zoom-out A u = (k * u)↓s of images of size ``shape`` = (H, W). Slide "Super-resolution"."""
+
+    kernel: Float[Tensor, "h w"]
+    shape: tuple[int, int]
+    stride: int
+
+    def __post_init__(self) -> None:
+        """Check the kernel against the size of the images, and the stride."""
+        require_kernel(self.kernel, _image_size(self.shape))
+        require_count(self.stride, "stride")
+
+    def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch h_s w_s"]:
+        """Return A u = (k * u)↓s."""
+        return blur_and_subsample(_require_shape(u, self.shape, "u"), self.kernel, self.stride)
+
+    def adjoint(self, v: Float[Tensor, "*batch h_s w_s"]) -> Float[Tensor, "*batch H W"]:
+        """Return Aᵀv = k(−·) * v↑s."""
+        return blur_and_subsample_adjoint(v, self.kernel, self.stride, self.shape)
+
+    def pinv(self, v: Float[Tensor, "*batch h_s w_s"]) -> Float[Tensor, "*batch H W"]:
+        """Return A⁺v = Aᵀ(AAᵀ)⁺v. AAᵀ is the convolution with (k * k(−·))↓s, but only when s divides both sides."""
+        _require_shape(v, (-(-self.shape[0] // self.stride), -(-self.shape[1] // self.stride)), "v")
+        if self._divides:
+            gram = self._gram.to(v.dtype)
+            inverse = torch.where(gram > _rounding(v) * gram.max(), 1 / gram, 0)
+            return self.adjoint(torch.fft.ifft2(inverse * torch.fft.fft2(v)).real)
+        raise ValueError(f"stride must divide both sides for a closed form, got {self.stride} and {self.shape}")
+
+    def norm(self) -> float:
+        """Return ‖A‖."""
+        return self._norm
+
+    @property
+    def _divides(self) -> bool:
+        return self.shape[0] % self.stride == 0 and self.shape[1] % self.stride == 0
+
+    @cached_property
+    def _gram(self) -> Tensor:
+        """The transfer function of AAᵀ: the mean of |k_hat|² over the s² frequencies that the subsampling confounds."""
+        power = kernel_to_transfer(self.kernel, self.shape).abs().square()
+        s = self.stride
+        return power.reshape(s, self.shape[0] // s, s, self.shape[1] // s).mean((0, 2))
+
+    @cached_property
+    def _norm(self) -> float:
+        if self._divides:
+            return self._gram.max().sqrt().item()
+        return _largest_singular_value(self, torch.empty(self.shape, dtype=torch.float64, device=self.kernel.device))
+
+
+@dataclass(frozen=True, eq=False)
+class FourierSampling:
+    """Compressed sensing A u = S F u: the unitary Fourier transform at the frequencies where ``mask`` is true.
+
+    Frequency 0 is entry (0, 0). The lecture's S drops the other rows; here they are kept as zeros, so that Au is an
+    image, as for `Mask`: A*A is the same.  Slide "Classical Inverse Problems".
+    """
+
+    mask: Bool[Tensor, "H W"]
+
+    def __post_init__(self) -> None:
+        """Check the mask."""
+        _require_mask(self.mask)
+
+    def __call__(self, u: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
+        """Return A u = S F u."""
+        return self.mask * torch.fft.fft2(_require_shape(u, self.mask.shape, "u"), norm="ortho")
+
+    def adjoint(self, v: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
+        """Return A*v = F⁻¹ S v, complex."""
+        return torch.fft.ifft2(self.mask * _require_shape(v, self.mask.shape, "v"), norm="ortho")
+
+    def pinv(self, v: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
+        """Return A⁺v = A*v, the solution of least norm among complex images."""
+        return self.adjoint(v)
+
+    def norm(self) -> float:
+        """Return ‖A‖: 1, or 0 when no frequency is measured."""
+        return float(self.mask.any())
+
+
+class GaussianMeasurements:
+    """Compressed sensing A u = G u, u read as a vector of d = HW pixels, G an m × d matrix of N(0, 1/m) entries.
+
+    With this variance E‖Au‖² = ‖u‖².  Slide "Classical Inverse Problems".
+    """
+
+    def __init__(self, m: int, shape: tuple[int, int], generator: torch.Generator) -> None:
+        m, self.shape = require_count(m, "m"), _image_size(shape)
+        if not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+        d = math.prod(self.shape)
+        self.matrix = torch.randn(m, d, generator=generator, dtype=torch.float64, device=generator.device) / m**0.5
+
+    def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch m"]:
+        """Return A u = G u."""
+        _require_shape(u, self.shape, "u")
+        return u.flatten(-2) @ self.matrix.to(u.dtype).T
+
+    def adjoint(self, v: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch H W"]:
+        """Return Aᵀv = Gᵀv."""
+        _require_shape(v, self.matrix.shape[:1], "v")
+        return (v @ self.matrix.to(v.dtype)).unflatten(-1, self.shape)
+
+    def pinv(self, v: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch H W"]:
+        """Return A⁺v by a QR decomposition; almost surely G has full rank."""
+        _require_shape(v, self.matrix.shape[:1], "v")
+        Q, R = self._qr
+        columns = v.double().reshape(-1, v.shape[-1]).T
+        if self.matrix.shape[0] < self.matrix.shape[1]:  # Gᵀ = QR, G⁺ = Q R⁻ᵀ
+            u = Q @ torch.linalg.solve_triangular(R.T, columns, upper=False)
+        else:  # G = QR, G⁺ = R⁻¹ Qᵀ
+            u = torch.linalg.solve_triangular(R, Q.T @ columns, upper=True)
+        return u.T.reshape(*v.shape[:-1], *self.shape).to(v.dtype)
+
+    def norm(self) -> float:
+        """Return ‖A‖, about 1 + √(d/m)."""
+        return self._norm
+
+    @cached_property
+    def _qr(self) -> tuple[Tensor, Tensor]:
+        m, d = self.matrix.shape
+        return torch.linalg.qr(self.matrix.T if m < d else self.matrix)
+
+    @cached_property
+    def _norm(self) -> float:
+        return _largest_singular_value(self, self.matrix.new_empty(self.shape))
+
+
+def mri(
+    u: Inexact[Tensor, "*batch H W"], coil: Inexact[Tensor, "H W"], mask: Bool[Tensor, "H W"]
+) -> Complex[Tensor, "*batch H W"]:
+    """Return A u = S F D u: the unitary transform of ``coil`` · u where ``mask`` is true, 0 elsewhere.
+
+    Slide "Classical Inverse Problems", one coil of sensitivity D, Cartesian sampling.
+    """
+    _require_mask(mask)
+    _require_shape(u, mask.shape, "u")
+    _require_shape(coil, mask.shape, "coil", exactly=True)
+    return mask * torch.fft.fft2(coil * u, norm="ortho")
+
+
+def mri_adjoint(
+    k: Inexact[Tensor, "*batch H W"], coil: Inexact[Tensor, "H W"], mask: Bool[Tensor, "H W"]
+) -> Complex[Tensor, "*batch H W"]:
+    """Return A*k = D* F⁻¹ S k: ``conj(coil)`` times the inverse unitary transform of what was measured.
+
+    Slide "Classical Inverse Problems".
+    """
+    _require_mask(mask)
+    _require_shape(k, mask.shape, "k")
+    _require_shape(coil, mask.shape, "coil", exactly=True)
+    return coil.conj() * torch.fft.ifft2(mask * k, norm="ortho")
+
+
+@dataclass(frozen=True, eq=False)
+class MRI:
+    """Magnetic resonance A u = S F D u with one coil of sensitivity ``coil``. Slide "Classical Inverse Problems".
+
+    Conventions as for `FourierSampling`. It has no ``pinv``: AA* = S F |D|² F⁻¹ S has no closed inverse.
+    """
+
+    coil: Inexact[Tensor, "H W"]
+    mask: Bool[Tensor, "H W"]
+
+    def __post_init__(self) -> None:
+        """Check the coil against the mask."""
+        _require_mask(self.mask)
+        _require_shape(self.coil, self.mask.shape, "coil", exactly=True)
+
+    def __call__(self, u: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
+        """Return A u."""
+        return mri(u, self.coil, self.mask)
+
+    def adjoint(self, v: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
+        """Return A*v, complex."""
+        return mri_adjoint(v, self.coil, self.mask)
+
+    def norm(self) -> float:
+        """Return ‖A‖, at most max|D|."""
+        return self._norm
+
+    @cached_property
+    def _norm(self) -> float:
+        return _largest_singular_value(self, self.coil.new_empty(self.mask.shape, dtype=torch.complex128))
+
+
+class Radon:
+    """Computed tomography A = R: the integral of u over strips of width 1, for each of n directions.
+
+    At angle θ (degrees) pixel (i, j) lies at t = (j − W // 2) cos θ − (i − H // 2) sin θ, and cell r of the detector
+    sees the strip |t − (r − D // 2)| ≤ ½, with D = max(H, W) cells. An entry of the matrix R is the area of a pixel
+    inside a strip, without approximation. As in scikit-image's ``radon`` with ``circle=True``, what lies outside the
+    inscribed disk leaves the detector for some of the angles. Memory: about 70 bytes a pixel and angle.
+
+    Slide "Classical Inverse Problems"; J. Radon (1917).
+    """
+
+    def __init__(self, angles: Float[Tensor, " n"], shape: tuple[int, int]) -> None:
+        self.angles, self.shape = require_tensor(angles, "angles"), _image_size(shape)
+        if angles.ndim != 1 or len(angles) == 0:
+            raise ValueError(f"angles must be a vector of at least one angle, got shape {tuple(angles.shape)}")
+        self.sinogram_shape = (len(angles), max(self.shape))
+        self._matrix, self._transpose = self._matrices()
+
+    def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch n D"]:
+        """Return the sinogram A u, a row for each angle."""
+        return self._times(self._matrix, _require_shape(u, self.shape, "u"), self.sinogram_shape)
+
+    def adjoint(self, v: Float[Tensor, "*batch n D"]) -> Float[Tensor, "*batch H W"]:
+        """Return the backprojection Aᵀv: each pixel adds up the cells that have seen it, in every direction."""
+        return self._times(self._transpose, _require_shape(v, self.sinogram_shape, "v"), self.shape)
+
+    def norm(self) -> float:
+        """Return ‖A‖."""
+        return self._norm
+
+    @cached_property
+    def _norm(self) -> float:
+        return _largest_singular_value(self, torch.empty(self.shape, dtype=torch.float64, device=self._matrix.device))
+
+    def _times(self, matrix: Tensor, x: Tensor, shape: tuple[int, int]) -> Tensor:
+        columns = x.double().reshape(-1, matrix.shape[1]).T
+        return (matrix @ columns).T.reshape(*x.shape[:-2], *shape).to(x.dtype)
+
+    def _matrices(self) -> tuple[Tensor, Tensor]:
+        """Return R and Rᵀ as sparse matrices."""
+        (height, width), (n, detectors) = self.shape, self.sinogram_shape
+        theta = torch.deg2rad(self.angles.detach().double())
+        pixels = torch.arange(height * width, device=theta.device)[:, None]
+        i, j = pixels // width - height // 2, pixels % width - width // 2
+        t = j * theta.cos() - i * theta.sin() + detectors // 2  # (HW, n): where a pixel falls on the detector
+        cell = t.round()
+        left, right = (_covered(cell + side - t, theta.cos().abs(), theta.sin().abs()) for side in (-0.5, 0.5))
+        area = torch.stack([left, right - left, 1 - right], dim=-1)  # a pixel meets three strips at most
+        cells = cell.long()[:, :, None] + torch.tensor([-1, 0, 1], device=theta.device)
+        seen = (area > 1e-12) & (cells >= 0) & (cells < detectors)
+        column = cells + detectors * torch.arange(n, device=theta.device)[:, None]
+        start = torch.nn.functional.pad(seen.flatten(1).sum(1).cumsum(0), (1, 0))
+        size = (height * width, n * detectors)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+            transpose = torch.sparse_csr_tensor(start, column[seen], area[seen], size, check_invariants=False)
+            return transpose.t().to_sparse_csr(), transpose
+
+
+def _covered(z: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Return the area of {x in [−½, ½]² : x₁ cos θ + x₂ sin θ ≤ z} for cos θ, sin θ ≥ 0: a trapezoid's integral."""
+    a, b = torch.maximum(cosine, sine), torch.minimum(cosine, sine)
+
+    def ramp(shift: Tensor) -> Tensor:
+        return (z + shift).clamp(min=0).square()
+
+    area = ramp((a + b) / 2) - ramp((a - b) / 2) - ramp((b - a) / 2) + ramp(-(a + b) / 2)
+    return torch.where(b < 1e-7, z / a + 0.5, area / (2 * a * b)).clamp(0, 1)
+
+
+def phase_retrieval_gradient(
+    u: Float[Tensor, "*shape"], A: LinearOperator, b: Float[Tensor, "*measured"]
+) -> Float[Tensor, "*shape"]:
+    """Return the gradient Re A*((|Au|² − b) Au) of f(u) = ¼ Σ (|a_i u|² − b_i)² at a real u.
+
+    Slide "Classical Inverse Problems"; E. Candès, X. Li, M. Soltanolkotabi (2015), doi 10.1109/TIT.2015.2399924.
+    """
+    Au = A(u)
+    gradient = A.adjoint((Au.abs().square() - b) * Au)
+    return gradient.real if gradient.is_complex() else gradient
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseRetrieval:
+    """Phase retrieval 𝒜(u) = |Au|², entry by entry, for a linear A; 𝒜 is not. Slide "Classical Inverse Problems"."""
+
+    operator: LinearOperator
+
+    def __call__(self, u: Float[Tensor, "*shape"]) -> Float[Tensor, "*measured"]:
+        """Return |Au|²."""
+        return self.operator(u).abs().square()
+
+    def gradient(self, u: Float[Tensor, "*shape"], b: Float[Tensor, "*measured"]) -> Float[Tensor, "*shape"]:
+        """Return the gradient of ¼ ‖|Au|² − b‖² at a real u."""
+        return phase_retrieval_gradient(u, self.operator, b)
+
+
+def _largest_singular_value(A: LinearOperator, like: Tensor) -> float:
+    """Return ‖A‖ by Lanczos' method: the eigenvalues of A*A on the space of x, A*Ax, (A*A)²x, …"""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+    basis = [(x / x.norm()).flatten()]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        x = A.adjoint(A(basis[-1].reshape(like.shape))).flatten()
+        diagonal.append(torch.vdot(basis[-1], x).real.item())
+        for _ in range(2):  # once more, against rounding
+            x = x - torch.stack(basis, dim=1) @ (torch.stack(basis).conj() @ x)
+        residual = x.norm().item()
+        d, e = (torch.tensor(entries, dtype=torch.float64) for entries in (diagonal, beside))
+        values, vectors = torch.linalg.eigh(torch.diag(d) + torch.diag(e, 1) + torch.diag(e, -1))
+        if residual * vectors[-1, -1].abs() <= 1e-9 * values[-1] or len(basis) == x.numel():
+            return math.sqrt(max(values[-1].item(), 0.0))
+        beside.append(residual)
+        basis.append(x / residual)
+
+
+def _require_mask(mask: object) -> None:
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask must be a boolean tensor, true where it is measured, got {kind}")
+    if mask.ndim != 2 or 0 in mask.shape:
+        raise ValueError(f"mask must have shape (H, W), got shape {tuple(mask.shape)}")
+
+
+def _require_shape(x: Tensor, shape: Sequence[int], name: str, *, exactly: bool = False) -> Tensor:
+    """Return ``x`` when it is finite, real or complex, of shape (..., *shape), or of ``shape`` exactly."""
+    require_tensor(torch.view_as_real(x) if isinstance(x, Tensor) and x.is_complex() else x, name)
+    shape = tuple(shape)
+    if x.shape[-len(shape) :] != torch.Size(shape) or (exactly and x.ndim != len(shape)):
+        wanted = f"({', '.join(map(str, shape if exactly else ('...', *shape)))})"
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(x.shape)}")
+    return x

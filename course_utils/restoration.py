@@ -22,6 +22,7 @@ from course_utils.derivatives import _add_adjoint, _gradient, _gradient_adjoint,
 from course_utils.fourier import _adjoint_and_square, _half_laplacian, _laplacian_parts
 from course_utils.operators import (
     LinearOperator,
+    Radon,
     _apply_filter,
     _check_blur,
     _checked_transfer,
@@ -680,3 +681,35 @@ def _project_on_disks(p: Tensor, scratch: Tensor) -> None:
     """Replace each vector p(x) by its projection on the unit disk, in place: division by max(1, ‖p(x)‖)."""
     torch.mul(p[0], p[0], out=scratch).addcmul_(p[1], p[1])
     p.mul_(scratch.clamp_(min=1).rsqrt_())
+
+
+def filtered_backprojection(
+    sinogram: Float[Tensor, "*batch n D"], angles: Float[Tensor, " n"]
+) -> Float[Tensor, "*batch D D"]:
+    """Return (π/n) Rᵀ(F⁻¹(|ω| F sinogram)): each row filtered by the ramp |ω|, then backprojected.
+
+    It inverts `Radon` in the limit of many equally spaced angles (degrees, over 180°). Rows are padded with zeros to
+    2D cells, so that the filter does not wrap around.  Slide "Classical Inverse Problems", computed tomography.
+    """
+    require_image(sinogram, "sinogram")
+    if len(angles) != sinogram.shape[-2]:
+        raise ValueError(
+            f"angles must be one for each of the {sinogram.shape[-2]} rows of the sinogram, got {len(angles)}"
+        )
+    D = sinogram.shape[-1]
+    ramp = torch.fft.rfftfreq(2 * D, dtype=sinogram.dtype, device=sinogram.device)  # |ω|, cycles per cell
+    filtered = torch.fft.irfft(ramp * torch.fft.rfft(sinogram, n=2 * D), n=2 * D)[..., :D]
+    return torch.pi / len(angles) * Radon(angles, (D, D)).adjoint(filtered)
+
+
+def poisson_fit(u: Float[Tensor, "*shape"], v: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Return Σ u − v log u, the negative log-likelihood of the counts v ~ Poisson(u) up to a constant.
+
+    ``u`` >= 0 is the expected number of photons of each pixel, ``v`` >= 0 the number counted; 0 log 0 = 0, and the
+    result is infinite where u = 0 but v > 0.  Slide "Inverse Problems", Poisson noise.
+    """
+    for value, name in ((u, "u"), (v, "v")):
+        if (require_tensor(value, name) < 0).any():
+            raise ValueError(f"{name} must be nonnegative, its least value is {value.min():g}")
+    require_same_shape(u, v, ("u", "v"))
+    return (u - torch.xlogy(v, u)).sum()
