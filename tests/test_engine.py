@@ -3,14 +3,19 @@
 # ruff: noqa: NPY002 - a test is about the global random states
 
 import _thread
+import io
 import json
+import os
 import random
 import signal
+import sys
 import threading
 import time
 import warnings
 from typing import ClassVar
 
+import matplotlib.pyplot as plt
+import nbformat
 import numpy
 import pytest
 import torch
@@ -20,10 +25,13 @@ from course_utils.checks.engine import (
     Mistake,
     Student,
     Verdict,
+    cells,
     check,
+    compare,
     diagnose,
     exercise,
     expect_close,
+    generic,
     hint,
     random_image,
     recognise,
@@ -178,6 +186,11 @@ def test_a_lambda_and_a_number_are_checked_under_the_name_in_the_cell(capsys):
 
 
 def leaks(u):
+    os.chdir("/")
+    os.environ["COURSE_LEAK"] = "1"
+    sys.setrecursionlimit(4321)
+    plt.rcParams["lines.linewidth"] = 17.0
+    plt.figure()
     torch.set_default_dtype(torch.float64)
     torch.set_grad_enabled(False)
     torch.manual_seed(0)
@@ -191,13 +204,16 @@ def test_a_function_changes_nothing_of_the_notebook():
     torch.manual_seed(5), numpy.random.seed(5), random.seed(5)
     expected = torch.rand(1), numpy.random.rand()
     torch.manual_seed(5), numpy.random.seed(5), random.seed(5)
-    filters = list(warnings.filters)
+    filters, kept = list(warnings.filters), (os.getcwd(), sys.getrecursionlimit(), plt.get_fignums())
     assert verdict_on(leaks).status == "passed"
     assert (torch.rand(1), numpy.random.rand()) == expected
     assert random.random() != random.Random(0).random()
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
     assert warnings.filters == filters
+    assert (os.getcwd(), sys.getrecursionlimit(), plt.get_fignums()) == kept
+    assert "COURSE_LEAK" not in os.environ
+    assert plt.rcParams["lines.linewidth"] != 17.0
 
 
 def test_only_the_beginning_of_what_a_function_prints_is_shown(capsys):
@@ -290,3 +306,283 @@ def test_generators_are_copied_so_that_every_call_sees_the_same_state():
     generator = torch.Generator().manual_seed(0)
     draw = Student(lambda g: torch.randn(3, generator=g), "draw")
     assert torch.equal(draw(generator), draw(generator))
+
+
+# --- what can be wrong in any exercise -------------------------------------------------------------------------------
+
+RIGHT = random_image((7, 8), 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "text"),
+    [
+        (RIGHT * 0, "constant", "0 everywhere"),
+        (-RIGHT, "sign", "opposite"),
+        (RIGHT.abs(), "complex", "modulus"),
+        (RIGHT.clamp(0, 1), "clipping", "[0, 1]"),
+        (RIGHT.clamp(min=0), "clipping", "negative"),
+        (RIGHT * 56, "normalisation", "factor"),
+        (-RIGHT / 3, "normalisation", "factor"),
+        (RIGHT + 0.5, "mean", "constant"),
+        (RIGHT.roll((1, -2), (0, 1)), "centering", "moved"),
+        (RIGHT.roll((3, 4), (0, 1)), "centering", "moved"),
+        (RIGHT.flip(1), "axis", "reversed"),
+        (RIGHT.flip(0, 1), "conjugate", "180"),
+        ((RIGHT * 56).float(), "normalisation", "factor"),
+    ],
+)
+def test_a_result_shows_what_is_wrong_by_itself(answer, cause, text):
+    mistake = compare.generic_mistake(answer, RIGHT)
+    assert (mistake.cause, text in mistake.message) == (cause, True), mistake.message
+
+
+def test_numbers_of_the_generic_mistakes():
+    assert compare.generic_mistake(56 * RIGHT, RIGHT).details == {"your result / the right one": 56}
+    moved = compare.generic_mistake(RIGHT.roll((1, -2), (0, 1)), RIGHT)
+    assert moved.details == {"moved by (rows, columns)": [1, -2]}
+    square = random_image((5, 5))
+    assert "transpose" in compare.generic_mistake(square.T, square).message
+    border = RIGHT.clone()
+    border[-1] = 0
+    assert compare.generic_mistake(border, RIGHT).cause == "boundary"
+    assert compare.generic_mistake(RIGHT.square(), RIGHT.square().sqrt()).cause == "square-root"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "cause"),
+    [
+        (-1.37, 1.37, "sign"),
+        (2.74, 1.37, "normalisation"),
+        (0.685, 1.37, "normalisation"),
+        (1.37**2, 1.37, "square-root"),
+        (1.37**0.5, 1.37, "square-root"),
+        (1.37 * 56, 1.37, "normalisation"),
+        (1.37 / 56, 1.37, "normalisation"),
+    ],
+)
+def test_a_number_shows_what_is_wrong_by_itself(answer, expected, cause):
+    assert compare.generic_mistake(answer, expected, [RIGHT]).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (4.0, 2.0),  # twice, or the square
+        (6.0, 3.0),  # small integers are equal by chance
+        (1.5, 1.37),
+        (0.0, 1.37),
+        (1.37, 0.0),
+        (RIGHT, RIGHT),
+        (RIGHT.float(), RIGHT),
+        (RIGHT + 0.1 * random_image((7, 8), 9), RIGHT),
+        (torch.ones(7, 8), RIGHT),
+        (RIGHT[:, :5], RIGHT),
+        (torch.full((7, 8), 2.0) + 1e-3 * RIGHT, torch.full((7, 8), 2.0)),
+        (random_image((7, 8), 5).exp(), RIGHT.exp()),
+    ],
+)
+def test_what_is_not_certain_is_not_named(answer, expected):
+    mistake = compare.generic_mistake(answer, expected, [RIGHT])
+    assert mistake is None, mistake.message
+
+
+eps = 0.25  # a variable of the notebook
+
+
+def scaled(u, epsilon):
+    return epsilon * u.roll(1, 0)
+
+
+@pytest.fixture
+def scaled_exercise():
+    @exercise(scaled, hints=("a", "b", "c"))
+    def examine(student):
+        for shape, epsilon in (((6, 5), 0.25), ((7, 8), 0.7)):
+            u = random_image(shape)
+            expect_close(student.tensor(u, epsilon, shape=shape), scaled(u, epsilon), "value", "Not that.")
+        return "it is scaled"
+
+    engine.EXERCISES["scaled"] = engine.EXERCISES.pop("examine")
+
+
+class Cached:
+    first = None
+
+
+def cached(u, epsilon):
+    Cached.first = scaled(u, epsilon) if Cached.first is None or Cached.first.shape != u.shape else Cached.first
+    return Cached.first
+
+
+def by_global(u, epsilon):
+    return eps * u.roll(1, 0)
+
+
+def fixed_size(u, epsilon):
+    return epsilon * (u + torch.zeros(6, 5, dtype=u.dtype)).roll(1, 0)
+
+
+def ranks_of_a_batch(u, epsilon):
+    n, h, w = u.shape
+    return epsilon * u.roll(n * h * w, 0)
+
+
+def undetached_numpy(u, epsilon):
+    return torch.from_numpy((u.clone().requires_grad_() * epsilon).numpy())
+
+
+@pytest.mark.parametrize(
+    ("function", "cause", "text"),
+    [
+        (by_global, "global", "variable eps where its argument epsilon"),
+        (lambda u, epsilon: u, "identity", "input"),
+        (lambda u, epsilon: epsilon * torch.ones_like(u), "constant", "whatever"),
+        (lambda u, epsilon: epsilon * torch.randn_like(u), "randomness", "Two calls"),
+        (lambda u, epsilon: epsilon * u.bfloat16().double().roll(1, 0), "value", "Not that"),
+        (fixed_size, "exception", "is a size written"),
+        (ranks_of_a_batch, "shape", "number of dimensions"),
+        (undetached_numpy, "autograd", "detach"),
+        (lambda u, epsilon: u.requires_grad_().detach() * epsilon, "mutates-input", "requires_grad_"),
+        (lambda u, epsilon: input("which?"), "exception", "type"),
+    ],
+)
+def test_the_behaviour_of_a_function_shows_what_is_wrong(scaled_exercise, function, cause, text):
+    verdict = diagnose(function, "scaled")
+    assert (verdict.cause, text in verdict.message) == (cause, True), verdict
+
+
+def test_an_argument_that_is_never_read_is_said(scaled_exercise):
+    assert "never uses its argument epsilon" in diagnose(lambda u, epsilon: u.roll(1, 0) ** 3, "scaled").message
+    assert generic._unread(by_global.__code__)[0] == {1}
+
+
+def test_a_result_kept_from_an_earlier_call_is_recognised(scaled_exercise):
+    student = Student(cached, "scaled", scaled)
+    u = random_image((6, 5))
+    student(u, 0.2), student(u + 1, 0.3)
+    with pytest.raises(Mistake, match="earlier call"):
+        generic.recognise_generic(student, student.calls[-1].result, scaled(u + 1, 0.3))
+
+
+# --- a right answer carries the notebook to its end ------------------------------------------------------------------
+
+
+def single(u):
+    out = torch.zeros(u.shape)
+    out += 2 * u
+    return out
+
+
+def hidden_single(u):
+    return (2 * u).float().double()
+
+
+def slow(u):
+    out = torch.zeros_like(u)
+    for i in range(u.shape[0]):
+        for j in range(u.shape[1]):
+            out[i, j] = out[i, j] + torch.sum(u[i, j] + u[i, j])
+    return out
+
+
+@pytest.mark.parametrize(("function", "text"), [(single, "torch.zeros"), (hidden_single, ".float()"), (slow, "512")])
+def test_a_right_answer_of_single_precision_or_far_too_slow_passes_and_is_replaced(function, text, capsys):
+    assert check(function, "twice") is twice
+    out = capsys.readouterr().out
+    assert "twice: passed" in out
+    assert text in out
+
+
+def test_what_check_returns_is_detached(capsys):
+    kept = check(lambda u: 2 * u.clone().requires_grad_(), "twice")
+    assert not kept(RIGHT).requires_grad
+    assert torch.equal(kept(RIGHT), 2 * RIGHT)
+    assert kept(RIGHT.clone().requires_grad_()).requires_grad
+
+
+def test_losses_become_numbers_and_no_iteration_is_tried(capsys):
+    def descend(u, n):
+        return u, [float(u.sum())] * n
+
+    @exercise(descend, hints=("a", "b", "c"))
+    def examine(student):
+        student(random_image((2, 2)), 3)
+        return "something"
+
+    engine.EXERCISES["descend"] = engine.EXERCISES.pop("examine")
+    kept = check(lambda u, n: (u.clone().requires_grad_(), [u.sum()] * n), "descend")
+    image, losses = kept(RIGHT, 4)
+    assert not image.requires_grad
+    assert [type(loss) for loss in losses] == [float] * 4
+
+    def unset(u, n):
+        for _ in range(n):
+            x = u
+        return x, [float(u.sum())] * n
+
+    assert check(unset, "descend") is descend
+    assert "With n = 0 it fails" in capsys.readouterr().out
+
+
+def test_a_check_that_fails_itself_is_no_verdict(capsys):
+    @exercise(twice, hints=("a", "b", "c"))
+    def broken(student):
+        student(RIGHT)
+        raise ZeroDivisionError("of the author")
+
+    with pytest.raises(engine.CheckError, match="broken failed itself"):
+        diagnose(lambda u: 2 * u, "broken")
+    assert check(lambda u: 2 * u, "broken") is twice
+    out = capsys.readouterr().out
+    assert "not your fault" in out
+    assert "of the author" in out
+
+
+def test_a_nap_ends_at_the_limit():
+    start = time.monotonic()
+    verdict = verdict_on(lambda u: time.sleep(60), time_limit=0.5)
+    assert time.monotonic() - start < 4
+    assert "the limit is 0.5 s" in verdict.message
+
+
+def test_a_console_without_the_symbols_shows_question_marks(monkeypatch):
+    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", console)
+    check(lambda u: 2 * u, "twice")
+    console.flush()
+    assert b"twice: passed" in console.buffer.getvalue()
+
+
+def test_a_cell_that_does_not_parse_is_mended():
+    scope = {}
+    broken = "def twice(u):\n    return (2 * u\n"
+    assert "SyntaxError" in cells.mended(broken, scope, {"twice"})
+    verdict = diagnose(scope["twice"])
+    assert (verdict.status, verdict.cause) == ("wrong", "syntax")
+    assert "line 2" in verdict.message
+    assert cells.mended("def other(:\n", scope, {"twice"}) == "def other(:\n"
+    assert cells.mended("def twice(u):\n    return u\n", scope, {"twice"}) == "def twice(u):\n    return u\n"
+    assert "SyntaxError" in cells.mended("deff twice(u):\n    return u\n", scope, {"twice"})
+    scope.clear()
+    cells.mended("twice = check(twice)\n", scope, {"twice"})
+    assert diagnose(scope["twice"]).status == "not attempted"
+
+
+def test_run_all_survives_a_syntax_error_and_a_cell_not_run():
+    from nbclient import NotebookClient
+
+    sources = [
+        "from course_utils.checks import check",
+        "def gradient(u)\n    return u",
+        "gradient = check(gradient)",
+        "blur = check(blur)",
+        "print(gradient.__module__, blur.__module__)",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    records = [
+        o.metadata.course_utils for c in book.cells for o in c.outputs if "course_utils" in o.get("metadata", {})
+    ]
+    assert [(r.status, r.cause) for r in records] == [("wrong", "syntax"), ("not attempted", "")]
+    assert "line 1" in records[0].message
+    assert "course_utils.derivatives course_utils.operators" in book.cells[-1].outputs[0].text

@@ -967,7 +967,7 @@ WRONG = {
         ("not-converged|value", synthesis_without_targets),
         ("clipping", synthesis_clips_the_result),
         ("type", synthesis_forgets_the_losses),
-        ("exception", synthesis_without_gradient),
+        ("exception|autograd", synthesis_without_gradient),
         ("not-converged", synthesis_gradient_descent),
         ("too-slow", synthesis_endless),
     ],

@@ -37,8 +37,9 @@ import linecache
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -46,17 +47,20 @@ import torch
 from torch import Tensor
 
 from course_utils._validation import require_choice
+from course_utils.checks.engine.carry import carried, remark_on
+from course_utils.checks.engine.cells import Missing
 from course_utils.checks.engine.compare import is_close, recognise, relative_error, tolerance
 from course_utils.checks.engine.generic import better_explanation, recognise_generic
-from course_utils.checks.engine.guard import PRINTED, TIME_LIMIT, run_with_limit
+from course_utils.checks.engine.guard import PRINTED, TIME_LIMIT, CheckError, run_with_limit
 from course_utils.checks.engine.student import Student, a_noun, current_student
-from course_utils.checks.engine.verdict import CAUSES, Mistake, NotAttempted, Verdict, show
+from course_utils.checks.engine.verdict import CAUSES, Mistake, NotAttempted, Verdict, say, show
 
 __all__ = [
     "CAUSES",
     "EXERCISES",
     "PRINTED",
     "SHAPES",
+    "CheckError",
     "Exercise",
     "Mistake",
     "NotAttempted",
@@ -184,25 +188,41 @@ def diagnose(function: Any, name: str | None = None, time_limit: float = TIME_LI
     ValueError
         If there is no exercise of that name.
     """
+    return _diagnose(function, name, time_limit)[0]
+
+
+def _diagnose(function: Any, name: str | None, time_limit: float) -> tuple[Verdict, Callable[..., Any]]:
+    """Return the verdict, and the function that the notebook goes on with."""
     name = getattr(function, "__name__", "") if name is None else name
     task = EXERCISES[require_choice(name, "exercise", EXERCISES)]
+    if isinstance(function, Missing):
+        status = "wrong" if function.cause else "not attempted"
+        return Verdict(status, function.message, {}, name, function.cause), task.reference
     if not callable(function):
-        return _wrong(name, Mistake("type", f"{name} is {a_noun(type(function).__name__)}, not a function."))
+        text = f"{name} is {a_noun(type(function).__name__)}, not a function."
+        return _wrong(name, Mistake("type", text)), task.reference
     if mistake := _compare_parameters(function, task):
-        return _wrong(name, mistake)
+        return _wrong(name, mistake), task.reference
     student = Student(function, name, task.reference)
     outcome = run_with_limit(lambda student: _examine(task, student), student, time_limit)
     if isinstance(outcome, NotAttempted):
-        return Verdict("not attempted", _TO_WRITE, {}, name)
+        return Verdict("not attempted", _TO_WRITE, {}, name), task.reference
     if isinstance(outcome, Mistake):
-        return _wrong(name, outcome)
-    return Verdict("passed", f"Verified: {outcome}.", {}, name)
+        return _wrong(name, outcome), task.reference
+    if student.remark:
+        text = f"Verified: {outcome}. {student.remark} The notebook goes on with the course's function."
+        return Verdict("passed", text, {}, name, remark=student.remark), task.reference
+    return Verdict("passed", f"Verified: {outcome}.", {}, name), student.function
 
 
 def _examine(task: Exercise, student: Student) -> str:
     """Examine, and replace a mistake that only says "wrong" by what is certainly wrong, where that is known."""
     try:
-        return task.examine(student)
+        verified = task.examine(student)
+        if student.function is not student.reference:
+            student.remark = remark_on(student)
+            student.function = carried(student)
+        return verified
     except Mistake as mistake:
         better = better_explanation(student, mistake)
         if better is None:
@@ -220,25 +240,29 @@ def check(function: Any, name: str | None = None) -> Callable[..., Any]:
 
     Returns
     -------
-    The student's function when it passed, otherwise the course's reference, which the message says.
+    The student's function when it passed, with results detached where the course's are; otherwise the course's
+    reference, which the message says, also for a right answer in single precision or far too slow.
     """
     name = _name_in_the_cell(function) if name is None else name
-    if name in EXERCISES and function is EXERCISES[name].reference:
-        verdict = Verdict("not attempted", _ALREADY_REPLACED, {}, name)
-    else:
-        verdict = diagnose(function, name)
+    reference = EXERCISES[require_choice(name, "exercise", EXERCISES)].reference
+    try:
+        if function is reference:
+            verdict, following = Verdict("not attempted", _ALREADY_REPLACED, {}, name), reference
+        else:
+            verdict, following = _diagnose(function, name, TIME_LIMIT)
+    except CheckError as error:
+        say("".join(traceback.format_exception(error)))
+        say(f"The check of {name} failed, which is not your fault: show this to your teacher.{_COURSE}")
+        return reference
     if verdict.status != "passed":
-        following = " Until then the notebook goes on with the course's solution."
-        verdict = Verdict(**{**vars(verdict), "message": verdict.message + following})
+        verdict = replace(verdict, message=verdict.message + _COURSE)
     show(verdict)
-    if verdict.status == "passed":
-        return function
-    reference = EXERCISES[verdict.exercise].reference
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    if verdict.status != "passed" and os.environ.get("NBGRADER_EXECUTION") == "autograde":
         _fail_for_the_grade(verdict, reference)
-    return reference
+    return following
 
 
+_COURSE = " Until then the notebook goes on with the course's solution."
 _TO_WRITE = "Write the body of the function in place of raise NotImplementedError(), then run both cells again."
 _ALREADY_REPLACED = (
     "This is the course's solution, which an earlier run of this cell put in the place of your function: run the cell "
@@ -274,7 +298,7 @@ def hint(name: str, step: int | None = None) -> None:
     if step not in range(1, len(hints) + 1):
         raise ValueError(f"step must be 1, 2 or 3, got {step!r}")
     _hints_given[name] = step
-    print(f"Hint {step} of {len(hints)} for {name}: {hints[step - 1]}")
+    say(f"Hint {step} of {len(hints)} for {name}: {hints[step - 1]}")
 
 
 def _compare_parameters(function: Callable[..., Any], task: Exercise) -> Mistake | None:

@@ -15,6 +15,7 @@ from course_utils.checks.engine.compare import generic_mistake, is_close
 from course_utils.checks.engine.student import Call, Student, copy_of, numbers_in
 from course_utils.checks.engine.verdict import Mistake
 
+Experiment = Callable[[Student, Call, Any], Mistake | None]
 VAGUE = ("adjoint", "value")  # causes that a certain one is preferred to
 SUBSTITUTIONS = 12  # variables of the notebook times arguments that are tried in each other's place
 
@@ -25,7 +26,11 @@ def recognise_generic(student: Student, answer: Tensor | float, expected: Tensor
     ``expect_close`` does this by itself; call it where a check compares in another way.
     """
     inputs = [x for x in numbers_in(student.calls[-1].args) if isinstance(x, Tensor)] if student.calls else []
-    mistake = generic_mistake(answer, expected, inputs) or _behaviour(student)
+    mistake = (
+        _behaviour(student, (_remembered, _global))  # first: a wrong ε may look like a factor
+        or generic_mistake(answer, expected, inputs)
+        or _behaviour(student, (_constant, _changing, _imprecise))
+    )
     if mistake is not None:
         raise mistake
 
@@ -35,28 +40,30 @@ def better_explanation(student: Student, mistake: Mistake) -> Mistake | None:
     if mistake.known or mistake.cause not in VAGUE or not student.calls:
         return None
     call = student.calls[-1]
-    answers, right = numbers_in(call.result), numbers_in(_result(student.reference, call.args))
+    if found := _behaviour(student, (_remembered, _global)):
+        return found
+    answers, right = numbers_in(call.result), numbers_in(result_of(student.reference, call.args))
     inputs = [x for x in numbers_in(call.args) if isinstance(x, Tensor)]
     if len(answers) == len(right):
         for answer, expected in zip(answers, right, strict=True):
             if found := generic_mistake(answer, expected, inputs):
                 return found
-    if found := _behaviour(student):
+    if found := _behaviour(student, (_constant, _changing, _imprecise)):
         return found
     if unused := _unused_arguments(student):
         mistake.message += f" Your function never uses its argument {unused[0]}."
     return None
 
 
-def _behaviour(student: Student) -> Mistake | None:
+def _behaviour(student: Student, experiments: Sequence[Experiment]) -> Mistake | None:
     """Return the mistake that the last call shows beside other calls, when the course's own function tells it apart."""
     if student.reference is None or not student.calls:
         return None
     call = student.calls[-1]
-    right = _result(student.reference, call.args)
-    if right is None or _equal(call.result, right):
+    right = result_of(student.reference, call.args)
+    if right is None or equal(call.result, right):
         return None
-    for experiment in (_remembered, _global, _constant, _changing, _imprecise):
+    for experiment in experiments:
         if found := experiment(student, call, right):
             return found
     return None
@@ -65,9 +72,9 @@ def _behaviour(student: Student) -> Mistake | None:
 def _remembered(student: Student, call: Call, right: Any) -> Mistake | None:
     """Return the mistake of a function that gives the right result of an earlier call once more."""
     for earlier in list(student.calls)[:-1]:
-        if _equal(earlier.result, call.result, 1e-12) and numbers_in(call.result):
-            before = _result(student.reference, earlier.args)
-            if _equal(before, earlier.result) and not _equal(before, right, 1e-3):
+        if equal(earlier.result, call.result, 1e-12) and numbers_in(call.result):
+            before = result_of(student.reference, earlier.args)
+            if equal(before, earlier.result) and not equal(before, right, 1e-3):
                 text = "The result is that of an earlier call, with other arguments: a cache or a variable outside keeps it."
                 return Mistake("constant", text)
     return None
@@ -89,7 +96,7 @@ def _global(student: Student, call: Call, right: Any) -> Mistake | None:
             function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
         )
         corrected.__kwdefaults__ = function.__kwdefaults__
-        if _equal(_result(corrected, call.args), right):
+        if equal(result_of(corrected, call.args), right):
             text = f"The function uses the notebook's variable {g} where its argument {name} belongs."
             return Mistake(
                 "global", text, {g: function.__globals__[g], name: value} if isinstance(value, (int, float)) else {}
@@ -108,20 +115,20 @@ def _constant(student: Student, call: Call, right: Any) -> Mistake | None:
     told_apart = False
     for other in (1.5 * x, x.flip(0), x.roll(1, -1)):
         args = (*call.args[:position], other, *call.args[position + 1 :])
-        if _equal(_result(student.reference, args), right, 1e-3):
+        if equal(result_of(student.reference, args), right, 1e-3):
             continue
         told_apart = True
-        if not _equal(_result(student.function, args), call.result, 1e-9):
+        if not equal(result_of(student.function, args), call.result, 1e-9):
             return None
     return Mistake("constant", f"{student.name} returns the same result whatever its input is.") if told_apart else None
 
 
 def _changing(student: Student, call: Call, right: Any) -> Mistake | None:
     """Return the mistake of a function that does not give the same result twice where the reference does."""
-    if not _equal(_result(student.reference, call.args), right, 1e-9):
+    if not equal(result_of(student.reference, call.args), right, 1e-9):
         return None
-    again = _result(student.function, call.args)
-    if again is None or _equal(again, call.result, 1e-9):
+    again = result_of(student.function, call.args)
+    if again is None or equal(again, call.result, 1e-9):
         return None
     text = "Two calls with the same arguments give two results: it draws random numbers, or keeps something from the last call."
     return Mistake("randomness", text)
@@ -130,16 +137,19 @@ def _changing(student: Student, call: Call, right: Any) -> Mistake | None:
 def _imprecise(student: Student, call: Call, right: Any) -> Mistake | None:
     """Return the mistake of a result that would be right in double precision."""
     with double_by_default():
-        precise = _result(student.function, call.args)
-    if precise is not None and _equal(precise, right):
-        return Mistake("precision", f"The result is right in double precision only. {where_single(student.function)}")
+        precise = result_of(student.function, call.args)
+    if precise is not None and equal(precise, right):
+        return Mistake(
+            "precision",
+            "The result is right in double precision only. Where is it lost? torch.zeros, ones, arange and their kin are float32: take torch.zeros_like, or say dtype=u.dtype.",
+        )
     return None
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def _result(function: Callable[..., Any] | None, args: Sequence[Any]) -> Any:
+def result_of(function: Callable[..., Any] | None, args: Sequence[Any]) -> Any:
     """Return what ``function`` gives on copies of ``args``, or None when it stops with an exception."""
     if function is None:
         return None
@@ -149,7 +159,7 @@ def _result(function: Callable[..., Any] | None, args: Sequence[Any]) -> Any:
         return None
 
 
-def _equal(first: Any, second: Any, rtol: float | None = None) -> bool:
+def equal(first: Any, second: Any, rtol: float | None = None) -> bool:
     """Say whether two results hold the same numbers."""
     a, b = numbers_in(first), numbers_in(second)
     if not a or len(a) != len(b):
@@ -207,8 +217,3 @@ def double_by_default() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def where_single(function: Callable[..., Any]) -> str:
-    """Return where single precision comes from, as far as the source of the function shows it."""
-    return "torch.zeros, ones, arange and their kin are float32: take torch.zeros_like, or say dtype=u.dtype."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import ctypes
 import io
+import os
 import random
 import sys
 import threading
@@ -24,9 +26,13 @@ PATIENCE = 6.0  # a busy machine may take this many times longer; a function tha
 PRINTED = 2000  # characters of what a function prints while it is checked that are passed on
 
 
+class CheckError(RuntimeError):
+    """The check itself failed, which is no fault of the student's."""
+
+
 def run_with_limit(examine: Callable[[Student], str], student: Student, limit: float) -> str | Mistake | NotAttempted:
     """Examine the student's function in a thread of its own, so that an endless loop can be stopped and located."""
-    outcome: list[str | Mistake | NotAttempted] = []
+    outcome: list[str | BaseException] = []
     finished = threading.Event()  # not Thread.is_alive(): Python 3.11 takes a thread for ended when join is interrupted
 
     def work() -> None:
@@ -36,8 +42,8 @@ def run_with_limit(examine: Callable[[Student], str], student: Student, limit: f
             outcome.append(found)
         except TimeIsUp:
             pass
-        except BaseException as error:  # an answer so odd that the check itself stumbles on it
-            outcome.append(Mistake("type", f"What {student.name} returns cannot be examined ({summary(error)})."))
+        except BaseException as error:  # the function's own are mistakes already: this one is the check's
+            outcome.append(error)
         finally:
             finished.set()
 
@@ -52,18 +58,25 @@ def run_with_limit(examine: Callable[[Student], str], student: Student, limit: f
         if not finished.is_set():
             where = line_of_frame(student.function, sys._current_frames().get(thread.ident or 0))
             _stop(thread, finished)
-            return Mistake("too-slow", f"{student.name} was stopped after {limit:g} s: {_ENDLESS}{where}")
-    return outcome[0] if outcome else Mistake("too-slow", f"{student.name} was stopped.")
+            return Mistake("too-slow", f"{student.name} was stopped: the limit is {limit:g} s. {_ENDLESS}{where}")
+    if not outcome:
+        return Mistake("too-slow", f"{student.name} was stopped.")
+    (found,) = outcome
+    if isinstance(found, BaseException) and not isinstance(found, (Mistake, NotAttempted)):
+        raise CheckError(f"the check of {student.name} failed itself: {summary(found)}") from found
+    return found
 
 
-_ENDLESS = "it never ends, or is far too slow for images of this size."
+_ENDLESS = "It never ends, waits for something, or is far too slow for images of this size."
 
 
 def _wait(finished: threading.Event, limit: float) -> None:
     """Wait until ``finished`` is set, or ``limit`` seconds of work are over."""
     wall, processor = time.monotonic(), time.process_time()
-    while not finished.wait(0.05) and time.monotonic() - wall < PATIENCE * limit:
-        if min(time.monotonic() - wall, time.process_time() - processor) > limit:
+    while not finished.wait(0.05):
+        elapsed, worked = time.monotonic() - wall, time.process_time() - processor
+        idle = worked < 0.1 * elapsed  # asleep, or waiting for an answer; a busy machine leaves more than that
+        if elapsed > PATIENCE * limit or (elapsed > limit and (worked > limit or idle)):
             return
 
 
@@ -73,6 +86,8 @@ def _notebook_kept() -> Iterator[None]:
     dtype, python_state = torch.get_default_dtype(), random.getstate()
     numpy_state = numpy.random.get_state()  # noqa: NPY002 - it is the global state that must not change
     with (
+        _process_kept(),
+        _figures_kept(),
         torch.random.fork_rng(devices=[]),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(_Short(sys.stdout)),
@@ -86,6 +101,42 @@ def _notebook_kept() -> Iterator[None]:
             torch.set_default_dtype(dtype)
             numpy.random.set_state(numpy_state)  # noqa: NPY002
             random.setstate(python_state)
+
+
+@contextlib.contextmanager
+def _process_kept() -> Iterator[None]:
+    """Keep the working folder, the environment and the recursion limit, and answer no ``input``."""
+    folder, environment, depth, ask = os.getcwd(), dict(os.environ), sys.getrecursionlimit(), builtins.input
+    builtins.input = _no_answer
+    try:
+        yield
+    finally:
+        builtins.input = ask
+        sys.setrecursionlimit(depth)
+        os.chdir(folder)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+
+
+def _no_answer(prompt: object = "") -> str:
+    raise EOFError("nobody answers input() during a check")
+
+
+@contextlib.contextmanager
+def _figures_kept() -> Iterator[None]:
+    """Keep Matplotlib's settings, and close the figures that were opened."""
+    matplotlib, pyplot = sys.modules.get("matplotlib"), sys.modules.get("matplotlib.pyplot")
+    settings = dict.copy(matplotlib.rcParams) if matplotlib else {}
+    open_before = set(pyplot.get_fignums()) if pyplot else set()
+    try:
+        yield
+    finally:
+        if matplotlib:
+            dict.update(matplotlib.rcParams, settings)
+        if pyplot := sys.modules.get("matplotlib.pyplot"):
+            for number in set(pyplot.get_fignums()) - open_before:
+                pyplot.close(number)
 
 
 class _Short(io.TextIOBase):

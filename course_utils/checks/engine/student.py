@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import math
+import re
 import threading
 import traceback
 from collections import deque
@@ -33,6 +34,19 @@ class Call:
     result: Any
 
 
+_GRAPH = "A result of automatic differentiation still belongs to its graph: take .detach() first (x.grad needs none)."
+_KNOWN_CRASHES = (
+    (RuntimeError, r"Can't call numpy\(\) on Tensor that requires grad|can't convert .* requires grad", "autograd", _GRAPH),
+    (RuntimeError, "leaf Variable that requires grad|view of a leaf", "autograd", "A tensor that requires a gradient is changed in place: write x = x - ..., on x.detach(), or under torch.no_grad()."),
+    (RuntimeError, "does not require grad and does not have a grad_fn|does not require grad", "autograd", "There is nothing to differentiate: call requires_grad_() on a copy of the variable before it is used."),
+    (RuntimeError, "backward through the graph a second time", "autograd", "The graph of an earlier step is used again: compute the loss anew in each step."),
+    (ValueError, r"values to unpack.*(shape|size\()", "shape", "The number of dimensions is fixed in this line, and a batch has one more: take the last ones, u.shape[-2:]."),
+    (UnboundLocalError, "", "exception", "A variable is read before it is set: a loop that never runs, as with n = 0, sets nothing. Set it before the loop."),
+    (EOFError, "input", "exception", "input() waits for somebody to type: everything comes through the arguments."),
+    (RuntimeError, "same dtype|expected scalar type|expected m1 and m2", "precision", "float32 and float64 meet: torch.zeros, randn and their kin are float32 unless you say dtype=u.dtype."),
+)  # fmt: skip
+
+
 _here = threading.local()  # each check runs in a thread of its own
 
 
@@ -49,10 +63,15 @@ class Student:
         self.name = name
         self.reference = reference
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self.remark = ""  # why the notebook goes on with the course's function though this one is right
+        self._shapes: list[tuple[int, ...]] | None = None
+        self._sizes_differ = False
 
     def __call__(self, *args: Any) -> Any:
         """Call the function on copies of ``args``; what it raises becomes a ``Mistake`` at the student's line."""
         copies = [copy_of(argument) for argument in args]
+        shapes = [tuple(x.shape) for x in numbers_in(args) if isinstance(x, Tensor)]
+        self._sizes_differ = self._shapes is not None and shapes != self._shapes
         _here.student = self
         try:
             result = self.function(*copies)
@@ -66,6 +85,9 @@ class Student:
             if changed(before, after):
                 names = list(inspect.signature(self.function).parameters)
                 argument = names[position] if position < len(names) else f"number {position + 1}"
+                if isinstance(before, Tensor) and before.requires_grad != after.requires_grad:
+                    text = f"{self.name} calls requires_grad_() on its argument {argument}, and changes it so for the notebook."
+                    raise Mistake("mutates-input", f"{text} Take {argument}.detach().clone().requires_grad_().")
                 raise Mistake(
                     "mutates-input",
                     f"{self.name} changes its argument {argument} in place. Work on a copy: "
@@ -78,6 +100,7 @@ class Student:
         if result is None:
             raise Mistake("type", f"{self.name} returns None. Did you forget the return statement?")
         self.calls.append(Call(args, result))
+        self._shapes = shapes
         return result
 
     def returned(self, value: Any) -> bool:
@@ -131,9 +154,19 @@ class Student:
         return value
 
     def _crash(self, error: BaseException) -> Mistake:
-        """Return the mistake that shows ``error`` at the line of the student's function where it came from."""
+        """Return the mistake that names why the function stopped, or shows ``error``, at the student's line."""
         where = _students_line(self.function, error.__traceback__)
-        return Mistake("exception", f"{self.name} stops with {summary(error)}{where}.")
+        text = f"{self.name} stops with {summary(error)}{where}."
+        for kind, pattern, cause, advice in _KNOWN_CRASHES:
+            if isinstance(error, kind) and re.search(pattern, f"{error} {where}"):
+                return Mistake(cause, f"{advice} {text}")
+        if self.calls and isinstance(error, (RuntimeError, IndexError, ValueError)):
+            text += (
+                " Earlier calls, with other sizes, went through: is a size written into the function?"
+                if self._sizes_differ
+                else ""
+            )
+        return Mistake("exception", text)
 
 
 def numbers_in(value: Any) -> list[Tensor | float]:
@@ -168,6 +201,8 @@ def copy_of(argument: Any) -> Any:
 def changed(before: Any, after: Any) -> bool:
     """Say whether an argument is not what it was before the call."""
     if isinstance(before, Tensor):
+        if before.requires_grad != after.requires_grad:
+            return True
         return before.shape != after.shape or not torch.equal(
             torch.nan_to_num(before.detach()), torch.nan_to_num(after.detach())
         )

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -73,6 +74,7 @@ class Verdict:
     exercise: str = ""
     cause: str = ""
     pictures: Mapping[str, str] = field(default_factory=dict, repr=False)  # label -> PNG, base64
+    remark: str = ""  # why the notebook goes on with the course's function although the answer passed
 
     def __str__(self) -> str:
         cause = f" ({CAUSES[self.cause]})" if self.cause else ""
@@ -94,9 +96,9 @@ class Verdict:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return what travels in the metadata of the notebook's output (everything but the pictures)."""
+        """Return what travels in the metadata of the notebook's output (everything but the pictures and the remark)."""
         record = asdict(self)
-        del record["pictures"]
+        del record["pictures"], record["remark"]
         return record
 
 
@@ -166,10 +168,16 @@ def show(verdict: Verdict) -> None:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:  # pragma: no cover - the package can be used without Jupyter
-        print(verdict)
+        say(str(verdict))
         return
     if get_ipython() is None:
-        print(verdict)
+        say(str(verdict))
         return
     content = {"text/plain": str(verdict), "text/html": verdict._repr_html_()}
     display(content, raw=True, metadata={"course_utils": verdict.record()})
+
+
+def say(text: str) -> None:
+    """Print ``text``; a console that lacks the lecture's symbols, as a Windows one may, shows question marks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, errors="replace").decode(encoding))
