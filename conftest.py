@@ -1,10 +1,10 @@
 """Settings of the whole test run: no network, an empty home folder, one thread a worker, shapes checked at run time.
 
-Pictures of notebooks are compared. The longest notebooks start first: no worker is left alone with one at the end.
+Pictures of notebooks are compared. What takes longest starts first: no worker is left alone with it at the end.
 """
 
-import functools
 import os
+import re
 import runpy
 import tempfile
 from pathlib import Path
@@ -33,8 +33,6 @@ mpl.use("Agg")
 import pytest  # noqa: E402
 from nbval.plugin import IPyNbCell  # noqa: E402
 
-from course_utils.classroom.build import source_files  # noqa: E402
-from course_utils.classroom.pages import measurements  # noqa: E402
 from tests.pictures import compare_pictures  # noqa: E402
 
 
@@ -47,15 +45,15 @@ def unchecked():
 
 
 def pytest_collection_modifyitems(items):
-    """Put notebooks first, those that compute longest before the others; files of tests keep their order."""
-    items.sort(key=lambda item: -longest_first().get(item.path.stem, 0) if isinstance(item, IPyNbCell) else 1)
+    """Start the files and notebooks first that took longest when the benchmarks measured the suite."""
+    results = Path(__file__).parent / "tests" / "benchmarks" / "RESULTS.md"
+    measured = dict(re.findall(r"^\| `(\w+/\w+)` \| ([\d.]+) s", results.read_text(encoding="utf-8"), re.MULTILINE))
 
+    def seconds(item):
+        known = measured.get(f"{item.path.parent.name}/{item.path.stem}")
+        return float(known or (30 if isinstance(item, IPyNbCell) else 1))
 
-@functools.cache
-def longest_first():
-    """Return the seconds of each notebook, as the benchmarks measured them; 30 where they have not yet."""
-    measured = measurements(Path(__file__).parent / "tests" / "benchmarks" / "RESULTS.md")
-    return {name: float(measured[name][1]) if name in measured else 30.0 for name in source_files()}
+    items.sort(key=seconds, reverse=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -66,20 +66,16 @@ def cards_folder() -> Path:
 
 
 def read_cards(folder: Path) -> dict[str, Card]:
-    """Return the cards in ``folder`` by the name of their notebook, in the course's order.
+    """Return the cards in ``folder`` by the name of their notebook, in the course's order."""
+    return {path.stem: read_card(path) for path in sorted(folder.glob("[0-9][0-9]_*.toml"))}
 
-    Raises
-    ------
-    ValueError
-        If a card is not TOML.
-    """
-    cards: dict[str, Card] = {}
-    for path in sorted(folder.glob("[0-9][0-9]_*.toml")):
-        try:
-            cards[path.stem] = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{path.name}: {error}") from None
-    return cards
+
+def read_card(path: Path) -> Card:
+    """Return a card; the error of a file that is not TOML names it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from None
 
 
 def list_figures(cards: Mapping[str, Card], slides: Sequence[str]) -> dict[str, SlideFigure]:

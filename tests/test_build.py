@@ -81,6 +81,11 @@ def test_a_question_without_answer_is_said(course):
         read_source(course(SOURCE) / "notebooks" / "src" / "01_toy.py")
 
 
+def test_a_broken_card_is_named(course):
+    with pytest.raises(ValueError, match="01_toy.toml: Invalid value"):
+        read_source(course(SOURCE, "summary = ") / "notebooks" / "src" / "01_toy.py")
+
+
 def test_a_source_that_cannot_be_parsed_is_named_with_its_cell(course):
     with pytest.raises(RuntimeError, match=r"01_toy, cell 2, line 1: .*: 1 \+"):
         build(root=course("# %%\nx = 1\n# %%\n1 +\n"))

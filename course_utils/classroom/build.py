@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import tempfile
-import tomllib
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from nbformat.v4 import new_markdown_cell
 
 from course_utils._validation import require_choice
 from course_utils.classroom import ROOT
+from course_utils.slides import read_card
 
 CELL_TIMEOUT = 600  # seconds
 NBGRADER: dict[str, object] = {"schema_version": 3, "task": False}
@@ -159,7 +159,7 @@ def is_question(cell: NotebookNode) -> bool:
 
 def _with_answers(cells: Sequence[NotebookNode], card: Path) -> list[NotebookNode]:
     """Put the answers of a card after the questions, in order, as cells that an instructor grades by hand."""
-    answers = tomllib.loads(card.read_text(encoding="utf-8")).get("answers", []) if card.exists() else []
+    answers = read_card(card).get("answers", []) if card.exists() else []
     questions = sum(map(is_question, cells))
     if questions != len(answers):
         raise ValueError(f"{card.name} has {len(answers)} answers, the notebook {questions} questions")
