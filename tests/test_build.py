@@ -82,7 +82,7 @@ def test_a_question_without_answer_is_said(course):
 
 
 def test_a_broken_card_is_named(course):
-    with pytest.raises(ValueError, match="01_toy.toml: Invalid value"):
+    with pytest.raises(ValueError, match=r"01_toy\.toml: Invalid value"):
         read_source(course(SOURCE, "summary = ") / "notebooks" / "src" / "01_toy.py")
 
 

@@ -730,7 +730,7 @@ $$m = \mu + B\hat z, \qquad FF^T = BS^{-1}B^T .$$
 The Cholesky factorization $S = LL^T$ gives both: the solution of $S\hat z = b$, and the factor $F = BL^{-T}$. $S$ is
 only $k \times k$.
 
-### Exercise 5 — repair a portrait (15 min, in class)
+### Exercise 5 — repair a portrait (15 min, at home)
 
 Write `condition`. Return $m$ and $F$.
 
