@@ -678,9 +678,9 @@ def test_points_differ_by_more_than_colour():
 
 def maps_in_use():
     """Return the colour maps that the package and the notebooks name."""
-    files = [ROOT / "course_utils" / "plotting.py", ROOT / "course_utils" / "widgets.py", *source_files().values()]
+    files = [*(ROOT / "course_utils").rglob("*.py"), *source_files().values()]
     named = re.compile(r"""(?:cmap|color_map|_MAP)[\w: ]*=\s*["'](\w+)["']""")
-    return sorted({name for file in files if file.exists() for name in named.findall(file.read_text(encoding="utf-8"))})
+    return sorted({name for file in files for name in named.findall(file.read_text(encoding="utf-8"))})
 
 
 @functools.cache
