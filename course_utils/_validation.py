@@ -11,24 +11,44 @@ import torch
 from torch import Tensor
 
 
-def require_tensor(value: object, name: str) -> Tensor:
-    """Return ``value`` when it is a tensor of finite real floating-point numbers, else raise."""
+def require_tensor(value: object, name: str, *, finite: bool = True) -> Tensor:
+    """Return ``value`` when it is a float32 or float64 tensor, of finite numbers unless told otherwise, else raise."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
-    if not value.is_floating_point():
+    if value.dtype not in (torch.float32, torch.float64):
         hint = "take its real part" if value.is_complex() else "divide integer images by 255.0"
-        raise TypeError(f"{name} must hold floating-point values, got {value.dtype}: {hint} first")
+        hint = "convert it with .float()" if value.is_floating_point() else hint
+        raise TypeError(f"{name} must hold float32 or float64 values, got {value.dtype}: {hint} first")
+    return _require_finite(value, name) if finite else value
+
+
+def require_observation(value: object, name: str) -> Tensor:
+    """Return ``value`` when it is a tensor of finite numbers, real or complex, else raise."""
+    if isinstance(value, Tensor) and value.dtype in (torch.complex64, torch.complex128):
+        return _require_finite(value, name)
+    return require_tensor(value, name)
+
+
+def _require_finite(value: Tensor, name: str) -> Tensor:
     # One NaN or infinity makes the sum one, and a sum is ten times as fast as isfinite(value); but it can overflow.
     if not torch.isfinite(value.detach().sum()) and not torch.isfinite(value).all():
         raise ValueError(f"{name} must be finite, it contains NaN or infinity")
     return value
 
 
-def require_image(value: object, name: str) -> Tensor:
-    """Return ``value`` when it is a finite float image ``(..., H, W)``, else raise."""
-    image = require_tensor(value, name)
+def require_image(value: object, name: str, *, finite: bool = True) -> Tensor:
+    """Return ``value`` when it is a float image ``(..., H, W)``, finite unless told otherwise, else raise."""
+    image = require_tensor(value, name, finite=finite)
     if image.ndim < 2 or 0 in image.shape:
         raise ValueError(f"{name} must be an image of shape (..., H, W), got shape {tuple(image.shape)}")
+    return image
+
+
+def require_picture(value: object, name: str) -> Tensor:
+    """Return ``value`` when it is one image, ``(H, W)`` or ``(C, H, W)``, else raise."""
+    image = require_image(value, name)
+    if image.ndim > 3:
+        raise ValueError(f"{name} must have shape (H, W) or (C, H, W), got shape {tuple(image.shape)}")
     return image
 
 
@@ -63,6 +83,26 @@ def require_count(value: object, name: str, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
+
+
+def require_generator(value: object, name: str = "generator") -> torch.Generator:
+    """Return ``value`` when it is a ``torch.Generator``, else raise."""
+    if not isinstance(value, torch.Generator):
+        raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
+    return value
+
+
+def require_size(value: object, name: str = "size") -> tuple[int, int]:
+    """Return the last two entries of ``value``, a pair (height, width) or the shape of an image, else raise."""
+    if not isinstance(value, (tuple, list)) or len(value) < 2:
+        raise ValueError(f"{name} must be a pair (height, width), got {value!r}")
+    return require_count(value[-2], f"{name}[-2]"), require_count(value[-1], f"{name}[-1]")
+
+
+def require_callable(value: object, name: str) -> None:
+    """Raise unless ``value`` can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {type(value).__name__}")
 
 
 def require_choice(value: object, name: str, choices: Iterable[str]) -> str:

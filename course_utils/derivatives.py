@@ -10,26 +10,16 @@ from course_utils._validation import require_image, require_tensor
 
 
 def gradient(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "2 *batch H W"]:
-    """Return the discrete gradient: ∂₁u(x, y) = u(x+1, y) - u(x, y), ∂₂u(x, y) = u(x, y+1) - u(x, y).
+    """Return ∇u: ∂₁u(x, y) = u(x+1, y) - u(x, y) and ∂₂u(x, y) = u(x, y+1) - u(x, y), stacked in front.
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``; ∂₁ is along dim -2 (rows), ∂₂ along dim -1, both periodic.
+    Slide "Explicit Regularizations".
 
-    Returns
-    -------
-    Tensor
-        ``(2, ..., H, W)``, the two derivatives stacked in front.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``u`` is not a finite floating-point image.
-
-    Notes
-    -----
-    Slide "Explicit regularizations".
+    >>> gradient(torch.tensor([[0.0, 1.0, 4.0], [2.0, 2.0, 2.0]]))
+    tensor([[[ 2.,  1., -2.],
+             [-2., -1.,  2.]],
+    <BLANKLINE>
+            [[ 1.,  3., -4.],
+             [ 0.,  0.,  0.]]])
     """
     return _gradient(require_image(u, "u"))
 
@@ -37,24 +27,7 @@ def gradient(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "2 *batch H W"]:
 def gradient_adjoint(p: Float[Tensor, "2 *batch H W"]) -> Float[Tensor, "*batch H W"]:
     """Return ∇ᵀp(x, y) = p₁(x-1, y) - p₁(x, y) + p₂(x, y-1) - p₂(x, y), so that <∇u, p> = <u, ∇ᵀp>.
 
-    Parameters
-    ----------
-    p : Tensor
-        Vector field ``(2, ..., H, W)``, periodic.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``; the discrete divergence is its opposite, div p = -∇ᵀp.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``p`` is not a finite floating-point tensor of shape ``(2, ..., H, W)``.
-
-    Notes
-    -----
-    Slide "Explicit regularizations".
+    The discrete divergence is its opposite, div p = -∇ᵀp. Slide "Explicit Regularizations".
     """
     require_tensor(p, "p")
     if p.ndim < 3 or p.shape[0] != 2 or 0 in p.shape:
@@ -63,32 +36,14 @@ def gradient_adjoint(p: Float[Tensor, "2 *batch H W"]) -> Float[Tensor, "*batch 
 
 
 def laplacian(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
-    """Return Δu = -∇ᵀ∇u: the sum of the four neighbours minus four times the pixel, periodic.
+    """Return Δu = -∇ᵀ∇u: the sum of the four neighbours minus four times the pixel.
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``u`` is not a finite floating-point image.
-
-    Notes
-    -----
-    Slides "Explicit regularizations" and "Link with an evolution model".
+    Slides "Explicit Regularizations" and "Link with an evolution model".
     """
     return -_gradient_adjoint(_gradient(require_image(u, "u")))
 
 
-# Unchecked versions for the iterations, which have checked their input once. The last two work in place: at 512 x 512
-# allocating costs as much as computing. They cannot be differentiated automatically.
+# Unchecked versions for the iterations, which have checked their input once; in place they are in `_fast.differences`.
 
 
 def _gradient(u: Tensor) -> Tensor:
@@ -97,22 +52,3 @@ def _gradient(u: Tensor) -> Tensor:
 
 def _gradient_adjoint(p: Tensor) -> Tensor:
     return p[0].roll(1, -2) - p[0] + p[1].roll(1, -1) - p[1]
-
-
-def _gradient_into(u: Tensor, out: Tensor) -> Tensor:
-    """Write ∇u into ``out``, and return it."""
-    torch.sub(u[..., 1:, :], u[..., :-1, :], out=out[0][..., :-1, :])
-    torch.sub(u[..., :1, :], u[..., -1:, :], out=out[0][..., -1:, :])
-    torch.sub(u[..., 1:], u[..., :-1], out=out[1][..., :-1])
-    torch.sub(u[..., :1], u[..., -1:], out=out[1][..., -1:])
-    return out
-
-
-def _add_adjoint(u: Tensor, p: Tensor, weight: float) -> Tensor:
-    """Add ``weight`` ∇ᵀp to ``u`` in place, and return it."""
-    u.sub_(p[0], alpha=weight).sub_(p[1], alpha=weight)
-    u[..., 1:, :].add_(p[0][..., :-1, :], alpha=weight)
-    u[..., :1, :].add_(p[0][..., -1:, :], alpha=weight)
-    u[..., 1:].add_(p[1][..., :-1], alpha=weight)
-    u[..., :1].add_(p[1][..., -1:], alpha=weight)
-    return u

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_utils._fast.winograd import WinogradConv2d
 from course_utils._validation import require_choice, require_image, require_same_device
-from course_utils.winograd import WinogradConv2d
 
 _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a pooling by 2 ends each block
     "vgg16": ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),

@@ -1,4 +1,4 @@
-"""Distances between two images: MSE, RMSE, PSNR, SSIM."""
+"""Distances between two images of one shape: MSE, RMSE, PSNR, SSIM. Channels and images of a batch are averaged."""
 
 from __future__ import annotations
 
@@ -16,108 +16,45 @@ K1, K2 = 0.01, 0.03
 
 
 def mse(u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"]) -> float:
-    """Return the mean square error, the mean of (u - v)² over the pixels (and channels, and images).
+    """Return the mean square error, the mean of (u - v)²; it is infinite when an iterate has diverged to NaN.
 
-    Parameters
-    ----------
-    u, v : Tensor
-        Two images ``(..., H, W)`` of the same shape.
-
-    Returns
-    -------
-    float
-        >= 0, the lower the closer.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not finite floating-point images of the same shape.
-
-    Notes
-    -----
-    Slide "Metrics for inverse problems".
+    Slide "Metrics for Inverse Problems".
     """
-    _require_pair(u, v)
-    return (u - v).square().mean().item()
+    _require_pair(u, v, finite=False)
+    error = (u - v).detach().cpu().double().square().mean().item()
+    return math.inf if math.isnan(error) else error
 
 
 def rmse(u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"]) -> float:
-    """Return the root mean square error, the square root of `mse`, in the unit of the images.
-
-    Parameters
-    ----------
-    u, v : Tensor
-        Two images ``(..., H, W)`` of the same shape.
-
-    Returns
-    -------
-    float
-        >= 0, the lower the closer.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not finite floating-point images of the same shape.
-
-    Notes
-    -----
-    Slide "Metrics for inverse problems".
-    """
+    """Return the root mean square error √MSE, in the unit of the images. Slide "Metrics for Inverse Problems"."""
     return math.sqrt(mse(u, v))
 
 
 def psnr(u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], data_range: float = 1.0) -> float:
-    """Return the peak signal to noise ratio, 20 log10(data_range / RMSE(u, v)), in dB.
+    """Return the peak signal to noise ratio, 20 log10(MAX / RMSE(u, v)), in dB: the higher the closer.
 
-    Parameters
-    ----------
-    u, v : Tensor
-        Two images ``(..., H, W)`` of the same shape.
-    data_range : float
-        The lecture's MAX > 0: 1 for images with values in [0, 1], 255 for gray levels.
+    MAX is ``data_range``: 1 for images in [0, 1], 255 for gray levels. It is infinite when u = v, and minus infinity
+    when an iterate has diverged beyond all numbers. Slide "Metrics for Inverse Problems".
 
-    Returns
-    -------
-    float
-        The higher the closer; infinite when u = v.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not finite floating-point images of the same shape, or ``data_range`` is not positive.
-
-    Notes
-    -----
-    Slide "Metrics for inverse problems".
+    >>> u = torch.zeros(4, 6)
+    >>> round(psnr(u, u + 0.1), 2), psnr(u, u), psnr(u, u + math.inf)
+    (20.0, inf, -inf)
     """
     data_range = require_number(data_range, "data_range", minimum=0.0, strict=True)
     error = rmse(u, v)
-    return 20 * math.log10(data_range / error) if error > 0 else math.inf
+    if error == 0:
+        return math.inf
+    return 20 * (math.log10(data_range) - math.log10(error))
 
 
 def ssim(u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], data_range: float = 1.0) -> float:
-    """Return the mean structural similarity, the mean of `ssim_map` over the patches (and channels, and images).
+    """Return the mean structural similarity, the mean of `ssim_map`, in [-1, 1]; 1 when u = v.
 
-    Parameters
-    ----------
-    u, v : Tensor
-        Two images ``(..., H, W)`` of the same shape, at least 11 pixels high and wide.
-    data_range : float
-        The lecture's L > 0: 1 for images with values in [0, 1], 255 for gray levels.
+    Slide "Structural similarity index measure (SSIM)"; Wang, Bovik, Sheikh, Simoncelli (2004), 10.1109/TIP.2003.819861.
 
-    Returns
-    -------
-    float
-        In [-1, 1]; 1 when u = v.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not finite floating-point images of the same shape, large enough, or ``data_range`` is not positive.
-
-    Notes
-    -----
-    Slide "Metrics for inverse problems"; Z. Wang, A. Bovik, H. Sheikh, E. Simoncelli (2004).
+    >>> u = torch.rand(16, 16, generator=torch.Generator().manual_seed(0))
+    >>> round(ssim(u, u), 4), ssim(u, 1 - u) < 0
+    (1.0, True)
     """
     return ssim_map(u, v, data_range).mean().item()
 
@@ -125,34 +62,13 @@ def ssim(u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], data_ra
 def ssim_map(
     u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], data_range: float = 1.0
 ) -> Float[Tensor, "*batch h w"]:
-    """Return the structural similarity of all pairs of patches of two images.
+    """Return SSIM(x, y) = (2 μ_x μ_y + c₁)(2 σ_xy + c₂) / ((μ_x² + μ_y² + c₁)(σ_x² + σ_y² + c₂)) of all patches.
 
-    SSIM(x, y) = (2 μ_x μ_y + c₁)(2 σ_xy + c₂) / ((μ_x² + μ_y² + c₁)(σ_x² + σ_y² + c₂)).
+    Means, variances and covariance are taken in 11 × 11 patches inside the image, (H - 10) × (W - 10) of them, with a
+    Gaussian window of standard deviation 1.5; c₁ = (0.01 L)², c₂ = (0.03 L)², L = ``data_range``. SSIM is luminance
+    times contrast times structure, with contrast (2 σ_x σ_y + c₂) / (σ_x² + σ_y² + c₂): the slide prints σ_xy there.
 
-    Means, variances and covariance are taken in 11 × 11 patches with a Gaussian window of standard deviation 1.5;
-    c₁ = (0.01 L)², c₂ = (0.03 L)².
-
-    Parameters
-    ----------
-    u, v : Tensor
-        Two images ``(..., H, W)`` of the same shape, at least 11 pixels high and wide.
-    data_range : float
-        The lecture's L > 0: 1 for images with values in [0, 1], 255 for gray levels.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H - 10, W - 10)``: only patches inside the image, in the precision of ``u`` and ``v``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not finite floating-point images of the same shape, large enough, or ``data_range`` is not positive.
-
-    Notes
-    -----
-    Slide "Metrics for inverse problems"; Z. Wang, A. Bovik, H. Sheikh, E. Simoncelli (2004). SSIM is luminance times
-    contrast times structure, with the contrast (2 σ_x σ_y + c₂) / (σ_x² + σ_y² + c₂): the slide prints σ_xy there.
+    Slide "Structural similarity index measure (SSIM)"; Wang, Bovik, Sheikh, Simoncelli (2004), 10.1109/TIP.2003.819861.
     """
     _require_pair(u, v)
     data_range = require_number(data_range, "data_range", minimum=0.0, strict=True)
@@ -168,9 +84,9 @@ def ssim_map(
     return luminance * (2 * covariance + c2) / (var_u + var_v + c2)
 
 
-def _require_pair(u: Tensor, v: Tensor) -> None:
-    require_image(u, "u")
-    require_image(v, "v")
+def _require_pair(u: Tensor, v: Tensor, finite: bool = True) -> None:
+    require_image(u, "u", finite=finite)
+    require_image(v, "v", finite=finite)
     require_same_shape(u, v, ("u", "v"))
 
 

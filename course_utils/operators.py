@@ -13,15 +13,19 @@ import torch
 from jaxtyping import Bool, Complex, Float, Inexact
 from torch import Tensor
 
+from course_utils._fast.spectra import apply_filter, half_transfer
 from course_utils._validation import (
+    require_callable,
     require_count,
+    require_generator,
     require_image,
     require_kernel,
     require_number,
     require_same_device,
+    require_size,
     require_tensor,
 )
-from course_utils.fourier import _half_transfer, _image_size, kernel_to_transfer
+from course_utils.fourier import kernel_to_transfer
 
 
 @runtime_checkable
@@ -42,90 +46,37 @@ class LinearOperator(Protocol):
 
 
 def blur(u: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -> Float[Tensor, "*batch H W"]:
-    """Return the periodic convolution k * u = F⁻¹(k_hat u_hat).
+    """Return the periodic convolution k * u = F⁻¹(k_hat u_hat). Slide "Deblurring".
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``; every channel is blurred alike.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``; it need not be symmetric.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``, in the precision of ``u``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``u`` or ``kernel`` is not finite floating-point of that rank, if the kernel is larger than the image, or if
-        they live on two devices.
-
-    Notes
-    -----
-    Slide "Deblurring".
+    >>> impulse = torch.zeros(3, 4)
+    >>> impulse[1, 1] = 1.0
+    >>> blur(impulse, torch.tensor([[0.25, 0.5, 0.25]])).round(decimals=4)
+    tensor([[0.0000, 0.0000, 0.0000, 0.0000],
+            [0.2500, 0.5000, 0.2500, 0.0000],
+            [0.0000, 0.0000, 0.0000, 0.0000]])
     """
-    return _apply_filter(u, _checked_transfer(u, kernel, "u"))
+    return apply_filter(u, _checked_transfer(u, kernel, "u"))
 
 
 def blur_adjoint(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -> Float[Tensor, "*batch H W"]:
     """Return Aᵀv for A u = k * u: the convolution with k(-x), whose transfer function is the conjugate of k_hat.
 
-    Parameters
-    ----------
-    v : Tensor
-        Image ``(..., H, W)``.
-    kernel : Tensor
-        The kernel of the blur, ``(h, w)``, any sizes up to the image's.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``, in the precision of ``v``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `blur`.
-
-    Notes
-    -----
-    Slide "Image restoration by optimization".
+    Slide "Image Restoration by Optimization".
     """
-    return _apply_filter(v, _checked_transfer(v, kernel, "v").conj())
+    return apply_filter(v, _checked_transfer(v, kernel, "v").conj())
 
 
 def pseudo_inverse(A: Float[Tensor, "m d"], rtol: float | None = None) -> Float[Tensor, "d m"]:
-    """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix from its singular value decomposition.
+    """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix: A = U diag(s) Vᵀ gives A⁺ = V diag(1/s) Uᵀ.
 
-    A = U diag(s) Vᵀ gives A⁺ = V diag(1/s) Uᵀ, where 1/s is replaced by 0 when s <= rtol * max(s).
+    1/s is replaced by 0 where s <= rtol max(s); ``rtol`` is max(m, d) times the machine precision by default.
+    Slide "Let us start with zero regularization!".
 
-    Parameters
-    ----------
-    A : Tensor
-        Matrix ``(m, d)``.
-    rtol : float
-        Relative threshold below which a singular value counts as zero, >= 0; by default ``max(m, d)`` times the machine
-        precision.
-
-    Returns
-    -------
-    Tensor
-        Matrix ``(d, m)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``A`` is not a finite floating-point matrix or ``rtol`` is negative.
-
-    Notes
-    -----
-    Slide "Let us start with zero regularization".
+    >>> pseudo_inverse(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.0000]])
     """
-    require_tensor(A, "A")
-    if A.ndim != 2 or 0 in A.shape:
-        raise ValueError(f"A must be a matrix of shape (m, d), got shape {tuple(A.shape)}")
+    require_kernel(A, name="A")
     rtol = max(A.shape) * torch.finfo(A.dtype).eps if rtol is None else require_number(rtol, "rtol", minimum=0.0)
     U, s, Vt = torch.linalg.svd(A, full_matrices=False)
     inverse = torch.where(s > rtol * s.max(), 1 / s, 0)
@@ -134,35 +85,22 @@ def pseudo_inverse(A: Float[Tensor, "m d"], rtol: float | None = None) -> Float[
 
 @dataclass(frozen=True, eq=False)
 class Blur:
-    """Periodic blur A u = k * u of images of one size, its transfer function computed once.
-
-    Parameters
-    ----------
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    shape : tuple of int
-        Size ``(H, W)`` of the images.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``kernel`` is not a finite ``(h, w)`` tensor, or is larger than ``shape``.
-    """
+    """Periodic blur A u = k * u of images of one size ``shape`` = (H, W), its transfer function computed once."""
 
     kernel: Float[Tensor, "h w"]
     shape: tuple[int, int]
 
     def __post_init__(self) -> None:
         """Check the kernel against the size of the images."""
-        require_kernel(self.kernel, _image_size(self.shape))
+        require_kernel(self.kernel, require_size(self.shape, "shape"))
 
     def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
         """Return A u = k * u."""
-        return _apply_filter(u, self._transfer_for(u, "u"))
+        return apply_filter(u, self._transfer_for(u, "u"))
 
     def adjoint(self, v: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
         """Return Aᵀv."""
-        return _apply_filter(v, self._transfer_for(v, "v").conj())
+        return apply_filter(v, self._transfer_for(v, "v").conj())
 
     def pinv(self, v: Float[Tensor, "*batch H W"], tol: float | None = None) -> Float[Tensor, "*batch H W"]:
         """Return A⁺v: v_hat / k_hat where |k_hat| > tol max|k_hat|, 0 elsewhere.
@@ -171,7 +109,7 @@ class Blur:
         """
         k_hat = self._transfer_for(v, "v")
         tol = _rounding(v) if tol is None else require_number(tol, "tol", minimum=0.0)
-        return _apply_filter(v, _inverse_transfer(k_hat, tol))
+        return apply_filter(v, _inverse_transfer(k_hat, tol))
 
     def norm(self) -> float:
         """Return ‖A‖ = max|k_hat|, which is 1 for a nonnegative kernel of sum 1."""
@@ -179,30 +117,17 @@ class Blur:
 
     @cached_property
     def _k_hat(self) -> Tensor:
-        return _half_transfer(self.kernel, self.kernel.new_empty(self.shape))
+        return half_transfer(self.kernel, self.kernel.new_empty(self.shape))
 
     def _transfer_for(self, u: Tensor, name: str) -> Tensor:
-        require_image(u, name)
-        if u.shape[-2:] != torch.Size(self.shape):
-            raise ValueError(f"{name} must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(u.shape)}")
+        _require_sides(u, torch.Size(self.shape), name)
         require_same_device(u, self.kernel, (name, "kernel"))
         return self._k_hat.to(u.dtype.to_complex())
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """Masking A u = 1_ω u: the pixels of ω are known, the others are set to 0. A = Aᵀ = A⁺ = A².
-
-    Parameters
-    ----------
-    mask : Tensor
-        Boolean ``(H, W)``, true on the set ω of known pixels.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``mask`` is not a boolean ``(H, W)`` tensor.
-    """
+    """Masking A u = 1_ω u: ``mask`` is true on the set ω of known pixels, the others become 0. A = Aᵀ = A⁺ = A²."""
 
     mask: Bool[Tensor, "H W"]
 
@@ -231,29 +156,14 @@ class Mask:
         return float(self.mask.any())
 
     def _apply(self, u: Tensor, name: str) -> Tensor:
-        require_image(u, name)
-        if u.shape[-2:] != self.mask.shape:
-            raise ValueError(
-                f"{name} must have shape (..., {', '.join(map(str, self.mask.shape))}), got {tuple(u.shape)}"
-            )
+        _require_sides(u, self.mask.shape, name)
         require_same_device(u, self.mask, (name, "mask"))
         return u * self.mask
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A small dense operator A u = M u on vectors, for the examples that fit on a blackboard.
-
-    Parameters
-    ----------
-    matrix : Tensor
-        ``(m, d)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``matrix`` is not a finite floating-point matrix.
-    """
+    """A small dense operator A u = M u on vectors, for the examples that fit on a blackboard."""
 
     matrix: Float[Tensor, "m d"]
 
@@ -290,50 +200,26 @@ def dense_matrix(
 ) -> Inexact[Tensor, "m d"]:
     """Return the matrix of a linear operator: its columns are the images of the canonical basis.
 
-    Parameters
-    ----------
-    operator : callable
-        Linear; takes one tensor of shape ``shape``.
-    shape : tuple of int
-        Shape of its input, with d entries in all; keep d small, the matrix has m × d entries.
-    dtype : torch.dtype
-        Precision.
-
-    Returns
-    -------
-    Tensor
-        Matrix ``(m, d)`` such that ``matrix @ u.flatten()`` is ``operator(u).flatten()``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Whatever ``operator`` raises on a tensor of that shape.
-
-    Notes
-    -----
-    Slide "Let us start with zero regularization".
+    ``matrix @ u.flatten()`` is ``operator(u).flatten()`` for u of shape ``shape``. Keep its d entries few: the matrix
+    has m d. Slide "Let us start with zero regularization!".
     """
-    d = int(torch.Size(shape).numel())
-    basis = torch.eye(d, dtype=dtype)
+    require_callable(operator, "operator")
+    basis = torch.eye(torch.Size(shape).numel(), dtype=dtype)
     return torch.stack([operator(e.reshape(shape)).flatten() for e in basis], dim=1)
 
 
 def _checked_transfer(u: Tensor, kernel: Tensor, name: str) -> Tensor:
     """Return half of the transfer function of ``kernel`` on the grid of the image ``u``, both checked."""
-    _check_blur(u, kernel, name)
-    return _half_transfer(kernel, u)
-
-
-def _check_blur(u: Tensor, kernel: Tensor, name: str) -> None:
     require_image(u, name)
     if isinstance(kernel, Tensor):  # before its values are looked at
         require_same_device(u, kernel, (name, "kernel"))
-    require_kernel(kernel, u.shape)
+    return half_transfer(require_kernel(kernel, u.shape), u)
 
 
-def _apply_filter(u: Tensor, half_transfer: Tensor) -> Tensor:
-    """Return F⁻¹(h u_hat) for a filter given by half of its transfer function."""
-    return torch.fft.irfft2(torch.fft.rfft2(u).mul_(half_transfer), s=u.shape[-2:])
+def _require_sides(u: Tensor, shape: torch.Size, name: str) -> None:
+    """Raise unless ``u`` is an image of height and width ``shape``."""
+    if require_image(u, name).shape[-2:] != shape:
+        raise ValueError(f"{name} must have shape (..., {shape[0]}, {shape[1]}), got {tuple(u.shape)}")
 
 
 def _rounding(u: Tensor) -> float:
@@ -414,7 +300,7 @@ def blur_and_subsample_adjoint(
 
     Slide "Super-resolution".
     """
-    height, width = _image_size(shape)
+    height, width = require_size(shape, "shape")
     s = require_count(s, "s")
     _require_shape(v, (-(-height // s), -(-width // s)), "v")
     zoomed = v.new_zeros(*v.shape[:-2], height, width)
@@ -432,7 +318,7 @@ class ZoomOut:
 
     def __post_init__(self) -> None:
         """Check the kernel against the size of the images, and the stride."""
-        require_kernel(self.kernel, _image_size(self.shape))
+        require_kernel(self.kernel, require_size(self.shape, "shape"))
         require_count(self.stride, "stride")
 
     def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch h_s w_s"]:
@@ -512,9 +398,8 @@ class GaussianMeasurements:
     """
 
     def __init__(self, m: int, shape: tuple[int, int], generator: torch.Generator) -> None:
-        m, self.shape = require_count(m, "m"), _image_size(shape)
-        if not isinstance(generator, torch.Generator):
-            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+        m, self.shape = require_count(m, "m"), require_size(shape, "shape")
+        require_generator(generator)
         d = math.prod(self.shape)
         self.matrix = torch.randn(m, d, generator=generator, dtype=torch.float64, device=generator.device) / m**0.5
 
@@ -623,7 +508,7 @@ class Radon:
     """
 
     def __init__(self, angles: Float[Tensor, " n"], shape: tuple[int, int]) -> None:
-        self.angles, self.shape = require_tensor(angles, "angles"), _image_size(shape)
+        self.angles, self.shape = require_tensor(angles, "angles"), require_size(shape, "shape")
         if angles.ndim != 1 or len(angles) == 0:
             raise ValueError(f"angles must be a vector of at least one angle, got shape {tuple(angles.shape)}")
         self.sinogram_shape = (len(angles), max(self.shape))

@@ -1,40 +1,32 @@
 """Restoration of a degraded image: inverse filter, ridge, Tychonov, total variation, pseudo-inverse.
 
-All convolutions are periodic. Images are ``(..., H, W)``: batches and colour channels are restored one by one, except
-that one number of iterations holds for all. Results have the precision and the device of the observation. The functions
+Batches and colour channels are restored one by one, except that one number of iterations holds for all. The functions
 that work by Fourier filters can be differentiated by autograd, those of total variation return a detached image.
-
 The steps of the iterative methods are checked against 2/L. To go beyond on purpose, call `optim.gradient_descent`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
-from torch.nn.functional import threshold
 
-from course_utils._validation import require_count, require_image, require_number, require_same_shape, require_tensor
-from course_utils.derivatives import _add_adjoint, _gradient, _gradient_adjoint, _gradient_into
-from course_utils.fourier import _adjoint_and_square, _half_laplacian, _laplacian_parts
-from course_utils.operators import (
-    LinearOperator,
-    Radon,
-    _apply_filter,
-    _check_blur,
-    _checked_transfer,
-    _inverse_transfer,
-    _rounding,
+from course_utils._fast.spectra import apply_filter, half_laplacian
+from course_utils._fast.tv import dual_tv, tv_gradient_adder
+from course_utils._validation import (
+    require_count,
+    require_image,
+    require_number,
+    require_observation,
+    require_same_shape,
+    require_tensor,
 )
-from course_utils.optim import accelerated_gradient, gradient_descent
-
-Callback = Callable[[int, Tensor], object]
+from course_utils.operators import LinearOperator, Radon, _checked_transfer, _inverse_transfer, _rounding
+from course_utils.optim import Callback, accelerated_gradient, gradient_descent
 
 STEP = 1.9  # default step of the gradient descents, in units of 1/L: close to the bound 2/L, where they are fastest
-CHECK_EVERY = 10  # iterations between two evaluations of the duality gap, which costs as much as one iteration
 
 
 def inverse_filter(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -> Float[Tensor, "*batch H W"]:
@@ -42,31 +34,10 @@ def inverse_filter(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"])
 
     Where k_hat is zero up to rounding (|k_hat| <= 10 machine precisions × max|k_hat|) the blur has erased the
     frequency: it is set to 0. The result is always finite, but has no reason to be close to the image.
-
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``v`` or ``kernel`` is not finite floating-point of that rank, if the kernel is larger than the image, or if
-        they live on two devices.
-
-    Notes
-    -----
     Slide "Inverse problem".
     """
     k_hat = _checked_transfer(v, kernel, "v")
-    return _apply_filter(v, _inverse_transfer(k_hat, _rounding(v)))
+    return apply_filter(v, _inverse_transfer(k_hat, _rounding(v)))
 
 
 def pseudo_inverse_deblur(
@@ -74,31 +45,11 @@ def pseudo_inverse_deblur(
 ) -> Float[Tensor, "*batch H W"]:
     """Return A⁺v for A u = k * u: v_hat / k_hat where |k_hat| > tol max|k_hat|, and 0 elsewhere.
 
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    tol : float
-        Threshold relative to max|k_hat|, >= 0: smaller values of |k_hat| count as zero. 0 keeps all but exact zeros.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `inverse_filter`, or if ``tol`` is negative.
-
-    Notes
-    -----
-    Slides "Let us start with zero regularization" and "Gaussian deblurring and pseudo-inverse".
+    ``tol`` = 0 keeps all but exact zeros.
+    Slides "Let us start with zero regularization!" and "Gaussian deblurring and pseudo-inverse".
     """
     k_hat = _checked_transfer(v, kernel, "v")
-    return _apply_filter(v, _inverse_transfer(k_hat, require_number(tol, "tol", minimum=0.0)))
+    return apply_filter(v, _inverse_transfer(k_hat, require_number(tol, "tol", minimum=0.0)))
 
 
 def ridge_deblur(
@@ -106,96 +57,38 @@ def ridge_deblur(
 ) -> Float[Tensor, "*batch H W"]:
     """Minimize ½‖k * u - v‖² + (λ/2)‖u‖²: u_hat = conj(k_hat) v_hat / (|k_hat|² + λ).
 
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    lam : float
-        Weight λ >= 0. λ = 0 is the limit λ → 0: the pseudo-inverse, frequencies that the blur erased are 0.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `inverse_filter`, or if ``lam`` is negative.
-
-    Notes
-    -----
-    Slide "Image restoration by optimization". The lecture writes R(u) = (λ/2)‖u‖² and minimizes ½‖Au - v‖² + λR(u);
+    λ = 0 is the limit λ → 0: the pseudo-inverse, frequencies that the blur erased are 0.
+    Slide "Image Restoration by Optimization". The lecture writes R(u) = (λ/2)‖u‖² and minimizes ½‖Au - v‖² + λR(u);
     λ must be counted once, as here, for its formula (AᵀA + λI)⁻¹Aᵀv to hold.
     """
-    _check_blur(v, kernel, "v")
-    return _solve_normal_equations(v, kernel, v.new_tensor(require_number(lam, "lam", minimum=0.0)))
+    k_hat = _checked_transfer(v, kernel, "v")
+    return _solve_normal_equations(v, k_hat, v.new_tensor(require_number(lam, "lam", minimum=0.0)))
 
 
 def ridge_path(
     v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"], lams: Sequence[float]
 ) -> Float[Tensor, "n *batch H W"]:
-    """Return the ridge solutions for a sequence of λ, which tend to A⁺v as λ → 0.
+    """Return the ridge solutions for a sequence of λ, stacked in its order; they tend to A⁺v as λ → 0.
 
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    lams : sequence of float
-        The n weights λ >= 0, in any order.
-
-    Returns
-    -------
-    Tensor
-        ``(n, ..., H, W)``, one restored image per λ.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `inverse_filter`, or if ``lams`` is empty or has a negative element.
-
-    Notes
-    -----
-    Slide "Let us start with zero regularization": A⁺v = lim (AᵀA + λI)⁻¹Aᵀv.
+    Slide "Let us start with zero regularization!": A⁺v = lim (AᵀA + λI)⁻¹Aᵀv.
     """
-    _check_blur(v, kernel, "v")
+    k_hat = _checked_transfer(v, kernel, "v")
+    if not isinstance(lams, Sequence) or isinstance(lams, str) or not lams:
+        raise ValueError(f"lams must be a sequence of at least one weight, got {lams!r}")
     weights = [require_number(lam, f"lams[{i}]", minimum=0.0) for i, lam in enumerate(lams)]
-    if not weights:
-        raise ValueError("lams must hold at least one weight, got an empty sequence")
-    return torch.stack([_solve_normal_equations(v, kernel, v.new_tensor(lam)) for lam in weights])
+    return torch.stack([_solve_normal_equations(v, k_hat, v.new_tensor(lam)) for lam in weights])
 
 
 def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor, "*batch H W"]:
     """Minimize ½‖u - v‖² + (λ/2)‖∇u‖²: u_hat = v_hat / (1 + λ L_hat).
 
-    Parameters
-    ----------
-    v : Tensor
-        Noisy image ``(..., H, W)``.
-    lam : float
-        Weight λ >= 0.
+    Slide "Explicit Solution: Wiener filtering".
 
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``v`` is not a finite floating-point image or ``lam`` is negative.
-
-    Notes
-    -----
-    Slide "Explicit solution: Wiener filtering".
+    >>> tychonov_denoise(torch.tensor([[0.0, 1.0, 0.0, 1.0]]), lam=1.0)
+    tensor([[0.4000, 0.6000, 0.4000, 0.6000]])
     """
     require_image(v, "v")
-    lam = require_number(lam, "lam", minimum=0.0)
-    return _apply_filter(v, _half_laplacian(v, lam).add_(1).reciprocal_())
+    return apply_filter(v, 1 / (1 + half_laplacian(v, require_number(lam, "lam", minimum=0.0))))
 
 
 def tychonov_deblur(
@@ -204,34 +97,16 @@ def tychonov_deblur(
     """Minimize ½‖k * u - v‖² + (λ/2)‖∇u‖²: u_hat = conj(k_hat) v_hat / (|k_hat|² + λ L_hat).
 
     Where the denominator is zero up to rounding (only possible for λ = 0, or at frequency 0 when the kernel's sum is 0)
-    nothing is known of the frequency: it is set to 0.
+    nothing is known of the frequency: it is set to 0. Slide "Explicit Solution: Wiener filtering", second remark.
 
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    lam : float
-        Weight λ >= 0.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `inverse_filter`, or if ``lam`` is negative.
-
-    Notes
-    -----
-    Slide "Explicit solution: Wiener filtering", second remark.
+    >>> from course_utils.operators import blur
+    >>> u = torch.rand(24, 31, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> kernel = torch.tensor([[0.1, 0.2, 0.1], [0.0, 0.6, 0.0]], dtype=torch.float64)
+    >>> bool((tychonov_deblur(blur(u, kernel), kernel, lam=0.0) - u).abs().max() < 1e-12)
+    True
     """
-    _check_blur(v, kernel, "v")
-    rows, columns = _laplacian_parts(v, require_number(lam, "lam", minimum=0.0))
-    return _solve_normal_equations(v, kernel, columns.repeat_interleave(2), rows)
+    k_hat = _checked_transfer(v, kernel, "v")
+    return _solve_normal_equations(v, k_hat, half_laplacian(v, require_number(lam, "lam", minimum=0.0)))
 
 
 def gradient_descent_deblur(
@@ -239,53 +114,21 @@ def gradient_descent_deblur(
     kernel: Float[Tensor, "h w"],
     lam: float,
     n: int,
-    tau: float | None = None,
-    *,
-    callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
-    """Minimize F(u) = ½‖k * u - v‖² + (λ/2)‖∇u‖² by gradient descent from u_0 = v; it converges to `tychonov_deblur`.
+    """Minimize F(u) = ½‖k * u - v‖² + (λ/2)‖∇u‖² by gradient descent from u_0 = v, in place of the closed form.
 
-    ∇F(u) = Aᵀ(Au - v) + λ∇ᵀ∇u, and L = ‖AᵀA + λ∇ᵀ∇‖ = max(|k_hat|² + λ L_hat), at most 1 + 8λ when |k_hat| <= 1.
-
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    lam : float
-        Weight λ >= 0.
-    n : int
-        Number of iterations, >= 0.
-    tau : float
-        Step, 0 < τ <= 2/L; 1.9/L by default.
-    callback : callable
-        Called as ``callback(k, u_k)`` for k = 0, ..., n.
-
-    Returns
-    -------
-    Tensor
-        u_n, ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `inverse_filter`, or if ``lam`` is negative, ``n`` is not a count or ``tau`` is beyond 2/L.
-
-    Notes
-    -----
-    Slide "Optimization for inverse problems".
+    The step is 1.9/L, just below the bound 2/L, with L = max(|k_hat|² + λ L_hat).
+    Slide "Optimization for Inverse Problems".
     """
     k_hat = _checked_transfer(v, kernel, "v")
-    hessian = k_hat.abs().square() + _half_laplacian(v, require_number(lam, "lam", minimum=0.0))
-    back = _apply_filter(v, k_hat.conj())  # Aᵀv
+    hessian = k_hat.abs().square() + half_laplacian(v, require_number(lam, "lam", minimum=0.0))
+    back = apply_filter(v, k_hat.conj())  # Aᵀv
     L = hessian.max().item() or 1.0  # 0 for a kernel that is zero, and then every u is a minimizer
 
     def gradient(u: Tensor) -> Tensor:
-        return _apply_filter(u, hessian) - back  # AᵀA and ∇ᵀ∇ are both diagonal in Fourier
+        return apply_filter(u, hessian) - back  # AᵀA and ∇ᵀ∇ are both diagonal in Fourier
 
-    tau = STEP / L if tau is None else tau
-    return gradient_descent(gradient, v, tau, n, lipschitz=L, callback=callback)[0]
+    return gradient_descent(gradient, v, STEP / L, n, lipschitz=L)[0]
 
 
 def tv_denoise(
@@ -293,35 +136,12 @@ def tv_denoise(
 ) -> Float[Tensor, "*batch H W"]:
     """Minimize F(u) = ½‖u - v‖² + λ TV_ε(u) by the lecture's gradient descent from u_0 = v.
 
-    The step is 1.9 / (1 + 8λ/ε), just below the bound 2/L; 1 + 8λ/ε bounds the Lipschitz constant from above.
+    The step is 1.9 / (1 + 8λ/ε), just below the bound 2/L; 1 + 8λ/ε bounds the Lipschitz constant from above. The
+    number of iterations needed grows like λ/ε. Slide "Smoothed Total Variation".
 
-    Parameters
-    ----------
-    v : Tensor
-        Noisy image ``(..., H, W)``.
-    lam : float
-        Weight λ >= 0.
-    eps : float
-        Smoothing ε > 0, in the unit of the image. The number of iterations needed grows like λ/ε.
-    n : int
-        Number of iterations, >= 0.
-    callback : callable
-        Called as ``callback(k, u_k)`` for k = 0, ..., n.
-
-    Returns
-    -------
-    Tensor
-        u_n, ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``v`` is not a finite floating-point image, ``lam`` is negative, ``eps`` is not positive or ``n`` is not a
-        count.
-
-    Notes
-    -----
-    Slide "Smoothed total variation".
+    >>> v = torch.tensor([[0.0, 0.1, 0.0, 0.1, 0.9, 1.0, 0.9, 1.0]])
+    >>> tv_denoise(v, lam=0.1, eps=1e-3, n=3000).round(decimals=2)
+    tensor([[0.1000, 0.1000, 0.1000, 0.1000, 0.9000, 0.9000, 0.9000, 0.9000]])
     """
     gradient, L = _tv_problem(v, lam, eps)
     return gradient_descent(gradient, v.detach(), STEP / L, n, lipschitz=L, callback=callback)[0]
@@ -336,39 +156,11 @@ def accelerated_tv_denoise(
     tol: float = 1e-4,
     callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
-    """Minimize F(u) = ½‖u - v‖² + λ TV_ε(u) by Nesterov's accelerated gradient from u_0 = v, with a stopping rule.
+    """Minimize F(u) = ½‖u - v‖² + λ TV_ε(u) by Nesterov's accelerated gradient from u_0 = v, at most n iterations.
 
     F is 1-strongly convex, so ‖u - u*‖ <= ‖∇F(u)‖. It stops when the root mean square of ∇F is at most ``tol``: the
-    result is then guaranteed to be at RMSE <= ``tol`` of the minimizer u*. No ground truth is needed.
-
-    Parameters
-    ----------
-    v : Tensor
-        Noisy image ``(..., H, W)``.
-    lam : float
-        Weight λ >= 0.
-    eps : float
-        Smoothing ε > 0, in the unit of the image.
-    n : int
-        Largest number of iterations, >= 0.
-    tol : float
-        Accepted RMSE to the minimizer, >= 0, in the unit of the image; 0 runs all n iterations.
-    callback : callable
-        Called as ``callback(k, u_k)`` for k = 0, 1, ...
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `tv_denoise`, or if ``tol`` is negative.
-
-    Notes
-    -----
-    Slide "Smoothed total variation" for F. The method: `optim.accelerated_gradient` with α = 1.
+    result is then guaranteed to be at RMSE <= ``tol`` of the minimizer u*. No ground truth is needed; ``tol`` = 0 runs
+    all n iterations. Slide "Smoothed Total Variation" for F; the method is `optim.accelerated_gradient` with α = 1.
     """
     gradient, L = _tv_problem(v, lam, eps)
     return accelerated_gradient(
@@ -382,57 +174,57 @@ def tv_deblur(
     lam: float,
     eps: float,
     n: int,
-    *,
-    tol: float = 0.0,
-    callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
-    """Minimize F(u) = ½‖k * u - v‖² + λ TV_ε(u) by Nesterov's accelerated gradient from u_0 = v.
+    """Minimize F(u) = ½‖k * u - v‖² + λ TV_ε(u) by Nesterov's accelerated gradient from u_0 = v, with step 1/L.
 
-    The step is 1/L with L = max|k_hat|² + 8λ/ε.
-
-    Parameters
-    ----------
-    v : Tensor
-        Observation ``(..., H, W)``.
-    kernel : Tensor
-        ``(h, w)``, any sizes up to the image's, centre at pixel ``(h // 2, w // 2)``.
-    lam : float
-        Weight λ >= 0.
-    eps : float
-        Smoothing ε > 0, in the unit of the image.
-    n : int
-        Largest number of iterations, >= 0.
-    tol : float
-        It stops when the root mean square of ∇F is at most ``tol``. F need not be strongly convex: unlike that of
-        `accelerated_tv_denoise`, this rule guarantees no distance to the minimizer.
-    callback : callable
-        Called as ``callback(k, u_k)`` for k = 0, 1, ...
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `tv_denoise` and `inverse_filter`, or if ``tol`` is negative.
-
-    Notes
-    -----
-    Slides "Optimization for inverse problems" and "Smoothed total variation".
+    L = max|k_hat|² + 8λ/ε. F need not be strongly convex: how far the minimizer is, no stopping rule can tell.
+    Slides "Optimization for Inverse Problems" and "Smoothed Total Variation".
     """
     k_hat = _checked_transfer(v, kernel, "v").detach()
-    v = v.detach()
-    lam, eps = require_number(lam, "lam", minimum=0.0), require_number(eps, "eps", minimum=0.0, strict=True)
-    normal, back = k_hat.abs().square(), _apply_filter(v, k_hat.conj())
-    add_tv_gradient = _tv_gradient_adder(v, lam, eps)
+    v, (lam, eps) = v.detach(), _require_tv_weights(lam, eps)
+    normal, back = k_hat.abs().square(), apply_filter(v, k_hat.conj())
+    add_tv_gradient = tv_gradient_adder(v, lam, eps)
 
     def gradient(u: Tensor) -> Tensor:
-        return add_tv_gradient(u, _apply_filter(u, normal).sub_(back))
+        return add_tv_gradient(u, apply_filter(u, normal).sub_(back))  # Aᵀ(Au - v) + λ∇TV_ε(u)
 
     L = normal.max().item() + 8 * lam / eps
-    return accelerated_gradient(gradient, v, 1 / L, n, lipschitz=L, tol=tol, callback=callback)[0]
+    return accelerated_gradient(gradient, v, 1 / L, n, lipschitz=L)[0]
+
+
+def tv_restore(
+    A: LinearOperator,
+    v: Inexact[Tensor, "*observed"],
+    lam: float,
+    eps: float,
+    n: int,
+    *,
+    callback: Callback | None = None,
+) -> Float[Tensor, "*image"]:
+    """Minimize F(u) = ½‖Au - v‖² + λ TV_ε(u) for any linear operator A, by n iterations of accelerated gradient.
+
+    The step is 1/L with L = ‖A‖² + 8λ/ε. It starts from Aᵀv/‖A‖², the first iterate of Landweber's method, which has
+    the scale of the image whatever that of A. Where the data say nothing (a mask, few angles), information travels by
+    a pixel an iteration: n must exceed the size of the holes.
+    Slides "Optimization for Inverse Problems" and "Smoothed Total Variation".
+
+    >>> from course_utils.operators import Identity
+    >>> v = torch.tensor([[0.0, 0.1, 0.0, 0.1, 0.9, 1.0, 0.9, 1.0]])
+    >>> tv_restore(Identity(), v, lam=0.1, eps=1e-3, n=300).round(decimals=2)
+    tensor([[0.1000, 0.1000, 0.1000, 0.1000, 0.9000, 0.9000, 0.9000, 0.9000]])
+    """
+    back = _back_projection(A, v)
+    require_image(back, "A.adjoint(v)")
+    v, (lam, eps) = v.detach(), _require_tv_weights(lam, eps)
+    add_tv_gradient = tv_gradient_adder(back, lam, eps)
+
+    def gradient(u: Tensor) -> Tensor:
+        return add_tv_gradient(u, _real(A.adjoint(A(u) - v)).contiguous())  # Aᵀ(Au - v) + λ∇TV_ε(u)
+
+    square = A.norm() ** 2
+    L = square + 8 * lam / eps or 1.0  # A = 0 and λ = 0: every u is a minimizer
+    u0 = back / square if square > 0 else back
+    return accelerated_gradient(gradient, u0, 1 / L, n, lipschitz=L, callback=callback)[0]
 
 
 def dual_tv_denoise(
@@ -447,240 +239,40 @@ def dual_tv_denoise(
 
     u* = v - λ∇ᵀp*, where p* minimizes ½‖v - λ∇ᵀp‖² over the fields with ‖p(x)‖ <= 1. Whatever p, u = v - λ∇ᵀp satisfies
     ‖u - u*‖² <= gap = λ Σ (‖∇u(x)‖ - <∇u(x), p(x)>). It stops when √(gap / pixels) <= ``tol`` for every image of the
-    batch: the result is then guaranteed to be at RMSE <= ``tol`` of the minimizer. No ground truth is needed.
+    batch: the result is then guaranteed to be at RMSE <= ``tol`` of the minimizer (it is at about a tenth of it). No
+    ground truth is needed; ``tol`` = 0 runs all n iterations. The callback is called where the gap is evaluated, every
+    ten iterations and at the last. float32 is precise enough, and twice as fast.
 
-    Parameters
-    ----------
-    v : Tensor
-        Noisy image ``(..., H, W)``; float32 is precise enough, and twice as fast.
-    lam : float
-        Weight λ >= 0.
-    n : int
-        Largest number of iterations, >= 0.
-    tol : float
-        Bound on the RMSE to the minimizer, >= 0, in the unit of the image (the distance itself is about a tenth of
-        it); 0 runs all n iterations.
-    callback : callable
-        Called as ``callback(k, u_k)`` each time the gap is evaluated, k = 0, 10, 20, ... and the last one.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``v`` is not a finite floating-point image, ``lam`` or ``tol`` is negative or ``n`` is not a count.
-
-    Notes
-    -----
-    A. Beck and M. Teboulle (2009), fast gradient projection; TV as on slide "Explicit regularizations", channel by
-    channel. The fastest TV denoiser of this module.
+    A. Beck and M. Teboulle (2009), 10.1109/TIP.2009.2028250, fast gradient projection; TV as on slide "Explicit
+    Regularizations", channel by channel. The fastest TV denoiser of this module.
     """
-    lam, n, tol = _check_dual(v, lam, n, tol)
-    v = v.detach()
-    u, p, t = torch.empty_like(v), v.new_zeros((2, *v.shape)), 1.0
-    q, p_next = p.clone(), torch.empty_like(p)
-    step = 1 / (8 * lam) if lam > 0 else 0.0  # the gradient of the dual is -λ∇u, its Lipschitz constant 8λ²
-    for k in range(n + 1):
-        if _dual_stop(k, n, tol, lam, v, p, (u, p_next), callback):
-            break
-        _gradient_into(_add_adjoint(u.copy_(v), q, -lam), p_next)
-        torch.add(q, p_next, alpha=step, out=p_next)
-        _project_on_disks(p_next, scratch=u)
-        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
-        torch.lerp(p, p_next, 1 + (t - 1) / t_next, out=q)
-        p, p_next, t = p_next, p, t_next
-    return _add_adjoint(u.copy_(v), p, -lam)
-
-
-def chambolle_pock_tv_denoise(
-    v: Float[Tensor, "*batch H W"],
-    lam: float,
-    n: int = 1000,
-    *,
-    tol: float = 0.005,
-    callback: Callback | None = None,
-) -> Float[Tensor, "*batch H W"]:
-    """Minimize F(u) = ½‖u - v‖² + λ TV(u), without smoothing, by the accelerated primal-dual method.
-
-    p <- projection of p + σ∇u_bar on ‖p(x)‖ <= λ;  u_next = (u + τ(v - ∇ᵀp)) / (1 + τ);  θ = 1/√(1 + 2τ), τ <- θτ,
-    σ <- σ/θ;  u_bar = u_next + θ (u_next - u). Stopping rule and guarantee are those of `dual_tv_denoise`.
-
-    Parameters
-    ----------
-    v : Tensor
-        Noisy image ``(..., H, W)``.
-    lam : float
-        Weight λ >= 0.
-    n : int
-        Largest number of iterations, >= 0.
-    tol : float
-        Bound on the RMSE to the minimizer, >= 0, in the unit of the image; 0 runs all n iterations.
-    callback : callable
-        Called as ``callback(k, u_k)`` each time the gap is evaluated, k = 0, 10, 20, ... and the last one.
-
-    Returns
-    -------
-    Tensor
-        v - ∇ᵀp, ``(..., H, W)``: not the primal iterate u, because this is the image that the guarantee speaks of.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `dual_tv_denoise`.
-
-    Notes
-    -----
-    A. Chambolle and T. Pock (2011), algorithm 2.
-    """
-    lam, n, tol = _check_dual(v, lam, n, tol)
-    u = u_bar = v = v.detach()
-    p = v.new_zeros((2, *v.shape))
-    tau, sigma = 1.0, 1 / 8  # τσ‖∇‖² <= 1
-    for k in range(n + 1):
-        if _dual_stop(k, n, tol, lam, v, p, (torch.empty_like(v), torch.empty_like(p)), callback):
-            break
-        p = p + (sigma / lam if lam > 0 else 0) * _gradient(u_bar)  # p is kept divided by λ
-        _project_on_disks(p, scratch=torch.empty_like(v))
-        u_next = (u + tau * (v - lam * _gradient_adjoint(p))) / (1 + tau)
-        theta = 1 / math.sqrt(1 + 2 * tau)
-        u_bar = u_next + theta * (u_next - u)
-        u, tau, sigma = u_next, theta * tau, sigma / theta
-    return v - lam * _gradient_adjoint(p)
+    require_image(v, "v")
+    lam, n = require_number(lam, "lam", minimum=0.0), require_count(n, "n", 0)
+    return dual_tv(v.detach(), lam, n, require_number(tol, "tol", minimum=0.0), callback)
 
 
 def landweber(
     A: LinearOperator,
-    v: Float[Tensor, "*observed"],
+    v: Inexact[Tensor, "*observed"],
     tau: float,
     n: int,
-    *,
-    u0: Float[Tensor, "*image"] | None = None,
-    callback: Callback | None = None,
 ) -> Float[Tensor, "*image"]:
-    """Minimize ½‖Au - v‖² by gradient descent, u_{k+1} = u_k - τ Aᵀ(A u_k - v): it converges to A⁺v from u_0 = 0.
+    """Minimize ½‖Au - v‖² by gradient descent from 0: u_{k+1} = u_k - τ Aᵀ(A u_k - v), which converges to A⁺v.
 
-    From another u_0 it converges to A⁺v plus the component of u_0 in Ker(A), which no iteration changes.
+    A step beyond 2/‖A‖² is a ValueError. With noise, stopping early regularizes.
+    Slide "Let us start with zero regularization!"; L. Landweber (1951), 10.2307/2372313.
 
-    Parameters
-    ----------
-    A : LinearOperator
-        With ``A(u)``, ``A.adjoint(v)`` and ``A.norm()``: see `operators`.
-    v : Tensor
-        Observation.
-    tau : float
-        Step, 0 < τ <= 2/‖A‖².
-    n : int
-        Number of iterations, >= 0: with noise, stopping early regularizes.
-    u0 : Tensor
-        First iterate, 0 by default.
-    callback : callable
-        Called as ``callback(k, u_k)`` for k = 0, ..., n.
-
-    Returns
-    -------
-    Tensor
-        u_n.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``A`` is not such an operator, ``v`` or ``u0`` does not fit it, ``n`` is not a count or ``tau`` is beyond
-        2/‖A‖².
-
-    Notes
-    -----
-    Slide "Let us start with zero regularization"; L. Landweber (1951).
+    >>> from course_utils.operators import Matrix
+    >>> A = Matrix(torch.tensor([[1.0, 1.0]]))
+    >>> landweber(A, torch.tensor([4.0]), tau=0.5, n=10)
+    tensor([2., 2.])
     """
-    if not isinstance(A, LinearOperator):
-        raise TypeError(f"A must be an operator with A(u), A.adjoint(v) and A.norm(), got {type(A).__name__}")
-    back = A.adjoint(require_tensor(v, "v"))
-    u0 = torch.zeros_like(back) if u0 is None else require_tensor(u0, "u0")
-    require_same_shape(u0, back, ("u0", "A.adjoint(v)"))
+    back = _back_projection(A, v)
 
     def gradient(u: Tensor) -> Tensor:
-        return A.adjoint(A(u) - v)
+        return _real(A.adjoint(A(u) - v))
 
-    return gradient_descent(gradient, u0, tau, n, lipschitz=A.norm() ** 2 or None, callback=callback)[0]
-
-
-def _solve_normal_equations(v: Tensor, kernel: Tensor, *weights: Tensor) -> Tensor:
-    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + Σ weights)), where a frequency whose denominator is 0 is set to 0.
-
-    A denominator is there twice, for the real and the imaginary part side by side; the weights are added to that.
-    """
-    adjoint, square = _adjoint_and_square(kernel, v)
-    u_hat = torch.fft.rfft2(v).mul_(adjoint)
-    denominator = square + weights[0]
-    for weight in weights[1:]:
-        denominator += weight
-    bound = kernel.detach().abs().sum().square() + sum(weight.max() for weight in weights)  # of the denominators
-    zero = _rounding(v) ** 2 * bound.item()
-    if denominator.amin() <= zero:
-        threshold(denominator, zero, math.inf, inplace=True)  # infinite where it is 0 up to rounding
-    torch.view_as_real(u_hat).flatten(-2).div_(denominator)  # a third of the time of a complex division
-    del denominator  # like the next line's spectrum: memory used again is still in the processor's cache
-    u_hat = torch.fft.ifft(u_hat, dim=-2)
-    return torch.fft.irfft(u_hat, n=v.shape[-1])
-
-
-def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], Tensor], float]:
-    """Return ∇F and the bound L = 1 + 8λ/ε for F(u) = ½‖u - v‖² + λ TV_ε(u)."""
-    v = require_image(v, "v").detach()
-    lam, eps = require_number(lam, "lam", minimum=0.0), require_number(eps, "eps", minimum=0.0, strict=True)
-    add_tv_gradient = _tv_gradient_adder(v, lam, eps)
-    return lambda u: add_tv_gradient(u, u - v), 1 + 8 * lam / eps
-
-
-def _tv_gradient_adder(v: Tensor, lam: float, eps: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the function (u, g) -> g + λ∇TV_ε(u), added to g in place with two buffers allocated once."""
-    p, q = v.new_empty((2, *v.shape)), torch.empty_like(v)
-
-    def add(u: Tensor, g: Tensor) -> Tensor:
-        _gradient_into(u, p)
-        torch.mul(p[0], p[0], out=q).addcmul_(p[1], p[1]).add_(eps**2).rsqrt_()
-        return _add_adjoint(g, p.mul_(q), lam)
-
-    return add
-
-
-def _check_dual(v: Tensor, lam: float, n: int, tol: float) -> tuple[float, int, float]:
-    require_image(v, "v")
-    lam, n = require_number(lam, "lam", minimum=0.0), require_count(n, "n", 0)
-    return lam, n, require_number(tol, "tol", minimum=0.0)
-
-
-def _dual_stop(
-    k: int,
-    n: int,
-    tol: float,
-    lam: float,
-    v: Tensor,
-    p: Tensor,
-    scratch: tuple[Tensor, Tensor],
-    callback: Callback | None,
-) -> bool:
-    """Say whether to stop at iteration ``k``, with the dual field λp; look every 10 iterations only."""
-    if k < n and k % CHECK_EVERY:
-        return False
-    u, g = scratch
-    _add_adjoint(u.copy_(v), p, -lam)
-    if callback is not None:
-        callback(k, u.clone())
-    if k in (0, n) or tol == 0:
-        return k == n
-    _gradient_into(u, g)
-    gap = torch.mul(g[0], g[0], out=u).addcmul_(g[1], g[1]).sqrt_()
-    gap.addcmul_(g[0], p[0], value=-1).addcmul_(g[1], p[1], value=-1)  # ‖∇u‖ - <∇u, p>, nonnegative
-    return lam * gap.mean((-2, -1)).max().item() <= tol**2
-
-
-def _project_on_disks(p: Tensor, scratch: Tensor) -> None:
-    """Replace each vector p(x) by its projection on the unit disk, in place: division by max(1, ‖p(x)‖)."""
-    torch.mul(p[0], p[0], out=scratch).addcmul_(p[1], p[1])
-    p.mul_(scratch.clamp_(min=1).rsqrt_())
+    return gradient_descent(gradient, torch.zeros_like(back), tau, n, lipschitz=A.norm() ** 2 or None)[0]
 
 
 def filtered_backprojection(
@@ -713,3 +305,33 @@ def poisson_fit(u: Float[Tensor, "*shape"], v: Float[Tensor, "*shape"]) -> Float
             raise ValueError(f"{name} must be nonnegative, its least value is {value.min():g}")
     require_same_shape(u, v, ("u", "v"))
     return (u - torch.xlogy(v, u)).sum()
+
+
+def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor) -> Tensor:
+    """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), 0 where the denominator is 0 up to rounding."""
+    denominator = k_hat.abs().square() + weight
+    erased = denominator <= _rounding(v) ** 2 * denominator.max()
+    return apply_filter(v, torch.where(erased, 0, k_hat.conj() / denominator))
+
+
+def _back_projection(A: LinearOperator, v: Tensor) -> Tensor:
+    """Return Aᵀv, both checked."""
+    if isinstance(A, type) or not isinstance(A, LinearOperator):
+        raise TypeError(f"A must be an operator with A(u), A.adjoint(v) and A.norm(), got {type(A).__name__}")
+    return _real(A.adjoint(require_observation(v, "v").detach()))
+
+
+def _real(u: Tensor) -> Tensor:
+    """Return the real part: for a complex A the gradient of ½‖Au - v‖² at a real image is that of A*(Au - v)."""
+    return u.real if u.is_complex() else u
+
+
+def _require_tv_weights(lam: float, eps: float) -> tuple[float, float]:
+    return require_number(lam, "lam", minimum=0.0), require_number(eps, "eps", minimum=0.0, strict=True)
+
+
+def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], Tensor], float]:
+    """Return ∇F(u) = u - v + λ∇TV_ε(u) and the bound L = 1 + 8λ/ε of its Lipschitz constant."""
+    v, (lam, eps) = require_image(v, "v").detach(), _require_tv_weights(lam, eps)
+    add_tv_gradient = tv_gradient_adder(v, lam, eps)
+    return lambda u: add_tv_gradient(u, u - v), 1 + 8 * lam / eps

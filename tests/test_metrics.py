@@ -61,6 +61,17 @@ def test_ssim_bounds_and_symmetry():
     assert ssim(u.float(), v.float()) == pytest.approx(ssim(u, v), abs=1e-4)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e300])
+def test_a_diverged_iterate_is_infinitely_far(value):
+    u = torch.ones(12, 13, dtype=torch.float64)
+    assert psnr(u * value, u) == -math.inf
+    assert mse(u * value, u) == rmse(u * value, u) == math.inf
+
+
+def test_a_huge_iterate_has_its_number():
+    assert psnr(torch.full((4, 5), 1e30), torch.zeros(4, 5)) == pytest.approx(-600)
+
+
 IMAGE = torch.ones(12, 13)
 METRICS = {"mse": mse, "rmse": rmse, "psnr": psnr, "ssim": ssim, "ssim_map": ssim_map}
 BAD = (
@@ -71,11 +82,12 @@ BAD = (
             (ValueError, "u", lambda metric=metric: metric(IMAGE[0], IMAGE[0])),
             (TypeError, "u", lambda metric=metric: metric(IMAGE.byte(), IMAGE)),
             (TypeError, "v", lambda metric=metric: metric(IMAGE, IMAGE.numpy())),
-            (ValueError, "v", lambda metric=metric: metric(IMAGE, IMAGE * math.nan)),
             (ValueError, "u and v", lambda metric=metric: metric(IMAGE, IMAGE[None])),  # never broadcast
         ]
     ]
     + [
+        (ValueError, "v", lambda: ssim(IMAGE, IMAGE * math.nan)),
+        (ValueError, "u", lambda: ssim_map(IMAGE * math.inf, IMAGE)),
         (ValueError, "data_range", lambda: psnr(IMAGE, IMAGE, 0.0)),
         (ValueError, "data_range", lambda: ssim(IMAGE, IMAGE, -1.0)),
         (ValueError, "u", lambda: ssim(IMAGE[:10], IMAGE[:10])),

@@ -6,7 +6,17 @@ import pytest
 import torch
 from scipy import ndimage
 
-from course_utils.operators import Blur, LinearOperator, Mask, Matrix, blur, blur_adjoint, dense_matrix, pseudo_inverse
+from course_utils.operators import (
+    Blur,
+    Identity,
+    LinearOperator,
+    Mask,
+    Matrix,
+    blur,
+    blur_adjoint,
+    dense_matrix,
+    pseudo_inverse,
+)
 from course_utils.restoration import tychonov_deblur
 from tests.numerics import (
     KERNEL_SIZES,
@@ -109,6 +119,8 @@ def test_mask_is_a_projection():
 IMAGE, KERNEL = torch.ones(6, 5), torch.ones(3, 4)
 BAD = [
     (TypeError, "u", lambda: blur(IMAGE.byte(), KERNEL)),
+    (TypeError, "u", lambda: blur(IMAGE.half(), KERNEL)),
+    (TypeError, "u", lambda: Identity()(None)),
     (ValueError, "u", lambda: blur(IMAGE[0], KERNEL)),
     (ValueError, "u", lambda: blur(IMAGE * math.nan, KERNEL)),
     (ValueError, "kernel", lambda: blur(IMAGE, torch.ones(7, 1))),
@@ -166,3 +178,11 @@ def test_kernels_are_differentiated_although_the_last_one_is_kept():
     for restore in (blur, lambda u, k: tychonov_deblur(u, k, 0.2)):
         restore(u, k)
         assert torch.autograd.gradcheck(lambda k, restore=restore: restore(u, k), k.clone().requires_grad_())
+
+
+def test_identity():
+    u = random_image((3, 9, 12))
+    A = Identity()
+    assert isinstance(A, LinearOperator)
+    assert all(torch.equal(method(u), u) for method in (A, A.adjoint, A.pinv))
+    assert A.norm() == 1

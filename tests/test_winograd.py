@@ -1,11 +1,11 @@
-"""Tests of course_utils.winograd: the same convolutions as PyTorch's, in float64 up to rounding."""
+"""Tests of course_utils._fast.winograd: the same convolutions as PyTorch's, in float64 up to rounding."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.winograd import WinogradConv2d, convolve, transform_filters
+from course_utils._fast.winograd import WinogradConv2d, convolve, transform_filters
 
 
 def random(*shape, seed=0):

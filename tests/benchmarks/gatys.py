@@ -31,10 +31,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from course_utils._fast.winograd import WinogradConv2d
 from course_utils.features import ARCHITECTURES, TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import load_image
 from course_utils.textures import WHITENING, gram_loss, gram_matrix, load_synthesis, synthesize_texture
-from course_utils.winograd import WinogradConv2d
 from tests.benchmarks.timing import met, print_table
 
 RUNS = Path(__file__).with_name("gatys.json")
