@@ -21,7 +21,7 @@ def gaussian_kernel(std: float) -> Float[Tensor, "h h"]:
 
     >>> k = gaussian_kernel(1.0)
     >>> tuple(k.shape), round(k.sum().item(), 6), round(k[4, 4].item(), 6)
-    ((9, 9), 1.0, 0.159154)
+    ((9, 9), 1.0, 0.159156)
     """
     std = require_number(std, "std", minimum=0.0, strict=True)
     radius = math.ceil(4 * std)

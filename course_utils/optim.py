@@ -7,6 +7,7 @@ error. Without ``lipschitz`` the step is the caller's own responsibility: this i
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_utils._validation import require_count, require_number, require_tensor
+from course_utils._validation import (
+    require_callable,
+    require_count,
+    require_generator,
+    require_number,
+    require_tensor,
+)
 
 ROUNDING = 1e-9  # L comes from a computation: a step equal to the bound up to rounding is accepted
 
+FIRST_STEP = 0.001  # of `minimize_image`: mean change of a value
+LOSS_SCALE = 1e6  # what L-BFGS sees first: torch compares with absolute constants, y.s > 1e-10 among them
+
 Map = Callable[[Tensor], Tensor]
+Energy = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 Callback = Callable[[int, Tensor], object]
 
 
@@ -34,11 +45,14 @@ class History:
         Norm of the gradient wherever it was evaluated, one per iteration.
     step : list of float
         Step of each iteration.
+    interrupted : bool
+        Whether a KeyboardInterrupt or a StopIteration has ended `minimize_image`.
     """
 
     objective: list[float] = field(default_factory=list)
     gradient_norm: list[float] = field(default_factory=list)
     step: list[float] = field(default_factory=list)
+    interrupted: bool = False
 
 
 def gradient_descent(
@@ -51,44 +65,25 @@ def gradient_descent(
     lipschitz: float | None = None,
     callback: Callback | None = None,
 ) -> tuple[Float[Tensor, "*shape"], History]:
-    """Minimize f by gradient descent with a fixed step: x_{k+1} = x_k - τ ∇f(x_k).
+    """Minimize f by gradient descent with a fixed step, n times: x_{k+1} = x_k - τ ∇f(x_k).
 
-    Parameters
-    ----------
-    gradient : callable
-        ∇f.
-    x0 : Tensor
-        First iterate; it is not changed.
-    tau : float
-        Step, > 0. The objective never increases for τ <= 2/L, the iterates converge for τ < 2/L when f is convex.
-    n : int
-        Number of iterations, >= 0.
-    objective : callable
-        f; its values are recorded in the history when it is given.
-    lipschitz : float
-        Lipschitz constant L of ∇f. When given, τ > 2/L is an error; without it no step is refused.
-    callback : callable
-        Called as ``callback(k, x_k)`` for k = 0, ..., n.
+    The objective never increases for τ <= 2/L, the iterates converge for τ < 2/L when f is convex. With ``objective``
+    (f) the history has its n + 1 values. With ``lipschitz`` (L) a step beyond 2/L is a ValueError.
+    Slides "Descent Lemma" and "Gradient Descent".
 
-    Returns
-    -------
-    Tensor
-        x_n.
-    History
-        Objective (n + 1 values), norm of the gradient and step (n values).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not of its kind, or τ > 2/L with ``lipschitz`` given.
-
-    Notes
-    -----
-    Slides "Descent lemma" and "Gradient descent".
+    >>> x, history = gradient_descent(lambda x: x, torch.tensor([8.0]), tau=0.5, n=3)
+    >>> x, history.gradient_norm
+    (tensor([1.]), [8.0, 4.0, 2.0])
     """
-    return projected_gradient(
-        gradient, _identity, x0, tau, n, objective=objective, lipschitz=lipschitz, callback=callback
-    )
+    tau, n = _require_step(tau, lipschitz, 2), require_count(n, "n", 0)
+    x, history = require_tensor(x0, "x0").clone(), History()
+    _record(0, x, history, objective, callback)
+    for k in range(1, n + 1):
+        g = gradient(x)
+        x = torch.add(x, g, alpha=-tau)  # x - τ g
+        _record_step(g, tau, history)
+        _record(k, x, history, objective, callback)
+    return x, history
 
 
 def projected_gradient(
@@ -102,42 +97,9 @@ def projected_gradient(
     lipschitz: float | None = None,
     callback: Callback | None = None,
 ) -> tuple[Float[Tensor, "*shape"], History]:
-    """Minimize f over a convex closed set C: x_{k+1} = p_C(x_k - τ ∇f(x_k)).
+    """Minimize f over a convex closed set C: `gradient_descent`, projected on C after each step.
 
-    Parameters
-    ----------
-    gradient : callable
-        ∇f.
-    projection : callable
-        p_C, the orthogonal projection on C.
-    x0 : Tensor
-        First iterate; it is not changed.
-    tau : float
-        Step, > 0; the iterates converge for τ < 2/L when f is convex.
-    n : int
-        Number of iterations, >= 0.
-    objective : callable
-        f; its values are recorded in the history when it is given.
-    lipschitz : float
-        Lipschitz constant L of ∇f. When given, τ > 2/L is an error; without it no step is refused.
-    callback : callable
-        Called as ``callback(k, x_k)`` for k = 0, ..., n.
-
-    Returns
-    -------
-    Tensor
-        x_n.
-    History
-        Objective (n + 1 values), norm of the gradient and step (n values).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not of its kind, or τ > 2/L with ``lipschitz`` given.
-
-    Notes
-    -----
-    Slide "Projected gradient descent".
+    x_{k+1} = p_C(x_k - τ ∇f(x_k)), where ``projection`` is p_C. Slide "Projected Gradient Descent".
     """
     tau, n = _require_step(tau, lipschitz, 2), require_count(n, "n", 0)
     x, history = require_tensor(x0, "x0").clone(), History()
@@ -329,8 +291,7 @@ def power_iteration(
     Slide "Optimization for inverse problems": L = ‖AᵀA + λBᵀB‖.
     """
     n = require_count(n, "n")
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    require_generator(generator)
     x = torch.randn(tuple(shape), generator=generator, dtype=dtype).to(device)
     x = x / x.norm()
     estimates = []
@@ -343,8 +304,104 @@ def power_iteration(
     return x, estimates
 
 
-def _identity(x: Tensor) -> Tensor:
-    return x
+def minimize_image(
+    energy: Energy,
+    x0: Float[Tensor, "*shape"],
+    n: int,
+    *,
+    watch: Callable[[int, Tensor, float], object] | None = None,
+    progress: bool = False,
+) -> tuple[Float[Tensor, "*shape"], History]:
+    """Minimize E over the values of an image by L-BFGS with a strong Wolfe line search, from x_0, by autograd.
+
+    ``energy(x)`` is E(x), or the pair (E(x), what to descend in its place). It is evaluated at most n times; an
+    iteration takes one evaluation, a few when its line search needs them. Returned is the x of the least E met, and E
+    and the norm of the gradient at each evaluation. ``watch(k, x, E(x))`` is called at each; a KeyboardInterrupt or a
+    StopIteration, of ``watch`` or of ``energy``, ends the descent without an error (``history.interrupted``).
+
+    The first step changes a value of the image by 0.001 on average, and E is seen divided by its first value: torch's
+    L-BFGS compares with absolute constants. J. Nocedal, S. Wright (2006), 10.1007/978-0-387-40065-5.
+
+    >>> x, history = minimize_image(lambda x: (x - 0.5).square().sum(), torch.zeros(4, 6), n=20)
+    >>> bool((x - 0.5).abs().max() < 1e-4), len(history.objective) <= 20
+    (True, True)
+    """
+    require_callable(energy, "energy")
+    start, n = require_tensor(x0, "x0").detach(), require_count(n, "n", 0)
+    descent = _ImageDescent(energy, start, n, watch, progress)
+    if n == 0:
+        return start.clone(), descent.history
+    z = torch.zeros_like(start, requires_grad=True)
+    lbfgs = torch.optim.LBFGS(
+        [z], max_iter=n, max_eval=n, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+    try:
+        with torch.enable_grad(), descent.bar:
+            lbfgs.step(lambda: descent.evaluate(z))
+    except _Spent:
+        pass
+    except (KeyboardInterrupt, StopIteration):
+        descent.history.interrupted = True
+    return descent.best, descent.history
+
+
+class _Spent(Exception):
+    """All evaluations are used up."""
+
+
+class _ImageDescent:
+    """What `minimize_image` remembers between two evaluations."""
+
+    def __init__(
+        self,
+        energy: Energy,
+        start: Tensor,
+        n: int,
+        watch: Callable[[int, Tensor, float], object] | None,
+        progress: bool,
+    ) -> None:
+        from tqdm.auto import tqdm
+
+        self.energy, self.start, self.n, self.watch = energy, start, n, watch
+        self.best, self.lowest, self.scale = start.clone(), math.inf, 0.0
+        self.unit = FIRST_STEP * max(start.numel(), 1)  # torch's first step has l1 norm 1 in z
+        self.history = History()
+        off = not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+        self.bar = tqdm(total=n, desc="descent", disable=off)
+
+    def evaluate(self, z: Tensor) -> Tensor:
+        """Return what L-BFGS sees at x = x_0 + unit z, with its gradient in ``z.grad``."""
+        k = len(self.history.objective)
+        if k == self.n:
+            raise _Spent
+        x = self.start + self.unit * z
+        value, descended = _energy_at(self.energy, x)
+        self.scale = self.scale or LOSS_SCALE / (abs(descended.item()) or 1.0)
+        z.grad = None
+        (self.scale * descended).backward()
+        self.history.objective.append(value)
+        norm = 0.0 if z.grad is None else torch.linalg.vector_norm(z.grad).item()
+        self.history.gradient_norm.append(norm / (self.scale * self.unit))
+        if value < self.lowest:
+            self.best, self.lowest = x.detach().clone(), value
+        self.bar.set_postfix_str(f"E = {value:.2e}", refresh=False)
+        self.bar.update()
+        if self.watch is not None:
+            self.watch(k, x.detach().clone(), value)
+        return (self.scale * descended).detach()
+
+
+def _energy_at(energy: Energy, x: Tensor) -> tuple[float, Tensor]:
+    """Return E(x) as a number, and what to descend."""
+    pair = energy(x)
+    value, descended = pair if isinstance(pair, tuple) else (pair, pair)
+    for loss in (value, descended):
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise TypeError(f"energy must return a tensor of one value, got {got}")
+    if not descended.requires_grad:
+        raise ValueError("energy must depend on x by operations that autograd follows: its result has no gradient")
+    return value.item(), descended
 
 
 def _require_step(tau: float, lipschitz: float | None, factor: int) -> float:

@@ -22,6 +22,7 @@ def smoothed_tv(u: Float[Tensor, "*batch H W"], eps: float) -> Float[Tensor, ""]
 
     A constant image has TV_ε = ε times its number of pixels. Slide "Smoothed Total Variation".
 
+    >>> import torch
     >>> u = torch.zeros(3, 4)
     >>> u[1, 1:3] = 1.0
     >>> smoothed_tv(u, 1e-6)

@@ -4,8 +4,17 @@ from itertools import pairwise
 import pytest
 import torch
 
-from course_utils.optim import accelerated_gradient, gradient_descent, optimal_step, power_iteration, projected_gradient
-from tests.numerics import generator, raises_naming, random_image
+from course_utils.optim import (
+    accelerated_gradient,
+    gradient_descent,
+    minimize_image,
+    optimal_step,
+    power_iteration,
+    projected_gradient,
+)
+from course_utils.priors import smoothed_tv
+from course_utils.restoration import accelerated_tv_denoise
+from tests.numerics import generator, raises_naming, random_image, relative_error
 
 
 class Quadratic:
@@ -211,4 +220,74 @@ BAD = [
 
 @pytest.mark.parametrize(("error", "argument", "call"), BAD)
 def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
+    raises_naming(pytest, error, argument, call)
+
+
+# ----------------------------------------------------------------------------------------------- L-BFGS on an image
+
+
+def test_minimize_image_finds_the_minimum_of_a_quadratic():
+    M = random_image((30, 30), seed=2)
+    H, b = M @ M.T + torch.eye(30, dtype=torch.float64), random_image((30,), seed=3)
+    x, history = minimize_image(
+        lambda x: 0.5 * x.flatten() @ H @ x.flatten() - b @ x.flatten(), torch.ones(5, 6, dtype=torch.float64), 300
+    )
+    assert relative_error(x.flatten(), torch.linalg.solve(H, b)) < 1e-6
+    assert min(history.objective) == pytest.approx((-0.5 * b @ torch.linalg.solve(H, b)).item(), rel=1e-10)
+    assert history.gradient_norm[0] == pytest.approx((H.sum(1) - b).norm().item(), rel=1e-10)
+    assert len(history.objective) == len(history.gradient_norm) <= 300
+    assert not history.interrupted
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_minimize_image_solves_a_small_total_variation_problem(dtype):
+    v = random_image((3, 9, 12), dtype=dtype)
+    x, _ = minimize_image(lambda u: 0.5 * (u - v).square().sum() + 0.1 * smoothed_tv(u, 0.05), v, 400)
+    expected = accelerated_tv_denoise(v.double(), 0.1, 0.05, 3000, tol=1e-9)
+    assert x.dtype == dtype
+    assert relative_error(x.double(), expected) < (1e-6 if dtype == torch.float64 else 1e-3)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7])
+def test_minimize_image_never_evaluates_more_often_than_asked(n):
+    seen, start = [], torch.ones(4, 5)
+    _, history = minimize_image(lambda x: (x - 2).pow(4).sum(), start, n, watch=lambda k, x, e: seen.append((k, e)))
+    assert seen == list(enumerate(history.objective))
+    assert len(seen) == n
+    assert torch.equal(start, torch.ones(4, 5))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StopIteration])
+def test_an_interrupt_returns_the_best_iterate(error):
+    def watch(k, x, value):
+        if k == 4:
+            raise error
+
+    with torch.no_grad():  # the caller's mode does not matter
+        x, history = minimize_image(lambda x: (x - 0.5).pow(4).sum(), torch.zeros(4, 5), 50, watch=watch)
+    assert history.interrupted
+    assert len(history.objective) == 5
+    assert (x - 0.5).pow(4).sum().item() == pytest.approx(min(history.objective))
+
+
+def test_minimize_image_descends_one_function_and_judges_by_the_other():
+    def energy(x):
+        return (x - 1).square().sum(), (x - 2).square().sum()
+
+    x, history = minimize_image(energy, torch.zeros(3, 4, dtype=torch.float64), 60)
+    assert (x - 1).square().sum().item() == pytest.approx(min(history.objective))
+    assert min(history.objective) < 12 <= history.objective[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "argument", "call"),
+    [
+        (TypeError, "energy", lambda: minimize_image(None, X, 3)),
+        (TypeError, "energy", lambda: minimize_image(lambda x: 2 * x, X, 3)),
+        (ValueError, "energy", lambda: minimize_image(lambda x: x.detach().sum(), X, 3)),
+        (TypeError, "x0", lambda: minimize_image(torch.sum, None, 3)),
+        (TypeError, "n", lambda: minimize_image(torch.sum, X, 2.5)),
+    ],
+)
+def test_minimize_image_refuses_bad_input_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
