@@ -21,6 +21,7 @@ from course_utils._validation import (
     require_image,
     require_kernel,
     require_number,
+    require_observation,
     require_same_device,
     require_size,
     require_tensor,
@@ -624,7 +625,7 @@ def _require_mask(mask: object) -> None:
 
 def _require_shape(x: Tensor, shape: Sequence[int], name: str, *, exactly: bool = False) -> Tensor:
     """Return ``x`` when it is finite, real or complex, of shape (..., *shape), or of ``shape`` exactly."""
-    require_tensor(torch.view_as_real(x) if isinstance(x, Tensor) and x.is_complex() else x, name)
+    require_observation(x, name)
     shape = tuple(shape)
     if x.shape[-len(shape) :] != torch.Size(shape) or (exactly and x.ndim != len(shape)):
         wanted = f"({', '.join(map(str, shape if exactly else ('...', *shape)))})"

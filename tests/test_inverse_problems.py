@@ -152,6 +152,11 @@ def test_mri_is_a_masked_unitary_transform():
     assert MRI(COIL, everything).norm() == pytest.approx(COIL.abs().max().item(), rel=1e-9)
 
 
+def test_conjugated_views_are_accepted():
+    v = torch.randn(SHAPE, generator=generator(), dtype=COMPLEX)
+    torch.testing.assert_close(FourierSampling(PIXELS).adjoint(v.conj()), FourierSampling(PIXELS)(v).conj())
+
+
 def test_mri_by_deepinv():
     physics = deepinv_physics()
     u, mask = random_image((8, 6)), random_image((8, 6), seed=3) > 0.5
