@@ -15,10 +15,11 @@ def require_tensor(value: object, name: str, *, finite: bool = True) -> Tensor:
     """Return ``value`` when it is a float32 or float64 tensor, of finite numbers unless told otherwise, else raise."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}")
-    if value.dtype not in (torch.float32, torch.float64):
+    if not value.is_floating_point():
         hint = "take its real part" if value.is_complex() else "divide integer images by 255.0"
-        hint = "convert it with .float()" if value.is_floating_point() else hint
-        raise TypeError(f"{name} must hold float32 or float64 values, got {value.dtype}: {hint} first")
+        raise TypeError(f"{name} must hold floating-point values, got {value.dtype}: {hint} first")
+    if value.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: convert it with .float() first")
     return _require_finite(value, name) if finite else value
 
 

@@ -1,4 +1,4 @@
-"""Gaussian models of images: faces in a principal subspace, and stationary textures.
+"""Gaussian model of a set of images: faces in a principal subspace.
 
 Faces are flattened: a set of faces is a tensor ``(N, d)``, one face a row, d = H W, and ``face.reshape(H, W)`` is the
 image.
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from course_utils._validation import (
     require_count,
-    require_image,
+    require_generator,
     require_number,
     require_same_device,
     require_tensor,
@@ -136,7 +136,7 @@ def sample_gaussian(
     """
     _require_model(mean, eigenvectors, eigenvalues)
     n = require_count(n, "n")
-    _require_generator(generator)
+    require_generator(generator)
     z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype, device=generator.device).to(mean.device)
     return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
 
@@ -342,129 +342,3 @@ def _require_rank(rank: int, eigenvectors: Tensor) -> int:
     if rank > eigenvectors.shape[1]:
         raise ValueError(f"rank must be at most the number of eigenvectors, {eigenvectors.shape[1]}, got {rank}")
     return rank
-
-
-# --- stationary Gaussian textures ------------------------------------------------------------------------------------
-
-
-def gaussian_texture(
-    exemplar: Float[Tensor, "*channels H W"], generator: torch.Generator, size: tuple[int, int] | None = None
-) -> Float[Tensor, "*channels height width"]:
-    """Draw a sample of the stationary Gaussian texture with the mean and the covariance of an exemplar.
-
-    x = m + t * z with z a white noise and t = (h - m) / √(H W) the texton: a random convolution. All the channels are
-    convolved with one noise, which keeps the correlations between colours.
-
-    Parameters
-    ----------
-    exemplar : Tensor
-        Texture h, ``(H, W)`` or ``(C, H, W)``.
-    generator : torch.Generator
-        Source of the noise, drawn in float64 on the generator's device.
-    size : (int, int)
-        Height and width of the sample, any positive sizes; the exemplar's by default.
-
-    Returns
-    -------
-    Tensor
-        The sample, in the dtype and on the device of the exemplar, not clipped.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``exemplar`` or ``generator`` is not of its kind, or ``size`` is not a pair of positive integers.
-
-    Notes
-    -----
-    Slide "Generative models: Examples"; B. Galerne, Y. Gousseau, J.-M. Morel (2011). The texton is made from the
-    periodic component of the exemplar. Along a direction where the sample is larger than the exemplar it is multiplied
-    by a smooth window and surrounded by zeros; along one where it is smaller the sample is cropped.
-    """
-    _require_exemplar(exemplar)
-    _require_generator(generator)
-    height, width = exemplar.shape[-2:] if size is None else _require_size(size)
-    canvas = (max(height, exemplar.shape[-2]), max(width, exemplar.shape[-1]))
-    t = _texton_on(canvas, exemplar)
-    z = torch.randn(canvas, generator=generator, dtype=torch.float64, device=generator.device).to(exemplar)
-    x = torch.fft.irfft2(torch.fft.rfft2(t) * torch.fft.rfft2(z), s=canvas)
-    return exemplar.mean(dim=(-2, -1), keepdim=True) + x[..., :height, :width]
-
-
-def periodic_component(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
-    """Return the periodic component p of an image u = p + s, which has no jump across the image's frame.
-
-    The smooth component s has mean zero and solves Δs = v, where v holds the jumps of u between opposite borders.
-
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``.
-
-    Returns
-    -------
-    Tensor
-        p, of the same shape, with the mean of ``u``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``u`` is not a finite floating-point image.
-
-    Notes
-    -----
-    L. Moisan, "Periodic plus smooth image decomposition" (2011). All the discrete operators are periodic.
-    """
-    require_image(u, "u")
-    height, width = u.shape[-2:]
-    jump = torch.zeros_like(u)
-    rows, columns = u[..., -1, :] - u[..., 0, :], u[..., :, -1] - u[..., :, 0]
-    jump[..., 0, :] += rows
-    jump[..., -1, :] -= rows
-    jump[..., :, 0] += columns
-    jump[..., :, -1] -= columns
-    xi = 2 * math.pi * torch.arange(height, dtype=torch.float64, device=u.device) / height
-    zeta = 2 * math.pi * torch.arange(width // 2 + 1, dtype=torch.float64, device=u.device) / width
-    laplacian = 2 * torch.cos(xi)[:, None] + 2 * torch.cos(zeta) - 4
-    laplacian[0, 0] = 1.0  # jump has mean zero: any value gives s of mean zero
-    return u - torch.fft.irfft2(torch.fft.rfft2(jump) / laplacian.to(u.dtype), s=(height, width))
-
-
-def _texton_on(canvas: tuple[int, ...], exemplar: Tensor) -> Tensor:
-    """Return the texton on a canvas at least as large as the exemplar, of sum zero in each channel."""
-    p = periodic_component(exemplar)
-    window = torch.outer(
-        *(
-            _window(have, smooth=wanted > have).to(exemplar)
-            for wanted, have in zip(canvas, exemplar.shape[-2:], strict=True)
-        )
-    )
-    m = (window * p).sum(dim=(-2, -1), keepdim=True) / window.sum()
-    t = exemplar.new_zeros(*exemplar.shape[:-2], *canvas)
-    t[..., : exemplar.shape[-2], : exemplar.shape[-1]] = window * (p - m) / window.norm()
-    return t
-
-
-def _window(n: int, smooth: bool) -> Tensor:
-    """Return ones, or ones that go down to zero over a tenth of ``n`` at both ends."""
-    if not smooth:
-        return torch.ones(n, dtype=torch.float64)
-    x = torch.arange(n, dtype=torch.float64) + 0.5
-    distance = torch.minimum(x, n - x) / max(0.1 * n, 1.0)
-    return torch.sin(0.5 * math.pi * distance.clamp(max=1.0)) ** 2
-
-
-def _require_exemplar(exemplar: Tensor) -> None:
-    require_image(exemplar, "exemplar")
-    if exemplar.ndim > 3:
-        raise ValueError(f"exemplar must have shape (H, W) or (C, H, W), got shape {tuple(exemplar.shape)}")
-
-
-def _require_generator(generator: torch.Generator) -> None:
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-
-
-def _require_size(size: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(size, (tuple, list)) or len(size) != 2:
-        raise ValueError(f"size must be a pair (height, width), got {size!r}")
-    return require_count(size[0], "size[0]"), require_count(size[1], "size[1]")

@@ -26,7 +26,7 @@ from course_utils._validation import (
 )
 from course_utils.data import fetch, read_picture
 from course_utils.features import ARCHITECTURES, VGGFeatures
-from course_utils.gaussian import gaussian_texture
+from course_utils.gaussian_textures import gaussian_texture
 from course_utils.images import zoom_out
 
 __all__ = [

@@ -8,7 +8,7 @@ import torch
 
 from course_utils.data import REGISTRY, data_folder, fetch
 from course_utils.features import ARCHITECTURES, VGGFeatures
-from course_utils.gaussian import gaussian_texture
+from course_utils.gaussian_textures import gaussian_texture
 from course_utils.images import load_image
 from course_utils.textures import (
     WHITENING,

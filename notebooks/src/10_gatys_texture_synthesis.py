@@ -46,7 +46,7 @@ import torch
 from course_utils import textures
 from course_utils.checks import check, hint
 from course_utils.features import ARCHITECTURES, TEXTURE_LAYERS, VGGFeatures
-from course_utils.gaussian import gaussian_texture
+from course_utils.gaussian_textures import gaussian_texture
 from course_utils.images import center_crop, load_image
 from course_utils.plotting import new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
