@@ -401,7 +401,7 @@ BAD = (
             (TypeError, "v", lambda f=f: f(IMAGE.byte(), SQUARE)),
             (
                 TypeError,
-                "v must hold floating-point values, got torch.complex6464",
+                "v must hold floating-point values, got torch.complex64",
                 lambda f=f: f(1j * IMAGE, SQUARE),
             ),
             (ValueError, "v", lambda f=f: f(IMAGE * math.nan, SQUARE)),
