@@ -19,6 +19,7 @@ wrong = [
 
 
 BUDGET = 2.0  # seconds of processor time that the check of a right answer may take
+LONGER = {"synthesize_texture": 5.0}  # it runs a synthesis through a network
 CAUSES_RIGHT = 0.9  # share of the wrong answers of an exercise, and of all, whose cause is named
 
 
@@ -26,7 +27,7 @@ CAUSES_RIGHT = 0.9  # share of the wrong answers of an exercise, and of all, who
 def test_reference_passes(name):
     start = time.process_time()
     verdict = diagnose(EXERCISES[name].reference, name)
-    assert time.process_time() - start < BUDGET
+    assert time.process_time() - start < LONGER.get(name, BUDGET)
     assert verdict.status == "passed", verdict
     assert not verdict.remark
 

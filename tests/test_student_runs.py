@@ -1,8 +1,8 @@
 """Every student copy runs from top to bottom, untouched or filled with right answers: no student is ever stopped.
 
 A filled copy imports its answers from the bank. Each copy is filled with the first right answer of every exercise, with
-the last, and with variants in rotation: in single precision, with a gradient left on, in loops, by small steps, whatever
-the bank has; lesson 10, whose syntheses take minutes, with the variants only.
+the last, and with variants in rotation: in single precision, with a gradient left on, in loops, by small steps, as
+the bank has them; lesson 10, whose syntheses take minutes, with the variants only.
 """
 
 import itertools
