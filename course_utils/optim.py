@@ -233,7 +233,7 @@ def optimal_step(
 
     Notes
     -----
-    Slide "Gradient descent".
+    Slide "Gradient Descent".
     """
     n = require_count(n, "n", 0)
     x, history = require_tensor(x0, "x0").clone(), History()
@@ -288,7 +288,7 @@ def power_iteration(
 
     Notes
     -----
-    Slide "Optimization for inverse problems": L = ‖AᵀA + λBᵀB‖.
+    Slide "Optimization for Inverse Problems": L = ‖AᵀA + λBᵀB‖.
     """
     n = require_count(n, "n")
     require_generator(generator)

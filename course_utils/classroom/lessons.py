@@ -91,7 +91,7 @@ def read_lesson(path: Path, card: Mapping[str, Any]) -> Lesson:
     form = "**Time**: reading 30 min (10 in class), exercises 40 min, compute under 1 min on two CPU cores"
     time = _find(TIME, first, path, form)
     title = _find(TITLE, first, path, "# 7. Title")
-    slides = _find(SLIDES, first, path, '**Slides**: "Title"')
+    slides = _find(SLIDES, first, path, "**Slides**: titles of lecture.toml, in quotes")
     headings = [found for cell in cells if cell.cell_type == "markdown" for found in HEADING.finditer(cell.source)]
     names = [name for cell in cells if cell.cell_type == "code" and (name := exercise_name(cell.source))]
     if len(headings) != len(names):
