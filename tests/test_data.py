@@ -46,7 +46,7 @@ UNREGISTERED = {
     "rebuild.py",
     "registry.json",
     "contact_sheet.jpg",
-    "derive_vgg16.py",
+    "derive_networks.py",
     "remake_syntheses.py",
 }
 OWN_FOLDERS = {"faces", "photographs", "textures", "kernels", "digits"}

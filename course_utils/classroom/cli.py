@@ -143,7 +143,7 @@ def figures(
 def fetch(name: Annotated[str, typer.Argument(help="vgg19, the network of the lecture")]) -> None:
     """Download what the course does not carry; checked by its hash, resumable."""
     from course_utils._validation import require_choice
-    from course_utils.features import fetch_vgg19
+    from course_utils.classroom.weights import fetch_vgg19
 
     require_choice(name, "name", ["vgg19"])
     typer.echo(fetch_vgg19())
