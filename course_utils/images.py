@@ -55,7 +55,7 @@ def load_image(name: str | Path, size: int | tuple[int, int] | None = None) -> F
 
 def _picture_path(name: str | Path) -> Path:
     """Return the file of a registered picture, or the user's own file; a registered name comes first."""
-    known = names_of_kind("photograph", "texture")
+    known = names_of_kind("photograph", "texture", "painting", "medical")
     if not isinstance(name, str | Path):
         raise TypeError(f"name must be a registered name or a path, got {type(name).__name__}")
     if str(name) not in known and Path(name).is_file():

