@@ -50,11 +50,11 @@ def periodic_component(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch 
     jump[..., -1, :] -= rows
     jump[..., :, 0] += columns
     jump[..., :, -1] -= columns
-    xi = 2 * math.pi * torch.arange(height, dtype=torch.float64, device=u.device) / height
-    zeta = 2 * math.pi * torch.arange(width // 2 + 1, dtype=torch.float64, device=u.device) / width
+    xi = 2 * math.pi * torch.arange(height, dtype=torch.float64) / height  # on the CPU: an Apple GPU has no float64
+    zeta = 2 * math.pi * torch.arange(width // 2 + 1, dtype=torch.float64) / width
     laplacian = 2 * torch.cos(xi)[:, None] + 2 * torch.cos(zeta) - 4
     laplacian[0, 0] = 1.0  # jump has mean zero: any value gives s of mean zero
-    return u - torch.fft.irfft2(torch.fft.rfft2(jump) / laplacian.to(u.dtype), s=(height, width))
+    return u - torch.fft.irfft2(torch.fft.rfft2(jump) / laplacian.to(u.dtype).to(u.device), s=(height, width))
 
 
 def _texton_on(canvas: tuple[int, ...], exemplar: Tensor) -> Tensor:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +27,7 @@ from course_utils.data import fetch, read_picture
 from course_utils.features import ARCHITECTURES, VGGFeatures
 from course_utils.gaussian_textures import gaussian_texture
 from course_utils.images import zoom_out
+from course_utils.optim import minimize_image
 
 __all__ = [
     "WHITENING",
@@ -50,12 +50,6 @@ Callback = Callable[[Tensor, float], object]
 Energy = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 WHITENING = 0.01  # a good δ for `synthesize_texture`: smaller values gain nothing more
-
-_FIRST_STEP = (
-    0.001  # mean change of a value in the first step of L-BFGS, which torch makes of l1 norm 1 in its variable
-)
-_LOSS_SCALE = 1e6  # what L-BFGS sees first: torch compares with absolute constants, y.s > 1e-10 among them
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Statistics and losses
@@ -244,7 +238,7 @@ def relative_weights(targets: Mapping[str, Tensor]) -> dict[str, float]:
     ValueError
         If a target is zero: a network with dead features, or an exemplar that is constant.
     """
-    norms = {layer: float(target.double().square().sum()) for layer, target in targets.items()}
+    norms = {layer: float(target.cpu().double().square().sum()) for layer, target in targets.items()}
     dead = [layer for layer, norm in norms.items() if norm == 0]
     if dead:
         raise ValueError(f"targets[{dead[0]!r}] is zero, so no error can be relative to it: give the weights")
@@ -404,8 +398,8 @@ def synthesize_texture(
     generator : torch.Generator
         Source of the noise.
     n_iterations : int or sequence of int
-        Evaluations of E and its gradient, at each scale or scale by scale. An iteration of L-BFGS takes one, a few when
-        its line search needs them.
+        Evaluations of E and its gradient at most, at each scale or scale by scale. An iteration of L-BFGS takes one, a
+        few when its line search needs them.
     scales : sequence of float
         Increasing, the last one 1; the others 1/2, 1/3, 1/4, ... of the full size.
     size : (int, int), optional
@@ -424,7 +418,7 @@ def synthesize_texture(
         Called as ``callback(x, E(x))`` after each evaluation, x at the current scale, with the channels of the
         exemplar. When it raises ``StopIteration`` the synthesis ends like with an interrupt.
     progress : bool
-        Show a bar with the loss and the remaining time (the variable ``TQDM_DISABLE`` switches all bars off).
+        Show a bar at each scale, with the loss and the remaining time (``TQDM_DISABLE`` switches all bars off).
 
     Returns
     -------
@@ -455,16 +449,19 @@ def synthesize_texture(
     factors = _require_scales(scales)
     budgets = _require_budgets(n_iterations, len(factors))
     full_size = _require_size(size, u, network.smallest_side * max(factors))
-    x = _initial_image(init, u, full_size, factors[0], generator)
-    with _Monitor(factors, budgets, exemplar.shape[:-2], callback, progress) as monitor:  # an interrupt ends this block
+    x, losses = _initial_image(init, u, full_size, factors[0], generator), []
+    watch = None if callback is None else _watcher(callback, exemplar.shape[:-2])
+    with suppress(KeyboardInterrupt):  # one that falls between two scales
         for i, factor in enumerate(factors):
             if i > 0:
                 x = _refine(x, u, factors[i - 1], factor, full_size, generator)
-            monitor.begin(x, factor)
             energy = _energy(zoom_out(u, factor), network, weights, statistic, whitening, extra_losses)
-            x = _minimize(energy, x, budgets[i], monitor)
-    x = _enlarge(monitor.x, full_size)
-    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), monitor.losses)
+            x, history = minimize_image(energy, x, budgets[i], watch=watch, progress=progress)
+            losses += history.objective
+            if history.interrupted:
+                break
+    x = _enlarge(x, full_size)
+    return Synthesis(x.to(exemplar.dtype).reshape(*exemplar.shape[:-2], *full_size), losses)
 
 
 def _energy(
@@ -497,83 +494,17 @@ def _energy(
 
 def _whitener(target: Tensor, delta: float) -> Callable[[Tensor], Tensor]:
     """Return the map R -> ‖G‖^(-1/4) (q_iᵀ R q_j) / √((λ_i + λ_j)/(2 λ_1) + δ), for the eigenpairs of a Gram matrix."""
-    values, q = torch.linalg.eigh(target.double())
+    values, q = torch.linalg.eigh(target.cpu().double())  # on the CPU: an Apple GPU has no float64
     norm = torch.linalg.vector_norm(values).item() or 1.0  # dead features have the matrix 0
     values = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
-    scale = (norm**-0.25 * ((values[:, None] + values) / 2 + delta) ** -0.5).to(target)
-    q = q.to(target)
+    scale = norm**-0.25 * ((values[:, None] + values) / 2 + delta) ** -0.5
+    scale, q = scale.to(target.dtype).to(target.device), q.to(target.dtype).to(target.device)
     return lambda r: scale * (q.mT @ r @ q)
 
 
-def _minimize(energy: Energy, start: Tensor, n: int, monitor: _Monitor) -> Tensor:
-    """Return the best x that L-BFGS meets within n evaluations of E."""
-    z = torch.zeros_like(start, requires_grad=True)
-    unit = _FIRST_STEP * start.numel()
-    lbfgs = torch.optim.LBFGS(
-        [z], max_iter=n, max_eval=n, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
-    )
-
-    first = 0.0
-
-    def evaluate() -> Tensor:
-        nonlocal first
-        lbfgs.zero_grad()
-        x = start + unit * z
-        loss, minimized = energy(x)
-        first = first or minimized.item() or 1.0
-        scaled = _LOSS_SCALE * minimized / first
-        scaled.backward()
-        monitor.record(x.detach(), loss.item())
-        return scaled.detach()
-
-    lbfgs.step(evaluate)
-    return monitor.x
-
-
-class _Monitor:
-    """Keeps the best x of the current scale and all the losses, and shows the progress."""
-
-    def __init__(
-        self,
-        factors: Sequence[int],
-        budgets: Sequence[int],
-        channels: Sequence[int],
-        callback: Callback | None,
-        progress: bool,
-    ) -> None:
-        from tqdm.auto import tqdm
-
-        self.losses: list[float] = []
-        self._channels, self._callback = channels, callback
-        self._bar = tqdm(
-            total=sum(n / factor**2 for n, factor in zip(budgets, factors, strict=True)),
-            desc="synthesis",
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
-            disable=not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0"),
-        )
-
-    def begin(self, x: Tensor, factor: int) -> None:
-        """Note the first x of a scale."""
-        self.x, self._lowest, self._cost = x, math.inf, 1 / factor**2
-
-    def record(self, x: Tensor, loss: float) -> None:
-        """Note an evaluation of E."""
-        self.losses.append(loss)
-        if loss < self._lowest:
-            self.x, self._lowest = x.clone(), loss
-        self._bar.set_postfix_str(f"E = {loss:.2e}", refresh=False)
-        self._bar.update(min(self._cost, max(0.0, self._bar.total - self._bar.n)))
-        if self._callback is not None:
-            self._callback(x.reshape(*self._channels, *x.shape[-2:]).clone(), loss)
-
-    def __enter__(self) -> _Monitor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self._bar.close()
-        return kind is not None and issubclass(kind, KeyboardInterrupt | StopIteration)
+def _watcher(callback: Callback, channels: Sequence[int]) -> Callable[[int, Tensor, float], object]:
+    """Return what `minimize_image` calls: ``callback`` with x in the channels of the exemplar."""
+    return lambda k, x, loss: callback(x.reshape(*channels, *x.shape[-2:]), loss)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
