@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.checks import EXERCISES
 from course_utils.classroom import ROOT
-from course_utils.classroom.build import execute, exercise_name, source_files
+from course_utils.classroom.build import execute, exercise_name, read_source, source_files
 from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
 
@@ -38,7 +38,7 @@ def import_of(function, name):
 def undetached(name):
     """Return the cell of the course's solution with results that still require a gradient."""
     reference = EXERCISES[name].reference
-    return f"""from {reference.__module__} import {reference.__name__} as right
+    return f"""from {reference.__module__} import {reference.__name__} as right_{name}
 
 
 def {name}(*args):
@@ -49,7 +49,7 @@ def {name}(*args):
         return x + torch.zeros((), dtype=x.dtype).requires_grad_() if floating else x
 
     with torch.enable_grad():
-        return graph(right(*args))"""
+        return graph(right_{name}(*args))"""
 
 
 def filled(name, filling, turn):
@@ -71,11 +71,8 @@ def _graded(cell):
 
 @pytest.mark.parametrize(("name", "filling"), FILLED)
 def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_path):
-    copy = student_copy(nbformat.read(notebook_files(ROOT)[name], as_version=4))
-    graded = [
-        cell for cell in copy.cells if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code"
-    ]
-    tasks = [cell for cell in graded if cell.metadata.nbgrader.grade_id in EXERCISES]
+    copy = student_copy(read_source(source_files()[name]))
+    tasks = [cell for cell in copy.cells if _graded(cell).get("solution") and _graded(cell)["grade_id"] in EXERCISES]
     for turn, cell in enumerate(tasks):
         cell.source = filled(cell.metadata.nbgrader.grade_id, filling, turn)
     records = records_of(execute(copy, tmp_path, name))
