@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.fft import fft2, ifft2
@@ -58,10 +61,60 @@ def _corner_transfer(v: Tensor, kernel: Tensor) -> Tensor:
     return fft2(kernel, s=v.shape)
 
 
+def call_filter(student: Student, v: Tensor, kernel: Tensor, *others: object) -> Tensor:
+    """Return the student's image for ``v`` and ``kernel``; a failure that comes from a size says which."""
+    try:
+        return student.tensor(v, kernel, *others, shape=v.shape)
+    except Mistake as mistake:
+        if mistake.cause == "exception" and re.search(r"size|shape|broadcast", mistake.message):
+            explain_size(student, mistake.message, v, kernel, *others)
+        raise
+
+
+def explain_size(student: Student, message: str, v: Tensor, kernel: Tensor, *others: object) -> None:
+    """Raise what is wrong with the sizes: written into the function, kernel not padded, square images only."""
+    sides = [*v.shape, *kernel.shape]
+    foreign = [int(n) for n in re.findall(r"[(\[ ](\d+)(?=[)\], ])", message.split("(line")[0]) if int(n) > sum(sides)]
+    if foreign:
+        raise Mistake(
+            "shape",
+            f"The size {foreign[0]} is written into the function. Take the sizes from its arguments: v.shape, kernel.shape. {message}",
+        )
+    side = max(sides)
+    for args, text in (
+        ((v, _embedded(kernel, v.shape)), f"The kernel is not padded: it has {kernel.shape[0]} × {kernel.shape[1]} pixels, the image {v.shape[0]} × {v.shape[1]}. Put it into an image of zeros before the FFT."),
+        ((random_image((side, side)), kernel), "Your function works on square images only: do not take the height for the width."),
+        ((random_image(SIZES[0][0]), _kernel(SIZES[0][1])), f"Your function works on an image of 6 × 5 pixels, not on one of {v.shape[0]} × {v.shape[1]}: a size is written in, or something is kept from an earlier call."),
+    ):  # fmt: skip
+        try:
+            works = tuple(student(*args, *others).shape)[-2:] == tuple(args[0].shape)
+        except Mistake:
+            continue
+        if works:
+            raise Mistake("shape", f"{text} {message}")
+
+
+def _embedded(kernel: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return the same kernel on a grid of the image's size, its centre at (H // 2, W // 2)."""
+    (h, w), (H, W) = kernel.shape, shape
+    k = kernel.new_zeros(H, W)
+    k[H // 2 - h // 2 : H // 2 - h // 2 + h, W // 2 - w // 2 : W // 2 - w // 2 + w] = kernel
+    return k
+
+
+def expect_kernel_used(student: Student, v: Tensor, kernel: Tensor, *others: object) -> None:
+    """Raise when another kernel of the same size changes nothing: it is kept from the first call, or a global one."""
+    first, second = call_filter(student, v, kernel, *others), call_filter(student, v, kernel.flip(0), *others)
+    text = "The result is the same for another kernel of the same size: you use a variable of the notebook, or what was kept from the first call. Use the argument kernel."
+    expect(not is_close(first, second, 1e-9), "constant", text)
+
+
 def _recognise_common(student: Student, answer: Tensor, expected: Tensor, image: Tensor, *others: object) -> None:
     """Raise the mistake that could happen in any exercise on filters: scaled, moved, cut, not depending on the image."""
     if is_close(answer, image):
         raise Mistake("identity", f"{student.name} returns its input unchanged.")
+    if answer.any() and answer.norm() < 1e-9 * expected.norm():
+        raise Mistake("complex", "Your result is 0 up to rounding, as the imaginary part after the inverse FFT is. Take the real part, and use k̂ as it is.")  # fmt: skip
     another = student.tensor(image.flip(0) + 1, *others, shape=image.shape)
     if is_close(another, answer):
         raise Mistake("constant", f"{student.name} returns the same image whatever its input is.")
@@ -72,7 +125,7 @@ def _recognise_common(student: Student, answer: Tensor, expected: Tensor, image:
         ("clipping", expected.clamp(0, 1), "You clipped the result to [0, 1]. Values outside are part of the result: clip only to show or to save an image."),
     )  # fmt: skip
     factor = inner(answer, expected) / inner(expected, expected)
-    if is_close(answer, factor * expected):
+    if abs(factor - 1) > 1e-3 and is_close(answer, factor * expected):
         text = "The result is right up to a factor. fft2 followed by ifft2 needs no other normalisation, and the kernel none."
         raise Mistake("normalisation", text, {"your result / the right one": factor})
     for shift in torch.cartesian_prod(*(torch.arange(n) for n in image.shape)).tolist():
@@ -100,9 +153,23 @@ def _convolve(u: Tensor, kernel: Tensor) -> Tensor:
 def _extended_blur(u: Tensor, kernel: Tensor, mode: str) -> Tensor:
     """Return the blur of an image that goes on beyond its boundary in a way that is not periodic."""
     h, w = kernel.shape
-    margins = (w - 1 - w // 2, w // 2, h - 1 - h // 2, h // 2)  # how far the kernel reaches: left, right, up, down
-    extended = torch.nn.functional.pad(u[None, None], margins, mode=mode)
-    return torch.nn.functional.conv2d(extended, kernel.flip(0, 1)[None, None])[0, 0]
+    rows = _continued(u.shape[0], h - 1 - h // 2, h // 2, mode)
+    columns = _continued(u.shape[1], w - 1 - w // 2, w // 2, mode)
+    extended = torch.cat([u, u.new_zeros(1, u.shape[1])])  # row and column −1: zeros
+    extended = torch.cat([extended, u.new_zeros(len(extended), 1)], dim=1)[rows][:, columns]
+    return torch.nn.functional.conv2d(extended[None, None], kernel.flip(0, 1)[None, None])[0, 0]
+
+
+def _continued(n: int, before: int, after: int, mode: str) -> Tensor:
+    """Return which of n pixels stands at −before, …, n − 1 + after; −1 stands for zero."""
+    i = torch.arange(-before, n + after)
+    if mode == "zero":
+        return torch.where((i >= 0) & (i < n), i, -1)
+    if mode == "replicate":
+        return i.clamp(0, n - 1)
+    period = 2 * n if mode == "symmetric" else 2 * n - 2  # "reflect" does not repeat the border
+    i = i % period
+    return torch.where(i < n, i, period - i - (1 if mode == "symmetric" else 0))
 
 
 def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
@@ -113,8 +180,12 @@ def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
         ("conjugate", _filter(u, k_hat.conj()), _FLIP),
         ("conjugate", _filter(u, _corner_transfer(u, kernel).conj()), f"{_FLIP} And it is not centred. {_CORNER}"),
         ("centering", _filter(u, fft2(torch.fft.ifftshift(kernel), s=u.shape)), f"You shifted the small kernel before padding it, which tears it apart. Pad first, then roll. {_CORNER}"),
-        ("boundary", _extended_blur(u, kernel, "constant"), "Pixels outside the image count as 0. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
-        ("boundary", _mirrored(u, kernel), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("order", ifft2(torch.fft.fftshift(k_hat * fft2(u))).real, "The spectrum is shifted before the inverse FFT. fft2 puts frequency 0 first and ifft2 expects it there: remove the fftshift."),
+        ("order", _filter(u, torch.fft.fftshift(k_hat)), "k̂ is shifted, û is not. It is the kernel that is rolled, before the FFT, by its own centre: remove the fftshift."),
+        ("boundary", _extended_blur(u, kernel, "replicate"), "The border is repeated outside the image. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("boundary", _extended_blur(u, kernel, "symmetric"), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("boundary", _extended_blur(u, kernel, "zero"), "Pixels outside the image count as 0. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("boundary", _extended_blur(u, kernel, "reflect"), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("boundary", _conv2d(u, kernel), "conv2d with padding=\"same\" puts zeros around the image and does not flip the kernel. The lecture's convolution is periodic: Σ k(y) u(x − y)."),
         ("boundary", _conv2d(u, kernel.flip(0, 1)), "conv2d with padding=\"same\" puts zeros around the image. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("axis", one_dimension, "You used fft, which transforms the last axis only. An image needs fft2 and ifft2."),
@@ -126,17 +197,16 @@ def _conv2d(u: Tensor, kernel: Tensor) -> Tensor:
     return torch.nn.functional.conv2d(u[None, None], kernel[None, None], padding="same")[0, 0]
 
 
-def _mirrored(u: Tensor, kernel: Tensor) -> Tensor:
-    """Return the blur of an image mirrored at its boundary, or the image when the kernel is too large for it."""
-    return _extended_blur(u, kernel, "reflect") if max(kernel.shape) // 2 < min(u.shape) else u
-
-
 def _wrong_axes(u: Tensor, kernel: Tensor) -> list[Known]:
     """Return what exchanged axes give, where the exchanged kernel fits into the image."""
     if kernel.shape[0] > u.shape[1] or kernel.shape[1] > u.shape[0]:
         return []
+    text = "The two axes of the kernel are exchanged: you blurred with its transpose."
+    turned = "The kernel is turned by 90 degrees."
     return [
-        ("axis", _convolve(u, kernel.T), "The two axes of the kernel are exchanged: you blurred with its transpose.")
+        ("axis", _convolve(u, kernel.T), text),
+        ("axis", _convolve(u, kernel.rot90(1)), turned),
+        ("axis", _convolve(u, kernel.rot90(-1)), turned),
     ]
 
 
@@ -155,12 +225,13 @@ def blur(student: Student) -> str:
     for seed, (shape, size) in enumerate(SIZES):
         u, k = random_image(shape), (1 + seed) * _kernel(size)  # not of sum 1: nobody asked to normalise
         expected = _convolve(u, k)
-        answer = student.tensor(u, k, shape=shape)
+        answer = call_filter(student, u, k)
         if is_close(answer, expected):
             continue
         _recognise_common(student, answer, expected, u, k)
         recognise(answer, *_wrong_blurs(u, k), *_wrong_axes(u, k))
         expect_close(answer, expected, "value", "The result is not Σ k(y) u(x − y), with u continued periodically.")
+    expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3)))
     return "k * u = Σ k(y) u(x − y), periodic, for kernels of odd and even sizes up to the image's"
 
 
@@ -176,10 +247,11 @@ def blur_adjoint(student: Student) -> str:
     """Examine the adjoint by ⟨k * u, v⟩ = ⟨u, Aᵀv⟩."""
     for seed, (shape, size) in enumerate(SIZES):
         u, v, k = random_image(shape, 10 + seed), random_image(shape, 20 + seed), _kernel(size)
-        answer = student.tensor(v, k, shape=shape)
+        answer = call_filter(student, v, k)
         left, right = inner(blur_reference(u, k), v), inner(u, answer)
         if abs(left - right) <= tolerance(answer) * u.norm().item() * v.norm().item():
             continue
+        recognise(answer, *_moved_flips(v, k))
         _recognise_common(student, answer, adjoint_reference(v, k), v, k)
         recognise(answer, *_wrong_adjoints(v, k))
         expect(
@@ -187,7 +259,18 @@ def blur_adjoint(student: Student) -> str:
                 "⟨k * u, v⟩": left, "⟨u, Aᵀv⟩": right
             }
         )  # fmt: skip
+    expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3)))
     return "⟨k * u, v⟩ = ⟨u, Aᵀv⟩ for kernels of odd and even sizes, none of them symmetric"
+
+
+def _moved_flips(v: Tensor, kernel: Tensor) -> list[Known]:
+    """Return what a flipped kernel gives when the flip moves its centre."""
+    (h, w), on_the_grid = kernel.shape, ifft2(kernel_to_transfer(kernel, v.shape)).real
+    known = [("centering", _filter(v, fft2(on_the_grid.flip(0, 1))), "You flipped the padded kernel: this sends pixel (0, 0), its centre, to (H − 1, W − 1). Roll it back by (1, 1) after the flip, or conjugate k̂.")]  # fmt: skip
+    if h % 2 == 0 or w % 2 == 0:
+        text = f"You flipped the kernel of {h} × {w} pixels: where a side is even, its centre h//2 goes to h − 1 − h//2, one pixel off. Roll it back by one there, or conjugate k̂."
+        known.append(("centering", _filter(v, kernel_to_transfer(kernel.flip(0, 1), v.shape)), text))
+    return known
 
 
 def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
@@ -197,6 +280,7 @@ def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
         ("conjugate", ifft2((k_hat * fft2(v)).conj()).real, "You conjugated the product k̂ v̂. Only k̂ is conjugated: conj(k̂) v̂."),
         ("conjugate", ifft2(k_hat * fft2(v).conj()).real, "You conjugated v̂. It is k̂ that is conjugated: conj(k̂) v̂."),
         ("centering", _filter(v, _corner_transfer(v, kernel).conj()), _CORNER),
+        ("sign", _filter(v, -k_hat), "You changed the sign of k̂. To conjugate changes the sign of its imaginary part only: k_hat.conj()."),
         ("adjoint", _filter(v, 1 / k_hat), "This is the inverse, v̂ / k̂. The adjoint multiplies by conj(k̂)."),
         ("conjugate", _filter(v, k_hat.real), "You took the real part of k̂. It is complex: conjugate it, and take the real part after the inverse FFT."),
         ("conjugate", _filter(v, k_hat.abs()), "You took the modulus of k̂. The adjoint has the opposite phase: conj(k̂)."),
@@ -224,13 +308,16 @@ def inverse_filter(student: Student) -> str:
     for seed, ((shape, size), centre) in enumerate(zip(SIZES, (0.6, 0.12, 0.6, 0.6, 0.6), strict=True)):
         u, k = random_image(shape, seed), _kernel(size, centre)  # the second one has |k̂| down to 0.004
         v = blur_reference(u, k)
-        answer = student.tensor(v, k, shape=shape)
+        answer = call_filter(student, v, k)
+        if is_close(answer, u, 1e-11):
+            continue
+        _recognise_changed_denominator(answer, v, k)
         if is_close(answer, u):
             continue
         _recognise_common(student, answer, u, v, k)
         recognise(answer, *_wrong_inverses(v, k))
-        _recognise_changed_denominator(answer, v, k)
         expect_close(answer, u, "value", "The inverse filter of k * u is not u.")
+    expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6))
     return "the inverse filter of k * u is u, for kernels whose transfer function has no zero"
 
 
@@ -250,21 +337,23 @@ def _wrong_inverses(v: Tensor, kernel: Tensor) -> list[Known]:
 
 
 def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) -> None:
-    """Raise when some frequencies were set to 0, or when something was added to k_hat."""
+    """Raise when small |k_hat| are treated apart, or when something was added to k_hat."""
     k_hat, ratio = kernel_to_transfer(kernel, v.shape), fft2(answer.double()) / fft2(v)
-    dropped = ratio.abs() < 1e-6
-    if dropped.any() and is_close(_filter(v, torch.where(dropped, 0, 1 / k_hat)), answer):
-        text = "You set frequencies to 0 where |k̂| is small. That is a regularization; the inverse filter divides by k̂ everywhere."
-        raise Mistake("truncation", text)
-    if dropped.any():
+    right = (ratio * k_hat - 1).abs() < 1e-4
+    if right.sum() > 1 and (~right).any() and k_hat[right].abs().min() > k_hat[~right].abs().max():
+        what = "set to 0" if (ratio[~right].abs() < 1e-6).all() else "treated apart"
+        text = f"Frequencies where |k̂| is small are {what}. That is a regularization; the inverse filter divides by k̂ everywhere."
+        raise Mistake("truncation", text, {"largest |k̂| treated apart": k_hat[~right].abs().max()})
+    if (ratio.abs() < 1e-6).any():
         return
     ridge, added = k_hat.conj() / ratio - k_hat.abs() ** 2, 1 / ratio - k_hat
-    if ridge.abs().max() > 0 and (ridge - ridge.mean()).abs().max() < 1e-3 * ridge.abs().max():
-        text = "You added a constant to |k̂|²: that is ridge, the next exercise. The plain inverse filter divides by k̂, without any precaution."
-        raise Mistake("weight", text, {"constant added": ridge.mean().real.item()})
-    if added.abs().max() > 0 and (added - added.mean()).abs().max() < 1e-3 * added.abs().max():
-        text = "You added a constant to k̂ before dividing. The plain inverse filter divides by k̂: that it explodes is what you will see."
-        raise Mistake("epsilon", text, {"constant added": added.mean().real.item()})
+    for cause, constant, text in (
+        ("weight", ridge, "You added a constant to |k̂|²: that is ridge, the next exercise. The plain inverse filter divides by k̂, without any precaution."),
+        ("epsilon", added, "You added a constant to k̂ before dividing. The plain inverse filter divides by k̂: that it explodes is what you will see."),
+    ):  # fmt: skip
+        mean = constant.mean()
+        if 1e-13 < mean.abs() < 0.5 and (constant - mean).abs().max() < 1e-2 * mean.abs():
+            raise Mistake(cause, text, {"constant added": mean.real.item()})
 
 
 def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> list[Known]:
@@ -280,6 +369,9 @@ def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> li
         ("conjugate", _filter(v, k_hat / (power + lam * penalty)), "Aᵀv is conj(k̂) v̂ in the Fourier domain: you forgot to conjugate k̂ in the numerator."),
         ("conjugate", _filter(v, k_hat.conj() / (k_hat**2 + lam * penalty)), "k̂² is not |k̂|²: AᵀA multiplies by conj(k̂) k̂ = |k̂|²."),
         ("square-root", _filter(v, k_hat.conj() / (k_hat.abs() + lam * penalty)), "The denominator has |k̂| where |k̂|² belongs."),
+        ("conjugate", _filter(v, k_hat.conj() / (k_hat.real**2 + lam * penalty)), "You squared the real part of k̂. |k̂|² is the square of the modulus, k_hat.abs() ** 2."),
+        ("adjoint", _filter(v, power / (power + lam * penalty)), "The numerator is |k̂|² v̂: Aᵀ is applied once, to v, conj(k̂) v̂."),
+        ("weight", _filter(v, k_hat.conj() / (power * lam * penalty)), "λ multiplies |k̂|²: it must be added, |k̂|² + λ…."),
         ("adjoint", _filter(v, 1 / (power + lam * penalty)), "The numerator lacks Aᵀ: it is conj(k̂) v̂, not v̂."),
         ("adjoint", _filter(v, 1 / (k_hat + lam * penalty)), "You added the regularization to k̂. The optimality condition has AᵀA: conj(k̂) v̂ / (|k̂|² + …)."),
         ("weight", weighted(lam / 2), "You used λ/2. The ½ of the regularization disappears when the square is differentiated: the weight is λ."),
@@ -307,7 +399,7 @@ def ridge_deblur(student: Student) -> str:
     """Examine ridge by its optimality condition."""
     for (shape, size), lam in zip(SIZES, WEIGHTS, strict=True):
         v, k = random_image(shape), _kernel(size, 0.6)
-        answer = student.tensor(v, k, lam, shape=shape)
+        answer = call_filter(student, v, k, lam)
         u = answer.double()
         residual = adjoint_reference(blur_reference(u, k) - v, k) + lam * u
         if residual.norm() <= tolerance(answer) * v.norm():
@@ -321,7 +413,9 @@ def ridge_deblur(student: Student) -> str:
             *_wrong_weights(v, k, lam, torch.ones((), dtype=torch.float64)),
         )  # fmt: skip
         _expect_lambda_used(student, answer, v, k, lam)
+        _read_penalty(answer, v, k, lam, torch.ones(shape, dtype=torch.float64))
         expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λu is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+    expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6), 0.1)
     return "Aᵀ(Au − v) + λu = 0, for three values of λ and more, on odd and even sizes"
 
 
@@ -338,7 +432,7 @@ def tychonov_deblur(student: Student) -> str:
     """Examine Tychonov's closed form by its optimality condition."""
     for (shape, size), lam in zip(SIZES, WEIGHTS, strict=True):
         v, k = random_image(shape), _kernel(size, 0.6)
-        answer = student.tensor(v, k, lam, shape=shape)
+        answer = call_filter(student, v, k, lam)
         u = answer.double()
         residual = adjoint_reference(blur_reference(u, k) - v, k) - lam * laplacian(u)
         if residual.norm() <= tolerance(answer) * v.norm():
@@ -348,13 +442,16 @@ def tychonov_deblur(student: Student) -> str:
         recognise(
             answer,
             ("value", restoration.ridge_deblur(v, k, lam), "This is the ridge formula. Tychonov penalizes ‖∇u‖²: λL̂ in the denominator, not λ."),
+            ("mean", expected - expected.mean(), "The mean of your image is 0. L̂(0) = 0: Tychonov leaves the mean as it is; do not set frequency 0 to zero."),
             ("value", _filter(v, 1 / (1 + lam * L_hat)), "This solves the denoising problem, A = Id. Here Au = k * u."),
             *_wrong_weights(v, k, lam, L_hat),
             ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam * L_hat).real, "λL̂ is added to the quotient: put parentheses around the denominator |k̂|² + λL̂."),
             *_wrong_laplacians(v, k, lam, L_hat),
         )  # fmt: skip
         _expect_lambda_used(student, answer, v, k, lam)
+        _read_penalty(answer, v, k, lam, L_hat)
         expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λ∇ᵀ∇u is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+    expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6), 0.1)
     return "Aᵀ(Au − v) + λ∇ᵀ∇u = 0, for three values of λ and more, on odd and even sizes"
 
 
@@ -362,6 +459,28 @@ def _expect_lambda_used(student: Student, answer: Tensor, v: Tensor, kernel: Ten
     another = student.tensor(v, kernel, 2 * lam, shape=v.shape)
     text = "The result does not depend on the argument lam: you use a value of your own, or a variable of the notebook."
     expect(not is_close(answer, another, 1e-9), "weight", text)
+
+
+def _read_penalty(answer: Tensor, v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> None:
+    """Raise when the answer is conj(k_hat) v_hat / (|k_hat|² + a penalty + c): the wrong weight a, the c that was added."""
+    k_hat, ratio = kernel_to_transfer(kernel, v.shape), fft2(answer.double()) / fft2(v)
+    if (ratio.abs() < 1e-9).any():
+        return
+    added = k_hat.conj() / ratio - k_hat.abs() ** 2
+    terms = torch.stack([penalty, torch.ones_like(penalty)]).flatten(1).T.to(added)
+    constant = penalty.max() == penalty.min()
+    fit = torch.linalg.lstsq(terms[:, : 1 if constant else 2], added.flatten()).solution
+    if (terms[:, : len(fit)] @ fit - added.flatten()).abs().max() > 1e-4 * added.abs().max():
+        return
+    weight, c = fit[0].real.item(), 0.0 if constant else fit[1].real.item()
+    details = {"your weight": weight, "λ": lam, "constant added to the denominator": c}
+    if abs(c) > 1e-6 * abs(weight):
+        raise Mistake(
+            "epsilon",
+            "A constant is added to the denominator, which needs none: at frequency 0 it is |k̂(0)|².",
+            details,
+        )
+    raise Mistake("weight", "The denominator is right but for the weight of the regularization: it must be λ.", details)
 
 
 def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> list[Known]:
@@ -408,6 +527,7 @@ def gradient_descent_deblur(student: Student) -> str:
         first, second = (student.tensor(v, k, lam, n, shape=shape) for n in (1, 2))
         last = _many_iterations(student, first, second, v, k, lam)
         limit = restoration.tychonov_deblur(v, k, lam)
+        _expect_one_step(first, v, k, lam)
         if is_close(first, limit, 1e-3):
             text = "The result is the closed form whatever n is. Iterate: one gradient step, n times."
             raise Mistake("value", text)
@@ -417,6 +537,24 @@ def gradient_descent_deblur(student: Student) -> str:
     for lam in (0.4, 20.0):
         _examine_first_step(student, lam)
     return f"the iterates converge to the closed form of Tychonov's deblurring, for λ = {DESCENTS[0][2]:g} and {DESCENTS[1][2]:g}"
+
+
+def _expect_one_step(first: Tensor, v: Tensor, k: Tensor, lam: float) -> None:
+    """Raise when u₁ is what 2, 3, … steps give: the error at a frequency is then (1 − τh)^m of the first one."""
+    h = (kernel_to_transfer(k, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)).flatten()
+    limit = restoration.tychonov_deblur(v, k, lam)
+    before, after = fft2(v - limit).flatten(), fft2(first.double() - limit).flatten()
+    present = before.abs() > 1e-3 * before.abs().max()
+    h, ratio = h[present], after[present] / before[present]
+    slowest = h.argmin()
+    if ratio.imag.abs().max() > 1e-6 or not 1e-9 < ratio[slowest].real < 1:
+        return
+    for m in (1, *range(2, 201)):
+        tau = (1 - ratio[slowest].real ** (1 / m)) / h[slowest]
+        if ((1 - tau * h) ** m - ratio.real).abs().max() < 1e-6:
+            text = f"With n = 1 you do {m} gradient steps. n counts the steps: one evaluation of ∇F for each."
+            expect(m == 1, "order", text)
+            return
 
 
 def _examine_first_step(student: Student, lam: float) -> None:
@@ -431,7 +569,7 @@ def _examine_first_step(student: Student, lam: float) -> None:
     bound = 2 / (kernel_to_transfer(k, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)).max().item()
     details = {"λ": lam, "your step": tau, "2/L": bound}
     text = "For this λ your step is beyond 2/L, L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the step must depend on λ."
-    expect(tau <= bound * (1 + 1e-6), "step-size", text, **details)
+    expect(tau < bound * (1 - 1e-9), "step-size", text, **details)
     text = "Your step is needlessly small: any step below 2/L is admissible, L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ."
     expect(tau > 0.04 * bound, "step-size", text, **details)
 
@@ -461,11 +599,31 @@ def _diagnose_descent(first: Tensor, second: Tensor, last: Tensor, v: Tensor, k:
         tau = inner(move, g) / inner(g, g)
         if not is_close(move, tau * g, tolerance(first)):
             continue
+        if cause == "sign" and tau < 0:
+            text = "The data term has the wrong sign: ∇F has Aᵀ(Au − v), not Aᵀ(v − Au)."
         if cause == "right":
             _diagnose_step(tau, relative_error(last, restoration.tychonov_deblur(v, k, lam)), k, v, lam)
         raise Mistake(cause, text)
+    _read_two_steps(u, move, v, k, lam)
     details = {"distance to the closed form after all iterations": relative_error(last, restoration.tychonov_deblur(v, k, lam))}  # fmt: skip
     raise Mistake("value", "The iterates do not converge to the minimizer of F, and the step from u₁ to u₂ is not along ∇F(u₁) = Aᵀ(Au₁ − v) + λ∇ᵀ∇u₁.", details)  # fmt: skip
+
+
+def _read_two_steps(u: Tensor, move: Tensor, v: Tensor, k: Tensor, lam: float) -> None:
+    """Raise when the two terms of the gradient are there, each with a step of its own."""
+    terms = torch.stack([adjoint_reference(blur_reference(u, k) - v, k), -laplacian(u)]).flatten(1).T
+    fit = torch.linalg.lstsq(terms, move.flatten()).solution
+    if not is_close(terms @ fit, move.flatten(), 1e-4):
+        return
+    a, b = fit.tolist()
+    details = {"factor of Aᵀ(Au − v)": a, "factor of ∇ᵀ∇u": b, "λ": lam}
+    if abs(b - lam) < 1e-6 * lam or abs(a - 1) < 1e-6:
+        raise Mistake(
+            "step-size",
+            "τ multiplies one of the two terms only: put parentheses around ∇F(u), u − τ (Aᵀ(Au − v) + λ∇ᵀ∇u).",
+            details,
+        )
+    raise Mistake("weight", "The weight of ∇ᵀ∇u is not λ times that of Aᵀ(Au − v).", details)
 
 
 def _directions(u: Tensor, v: Tensor, k: Tensor, lam: float) -> list[Known]:
@@ -484,6 +642,8 @@ def _directions(u: Tensor, v: Tensor, k: Tensor, lam: float) -> list[Known]:
         ("adjoint", blur_reference(residual, k) + lam * smooth, "You blurred the residual instead of applying the adjoint: Aᵀ is not A for a kernel that is not symmetric."),
         ("value", data + lam * u, "This is the descent for ridge: Tychonov has λ∇ᵀ∇u, not λu."),
         ("value", u - v + lam * smooth, "This is the descent for denoising, A = Id. Here Au = k * u."),
+        ("value", data - lam * laplacian(v), "The regularization is computed at v: compute λ∇ᵀ∇u again at each u."),
+        ("sign", data + 2 * adjoint_reference(v, k) + lam * smooth, "The observation has the wrong sign: the data term is Aᵀ(Au − v), not Aᵀ(Au + v)."),
         ("value", data + adjoint_reference(v, k) + lam * smooth, "The observation v is missing: the data term is Aᵀ(Au − v)."),
     ]  # fmt: skip
 
@@ -494,6 +654,8 @@ def _diagnose_step(tau: float, error: float, k: Tensor, v: Tensor, lam: float) -
     bound = 2 / hessian.max().item()
     details = {"your step": tau, "2/L": bound, "λ": lam}
     expect(tau > 0, "sign", "You walk uphill: subtract τ∇F(u).", **details)
+    text = "The step is 2/L itself: at the highest value of |k̂|² + λL̂ the error changes its sign at each step and never falls. Stay below."
+    expect(abs(tau - bound) > 1e-6 * bound, "step-size", text, **details)
     expect(tau <= bound, "step-size", "The step is beyond 2/L with L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the iterations diverge.", **details)  # fmt: skip
     details |= {"relative distance to the closed form": error}
     expect(False, "not-converged", f"The gradient is right, but after {ITERATIONS} iterations you are still far from the minimizer: take a step close to 2/L.", **details)  # fmt: skip

@@ -1,14 +1,17 @@
 """Checks of the exercises of notebook 06: Penrose's identities, frequencies kept and dropped, iterates, optimality."""
 
+# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from course_utils import operators, restoration
+from course_utils.checks.deblurring import call_filter, expect_kernel_used, explain_size
 from course_utils.checks.engine import (
     SHAPES,
     Mistake,
@@ -49,12 +52,13 @@ def pseudo_inverse(student: Student) -> str:
         answer = _pseudo_inverse_of(student, A)
         _examine_spectrum(answer, A, U, scale * s, V)
         _examine_penrose(answer, A)
+    _examine_threshold(student)
     diagonal = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
     answer = student.tensor(diagonal, shape=(3, 2))
     expect_close(
         answer, diagonal.T / 9, "truncation", "For A = [[3, 0, 0], [0, 0, 0]] the only nonzero entry of A⁺ is 1/3."
     )
-    return "the four Penrose identities, for tall, wide and rank-deficient matrices of any scale"
+    return "the four Penrose identities, for tall, wide and rank-deficient matrices of any scale; singular values are dropped at 1e-10 max(s)"
 
 
 def _factors(m: int, d: int, singular_values: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,6 +75,15 @@ def _pseudo_inverse_of(student: Student, A: Tensor) -> Tensor:
     try:
         result = student(A)
     except Mistake as mistake:
+        if mistake.cause == "exception" and "square matri" in mistake.message:
+            raise Mistake("rank", f"An inverse exists only for a square A of full rank; this A has shape {(m, d)}. Use the SVD. {mistake.message}") from None  # fmt: skip
+        if (
+            mistake.cause == "exception"
+            and m != d
+            and re.search(r"shape|size", mistake.message)
+            and _fits_square(student)
+        ):
+            raise Mistake("shape", f"Your function works for a square A, not for one of shape {(m, d)}: torch.linalg.svd returns square U and Vᵀ, too large for diag(s), unless full_matrices=False. {mistake.message}") from None  # fmt: skip
         if mistake.cause == "exception" and "singular" in mistake.message:
             raise Mistake(
                 "rank",
@@ -83,6 +96,29 @@ def _pseudo_inverse_of(student: Student, A: Tensor) -> Tensor:
             "transpose", f"A goes from ℝ^{d} to ℝ^{m}, A⁺ goes back: its shape is {(d, m)}, yours is {(m, d)}."
         )
     return student.as_tensor(result, (d, m))
+
+
+def _fits_square(student: Student) -> bool:
+    try:
+        return tuple(student(random_image((4, 4))).shape) == (4, 4)
+    except Mistake:
+        return False
+
+
+def _examine_threshold(student: Student) -> None:
+    """Raise unless singular values are dropped at 1e-10 max(s), between 3e-11 and 3e-10 (float32 cannot tell)."""
+    s = torch.tensor((1.0, 0.5, 3e-10, 3e-11), dtype=torch.float64)
+    U, V = _factors(6, 5, s.tolist())[::2]
+    answer = student.tensor(100 * U @ torch.diag(s) @ V.T, shape=(5, 6))
+    error = student.tensor(diagonal := torch.diag(s[:2] + 0.1), shape=(2, 2)) - diagonal.inverse()
+    if answer.dtype != torch.float64 or error.abs().max() > 1e-12:
+        return
+    kept = 100 * s * torch.diagonal(V.T @ answer @ U)
+    details = {"kept (1) or dropped (0)": kept.round(decimals=2), "singular values / max(s)": s}
+    text = "You drop a singular value of 3e-10 max(s): the threshold of the text is 1e-10 max(s). (Through AᵀA, which squares s, values below about 1e-8 max(s) are lost in rounding.)"
+    expect(abs(kept[2] - 1) < 0.1, "truncation", text, **details)
+    text = "You keep a singular value of 3e-11 max(s): the text counts what is at most 1e-10 max(s) as zero."
+    expect(abs(kept[3]) < 0.1, "truncation", text, **details)
 
 
 def _examine_spectrum(answer: Tensor, A: Tensor, U: Tensor, s: Tensor, V: Tensor) -> None:
@@ -180,13 +216,14 @@ def pseudo_inverse_deblur(student: Student) -> str:
         k_hat = kernel_to_transfer(kernel, shape)
         for fraction in (0.25, 0.6):
             tol = _tolerance_in_a_gap(k_hat, fraction)
-            answer = student.tensor(v, kernel, tol, shape=shape)
-            _recognise_deblurring(answer, v, kernel, k_hat, tol)
+            answer = call_filter(student, v, kernel, tol)
+            _recognise_deblurring(answer, v, kernel, tol)
             _examine_frequencies(answer, v, k_hat, tol)
     box = torch.full((2, 2), 0.25, dtype=torch.float64)  # k̂ = 0 on half a row and half a column of an even grid
     v = random_image((8, 6), 5)
     answer = student.tensor(v, box, 1e-3, shape=(8, 6))
     _examine_frequencies(answer, v, kernel_to_transfer(box, (8, 6)), 1e-3)
+    expect_kernel_used(student, random_image((7, 8)), random_image((3, 4)), 1e-3)
     return "û = v̂/k̂ where |k̂| > tol · max|k̂| and 0 elsewhere, with asymmetric kernels, on odd and even sizes"
 
 
@@ -216,104 +253,87 @@ def _misplacements(kernel: Tensor) -> list[tuple[int, int]]:
     return [(kernel.shape[0] // 2, kernel.shape[1] // 2), *near]
 
 
-def _recognise_deblurring(answer: Tensor, v: Tensor, kernel: Tensor, k_hat: Tensor, tol: float) -> None:
+def _recognise_deblurring(answer: Tensor, v: Tensor, kernel: Tensor, tol: float) -> None:
     """Raise when the answer is one of the well-known wrong inverse filters."""
-    modulus, shape = k_hat.abs(), (v.shape[0], v.shape[1])
-    floor = tol * modulus.max()
-    kept, inverse = modulus > floor, 1 / k_hat
-    right = _filtered(v, torch.where(kept, inverse, 0))
+    k_hat, shape = kernel_to_transfer(kernel, v.shape), (v.shape[0], v.shape[1])
+    kept = k_hat.abs() > tol * k_hat.abs().max()
+    right = _filtered(v, torch.where(kept, 1 / k_hat, 0))
     if is_close(answer, right):
         return
-
-    def rule(condition: Tensor) -> Tensor:
-        return _filtered(v, torch.where(condition, inverse, 0))
-
-    dropped = "Where |k̂| is too small the frequency is lost: û must be 0 there."
     recognise(
         answer,
+        *_wrong_divisions(v, k_hat, kept),
+        *_wrong_thresholds(v, kernel, k_hat, tol),
+        *_wrong_floors(v, k_hat, tol),
+    )
+    text = "Your result is translated: the kernel's centre, pixel (h//2, w//2), must be put at the origin."
+    for shift in _misplacements(kernel):
+        recognise(
+            answer, ("centering", _filtered(v, torch.where(kept, 1 / _shifted_transfer(kernel, shape, shift), 0)), text)
+        )
+    _recognise_factor(answer, right)
+
+
+Known = tuple[str, Tensor, str]
+
+_DROPPED = "Where |k̂| is too small the frequency is lost: û must be 0 there."
+
+
+def _wrong_divisions(v: Tensor, k_hat: Tensor, kept: Tensor) -> list[Known]:
+    """Return wrong inverse filters that keep the right frequencies."""
+    modulus, right = k_hat.abs(), _filtered(v, torch.where(kept, 1 / k_hat, 0))
+    return [
         ("identity", v, "You return the observation."),
         ("value", _filtered(v, k_hat), "You multiply by k̂: that blurs v a second time. Divide."),
-        (
-            "adjoint",
-            _filtered(v, k_hat.conj()),
-            "You multiply by the conjugate of k̂: that is Aᵀv, not A⁺v. Divide by k̂.",
-        ),
-        (
-            "conjugate",
-            _filtered(v, torch.where(kept, 1 / k_hat.conj(), 0)),
-            "You divide by the conjugate of k̂; divide by k̂.",
-        ),
-        (
-            "conjugate",
-            _filtered(v, torch.where(kept, 1 / modulus, 0)),
-            "You divide by |k̂|: the phase of k̂ is forgotten.",
-        ),
-        (
-            "conjugate",
-            _filtered(v, torch.where(kept, k_hat / modulus**2, 0)),
-            "1/k̂ = conj(k̂)/|k̂|²: you forgot the conjugate.",
-        ),
-        ("truncation", rule(modulus >= 0), "You divide at every frequency: tol is not used. " + dropped),
-        ("truncation", rule(modulus > tol), "Your threshold is tol itself; it must be relative: tol · max|k̂|."),
-        ("truncation", rule(modulus > tol * modulus.mean()), "tol is relative to max|k̂|, you took the mean of |k̂|."),
-        (
-            "truncation",
-            rule(modulus > tol * kernel.sum()),
-            "tol is relative to max|k̂|, which is the kernel's sum only when k ≥ 0.",
-        ),
-        (
-            "truncation",
-            rule(modulus**2 > tol * modulus.max() ** 2),
-            "You compare |k̂|² with tol; compare |k̂| with tol · max|k̂|.",
-        ),
-        ("truncation", rule(modulus**2 > tol), "You compare |k̂|² with tol; compare |k̂| with tol · max|k̂|."),
-        (
-            "truncation",
-            rule(k_hat.real > tol * k_hat.real.max()),
-            "You compare the real part of k̂; it is the modulus |k̂| that counts.",
-        ),
-        ("truncation", rule(k_hat.real > floor), "You compare the real part of k̂; it is the modulus |k̂| that counts."),
-        (
-            "truncation",
-            rule(~kept),
-            "You keep the frequencies where |k̂| is small and drop the others: exchange the two cases.",
-        ),
-        ("truncation", _filtered(v, torch.where(kept, inverse, 1)), "You leave v̂ where |k̂| is too small. " + dropped),
-        (
-            "truncation",
-            _filtered(v, 1 / torch.where(kept, k_hat, floor)),
-            "You raise small |k̂| to the threshold. " + dropped,
-        ),
-        (
-            "truncation",
-            _filtered(v, modulus / k_hat / modulus.clamp(min=floor)),
-            "You raise small |k̂| to the threshold. " + dropped,
-        ),
-        (
-            "weight",
-            _filtered(v, k_hat.conj() / (modulus**2 + tol)),
-            "You return the ridge solution with λ = tol: here û is v̂/k̂ or 0.",
-        ),
-        (
-            "weight",
-            _filtered(v, k_hat.conj() / (modulus**2 + floor**2)),
-            "You return a ridge solution: here û is v̂/k̂ or 0.",
-        ),
+        ("adjoint", _filtered(v, k_hat.conj()), "You multiply by the conjugate of k̂: that is Aᵀv, not A⁺v. Divide by k̂."),
+        ("conjugate", _filtered(v, torch.where(kept, 1 / k_hat.conj(), 0)), "You divide by the conjugate of k̂; divide by k̂."),
+        ("conjugate", _filtered(v, torch.where(kept, 1 / modulus, 0)), "You divide by |k̂|: the phase of k̂ is forgotten."),
+        ("conjugate", _filtered(v, torch.where(kept, k_hat / modulus**2, 0)), "1/k̂ = conj(k̂)/|k̂|²: you forgot the conjugate."),
         ("complex", right.abs(), "You take the modulus of the inverse FFT, which loses the sign: take its real part."),
         ("value", torch.where(kept, torch.fft.fft2(v) / k_hat, 0).real, "You return û, not u: apply the inverse FFT."),
         ("clipping", right.clamp(0, 1), "You clip the result: the pseudo-inverse is linear, clipping is not."),
+        ("mean", right - right.mean(), "The mean of your image is 0: frequency 0 is kept like every other where |k̂| is above the threshold."),
+    ]  # fmt: skip
+
+
+def _wrong_thresholds(v: Tensor, kernel: Tensor, k_hat: Tensor, tol: float) -> list[Known]:
+    """Return inverse filters that keep the wrong frequencies."""
+    modulus, v_hat = k_hat.abs(), torch.fft.fft2(v)
+    top, real, twice = (
+        modulus.max(),
+        "You compare the real part of k̂; it is the modulus |k̂| that counts.",
+        "You compare |k̂|² with tol; compare |k̂| with tol · max|k̂|.",
     )
-    for shift in _misplacements(kernel):
-        moved = _shifted_transfer(kernel, shape, shift)
-        recognise(
-            answer,
-            (
-                "centering",
-                _filtered(v, torch.where(kept, 1 / moved, 0)),
-                "Your result is translated: the kernel's centre, pixel (h//2, w//2), must be put at the origin.",
-            ),
-        )
-    _recognise_factor(answer, right)
+    conditions = [
+        (modulus >= 0, f"You divide at every frequency: tol is not used. {_DROPPED}"),
+        (modulus > tol, "Your threshold is tol itself; it must be relative: tol · max|k̂|."),
+        (modulus > tol * modulus.mean(), "tol is relative to max|k̂|, you took the mean of |k̂|."),
+        (modulus > tol * modulus.min(), "tol is relative to max|k̂|, you took the smallest |k̂|."),
+        (modulus > tol * kernel.sum(), "tol is relative to max|k̂|, which is the kernel's sum only when k ≥ 0."),
+        (modulus > tol * k_hat.real.max(), "The threshold has the largest real part of k̂; it is max|k̂|, of the moduli."),
+        (modulus**2 > tol * top**2, twice),
+        (modulus**2 > tol, twice),
+        (k_hat.real > tol * k_hat.real.max(), real),
+        (k_hat.real > tol * top, real),
+        (modulus <= tol * top, "You keep the frequencies where |k̂| is small and drop the others: exchange the two cases."),
+        (v_hat.abs() > tol * v_hat.abs().max(), "You compare |v̂| with the threshold. A frequency is lost where |k̂| is small, whatever v is."),
+    ]  # fmt: skip
+    return [("truncation", _filtered(v, torch.where(kept, 1 / k_hat, 0)), text) for kept, text in conditions]
+
+
+def _wrong_floors(v: Tensor, k_hat: Tensor, tol: float) -> list[Known]:
+    """Return inverse filters that do something else than 0 where k_hat is small."""
+    modulus, raised = k_hat.abs(), f"You raise small |k̂| to the threshold. {_DROPPED}"
+    floor = tol * modulus.max()
+    kept = modulus > floor
+    return [
+        ("truncation", _filtered(v, torch.where(kept, 1 / k_hat, 1)), f"You leave v̂ where |k̂| is too small. {_DROPPED}"),
+        ("truncation", _filtered(v, 1 / torch.where(kept, k_hat, floor)), raised),
+        ("truncation", _filtered(v, modulus / k_hat / modulus.clamp(min=floor)), raised),
+        ("epsilon", _filtered(v, 1 / (k_hat + tol)), f"You add tol to k̂; it is a threshold. {_DROPPED}"),
+        ("weight", _filtered(v, k_hat.conj() / (modulus**2 + tol)), "You return the ridge solution with λ = tol: here û is v̂/k̂ or 0."),
+        ("weight", _filtered(v, k_hat.conj() / (modulus**2 + floor**2)), "You return a ridge solution: here û is v̂/k̂ or 0."),
+    ]  # fmt: skip
 
 
 def _recognise_factor(answer: Tensor, right: Tensor) -> None:
@@ -383,14 +403,11 @@ def _examine_first_iterates(student: Student, A: operators.Blur, v: Tensor, tau:
         return
     recognise(
         answer,
-        (
-            "value",
-            2 * first,
-            "The gradient does not change from one iteration to the next: compute Aᵀ(Au − v) again at each u.",
-        ),
+        ("value", 2 * first, "The gradient does not change from one iteration to the next: compute Aᵀ(Au − v) again at each u."),
+        ("value", -tau * gradient, "You lose u: the next iterate is u − τ∇f(u), not −τ∇f(u)."),
         ("adjoint", first - tau * A(A(first) - v), "You apply A where Aᵀ belongs: ∇f(u) = Aᵀ(Au − v)."),
-        ("order", first, "With n = 2 you do one iteration only."),
-    )
+        ("order", first, "With n = 2 you do one iteration only. Is the return inside the loop?"),
+    )  # fmt: skip
     _read_step(answer - first, gradient, tau, "second")
     raise Mistake(
         "value",
@@ -402,6 +419,7 @@ def _examine_first_iterates(student: Student, A: operators.Blur, v: Tensor, tau:
 def _recognise_first_iterate(student: Student, answer: Tensor, A: operators.Blur, v: Tensor, tau: float) -> None:
     """Say why ``answer`` is not u_1 = τAᵀv."""
     back, shape = A.adjoint(v), tuple(v.shape)
+    recognise(answer, ("step-size", tau * back / back.norm(), "You divide the gradient by its norm: the step is τ, the gradient as it is."))  # fmt: skip
     blank = student.tensor(A, torch.zeros_like(v), tau, 1, shape=shape)
     expect(
         blank.abs().max() <= 1e-12,
@@ -412,29 +430,27 @@ def _recognise_first_iterate(student: Student, answer: Tensor, A: operators.Blur
     def from_start(u: Tensor) -> Tensor:
         return u - tau * A.adjoint(A(u) - v)
 
+    clipped = "You clip the iterates: gradient descent on f does not, u_n is linear in v."
+    many = [
+        ("order", restoration.landweber(A, v, tau, m), f"With n = 1 you do {m} iterations: n counts them.")
+        for m in (2, *range(3, 51), 100)
+    ]
     recognise(
         answer,
         ("order", torch.zeros_like(v), "With n = 1 you do no iteration."),
-        ("order", from_start(tau * back), "With n = 1 you do two iterations: one too many."),
-        ("order", restoration.landweber(A, v, tau, 100), "You do 100 iterations whatever n is."),
+        *many,
         ("start", from_start(v), "You start from u_0 = v: start from u_0 = 0, so that u_n has no component in Ker A."),
         ("start", from_start(back), "You start from u_0 = Aᵀv; the exercise starts from u_0 = 0."),
         ("identity", v, "You return the observation."),
         ("value", A.pinv(v), "You return the limit A⁺v: do n steps of gradient descent."),
+        ("value", A(tau * back) - v, "You return the residual Au − v; return u."),
         ("adjoint", tau * A(v), "You apply A where Aᵀ belongs: ∇f(u) = Aᵀ(Au − v), in that order."),
         ("adjoint", tau * v, "You forgot Aᵀ: ∇f(u) = Aᵀ(Au − v)."),
         ("sign", -tau * back, "You climb: u_{k+1} = u_k − τ∇f(u_k), with a minus sign and ∇f(u) = Aᵀ(Au − v)."),
-        (
-            "clipping",
-            (tau * back).clamp(0, 1),
-            "You clip the iterates: gradient descent on f does not, u_n is linear in v.",
-        ),
-        (
-            "clipping",
-            (tau * back).clamp(min=0),
-            "You clip the iterates: gradient descent on f does not, u_n is linear in v.",
-        ),
-    )
+        ("step-size", back, "τ is missing in front of the gradient, or multiplies a part of it only: u − τ Aᵀ(Au − v)."),
+        ("clipping", (tau * back).clamp(0, 1), clipped),
+        ("clipping", (tau * back).clamp(min=0), clipped),
+    )  # fmt: skip
     _read_step(answer, -back, tau, "first")
     raise Mistake(
         "value", "After one iteration u_1 must be τAᵀv.", {"relative error": relative_error(answer, tau * back)}
@@ -508,7 +524,12 @@ def ridge_path(student: Student) -> str:
 
 def _path_of(student: Student, v: Tensor, kernel: Tensor, lams: list[float]) -> Tensor:
     """Return the student's stack of images."""
-    result = student(v, kernel, lams)
+    try:
+        result = student(v, kernel, lams)
+    except Mistake as mistake:
+        if mistake.cause == "exception" and re.search(r"size|shape|broadcast", mistake.message):
+            explain_size(student, mistake.message, v, kernel, lams)
+        raise
     if isinstance(result, (list, tuple)):
         raise Mistake("type", "You return a list of images: put them into one tensor (n, H, W), with torch.stack.")
     return student.as_tensor(result, (len(lams), *v.shape), "the stack of images")
@@ -516,67 +537,86 @@ def _path_of(student: Student, v: Tensor, kernel: Tensor, lams: list[float]) -> 
 
 def _recognise_path(answer: Tensor, v: Tensor, kernel: Tensor, lams: list[float]) -> None:
     """Raise when the stack is one of the well-known wrong ones."""
-    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
-    shape, power, L_hat = (v.shape[0], v.shape[1]), k_hat.abs() ** 2, laplacian_transfer(v.shape)
+    k_hat, shape = kernel_to_transfer(kernel, v.shape), (v.shape[0], v.shape[1])
     lam = torch.tensor(lams, dtype=torch.float64)[:, None, None]
-
-    def path(numerator: Tensor, denominator: Tensor) -> Tensor:
-        return torch.fft.ifft2(numerator * v_hat / denominator).real
-
-    right = path(k_hat.conj(), power + lam)
+    right = _filtered(v, k_hat.conj() / (k_hat.abs() ** 2 + lam))
     if is_close(answer, right):
         return
-
-    def ridge(weights: Tensor) -> Tensor:
-        return path(k_hat.conj(), power + weights)
-
-    number, squared = v.numel(), "The denominator is |k̂|² + λ, with the squared modulus."
-    sequence = [v]
-    for value in lams:
-        sequence.append(restoration.ridge_path(sequence[-1], kernel, [value])[0])
     recognise(
         answer,
         ("identity", v.expand_as(answer), "You return the observation for every λ."),
         ("constant", torch.zeros_like(answer), "Your images are 0."),
-        (
-            "weight",
-            ridge(2 * lam),
-            "λ is counted twice: minimise ½‖Au − v‖² + (λ/2)‖u‖², whose gradient is Aᵀ(Au − v) + λu.",
-        ),
-        ("weight", ridge(lam / 2), "You use λ/2: the ½ of (λ/2)‖u‖² is gone in its gradient λu."),
-        ("weight", ridge(lam**2), "You use λ² where λ belongs."),
-        ("weight", ridge(lam.sqrt()), "You use √λ where λ belongs."),
-        ("weight", ridge(0 * lam), "λ is missing in the denominator |k̂|² + λ."),
-        ("normalisation", ridge(lam / number), "You divide λ by the number of pixels."),
-        ("normalisation", ridge(lam * number), "You multiply λ by the number of pixels."),
-        ("sign", ridge(-lam), "The denominator is |k̂|² + λ, with a plus sign."),
-        ("conjugate", path(k_hat, power + lam), "The numerator is conj(k̂) v̂: you forgot the conjugate of Aᵀ."),
-        ("conjugate", path(k_hat.conj(), k_hat**2 + lam), "AᵀA has the transfer function |k̂|² = conj(k̂) k̂, not k̂²."),
-        (
-            "conjugate",
-            path(k_hat, k_hat**2 + lam),
-            "AᵀA has the transfer function |k̂|² = conj(k̂) k̂, not k̂²; Aᵀ has conj(k̂).",
-        ),
-        ("conjugate", path(torch.ones_like(k_hat), power + lam), "The numerator is conj(k̂) v̂: you forgot Aᵀ."),
-        ("square-root", path(k_hat.conj(), k_hat.abs() + lam), squared),
-        ("value", path(torch.ones_like(k_hat), k_hat + lam), "You divide by k̂ + λ. " + squared),
-        ("value", path(k_hat.conj(), power + lam * L_hat), "That is Tychonov's ‖∇u‖²: here λ multiplies ‖u‖², thus I."),
-        ("order", ridge(lam.flatten().sort()[0][:, None, None]), "Keep the order of lams: image i belongs to lams[i]."),
-        (
-            "order",
-            ridge(lam.flatten().sort(descending=True)[0][:, None, None]),
-            "Keep the order of lams: image i belongs to lams[i].",
-        ),
-        ("order", ridge(lam.flip(0)), "Keep the order of lams: image i belongs to lams[i]."),
-        ("order", torch.stack(sequence[1:]), "Each image starts from v, not from the image before."),
         ("clipping", right.clamp(0, 1), "You clip the images: the ridge solution is linear in v, clipping is not."),
         ("complex", right.abs(), "You take the modulus of the inverse FFT, which loses the sign: take its real part."),
-    )
-    for shift in _misplacements(kernel):
-        moved = _shifted_transfer(kernel, shape, shift)
-        message = "Your images are translated: the kernel's centre, pixel (h//2, w//2), must be put at the origin."
-        recognise(answer, ("centering", path(moved.conj(), power + lam), message))
+        *_wrong_orders(v, kernel, lams),
+        *_wrong_path_weights(v, k_hat, lam),
+        *_wrong_path_filters(v, k_hat, lam),
+    )  # fmt: skip
+    text = "Your images are translated: the kernel's centre, pixel (h//2, w//2), must be put at the origin."
+    for wrong_kernel in (kernel, kernel.flip(0, 1)):
+        for shift in _misplacements(kernel):
+            moved = _shifted_transfer(wrong_kernel, shape, shift)
+            recognise(answer, ("centering", _filtered(v, moved.conj() / (moved.abs() ** 2 + lam)), text))
     _recognise_factor(answer, right)
+
+
+def _wrong_orders(v: Tensor, kernel: Tensor, lams: list[float]) -> list[Known]:
+    """Return paths whose images belong to other weights, or start from other images."""
+    sequence, order, first = (
+        [v],
+        "Keep the order of lams: image i belongs to lams[i].",
+        "All your images belong to the same weight: inside the loop, use λ, not lams[0] or a variable of the notebook.",
+    )
+    for value in lams:
+        sequence.append(restoration.ridge_path(sequence[-1], kernel, [value])[0])
+    sums = torch.tensor(lams, dtype=torch.float64).cumsum(0).tolist()
+    others = [
+        (sorted(lams), order),
+        (sorted(lams, reverse=True), order),
+        (lams[::-1], order),
+        (sums, "Image i belongs to lams[i], not to the sum of the weights so far."),
+    ]
+    others += [([value] * len(lams), first) for value in lams]
+    known: list[Known] = [("order", restoration.ridge_path(v, kernel, weights), text) for weights, text in others]
+    return [*known, ("order", torch.stack(sequence[1:]), "Each image starts from v, not from the image before.")]
+
+
+def _wrong_path_weights(v: Tensor, k_hat: Tensor, lam: Tensor) -> list[Known]:
+    """Return paths with the right numerator and a wrong weight in the denominator."""
+    power, number = k_hat.abs() ** 2, v.numel()
+    denominators = [
+        ("weight", power + 2 * lam, "λ is counted twice: minimise ½‖Au − v‖² + (λ/2)‖u‖², whose gradient is Aᵀ(Au − v) + λu."),
+        ("weight", power + lam / 2, "You use λ/2: the ½ of (λ/2)‖u‖² is gone in its gradient λu."),
+        ("weight", power + lam**2, "You use λ² where λ belongs."),
+        ("weight", power + lam.sqrt(), "You use √λ where λ belongs."),
+        ("weight", power + 0 * lam, "λ is missing in the denominator |k̂|² + λ."),
+        ("weight", power * lam, "λ multiplies |k̂|²: it must be added, |k̂|² + λ."),
+        ("normalisation", power + lam / number, "You divide λ by the number of pixels."),
+        ("normalisation", power + lam * number, "You multiply λ by the number of pixels."),
+        ("sign", power - lam, "The denominator is |k̂|² + λ, with a plus sign."),
+    ]  # fmt: skip
+    return [(cause, _filtered(v, k_hat.conj() / wrong), text) for cause, wrong, text in denominators]
+
+
+def _wrong_path_filters(v: Tensor, k_hat: Tensor, lam: Tensor) -> list[Known]:
+    """Return paths whose filter is not conj(k_hat) / (|k_hat|² + something)."""
+    power, L_hat = k_hat.abs() ** 2, laplacian_transfer(v.shape)
+    squared, not_square = (
+        "The denominator is |k̂|² + λ, with the squared modulus.",
+        "AᵀA has the transfer function |k̂|² = conj(k̂) k̂, not k̂²",
+    )
+    return [
+        ("conjugate", _filtered(v, k_hat / (power + lam)), "The numerator is conj(k̂) v̂: you forgot the conjugate of Aᵀ."),
+        ("conjugate", _filtered(v, k_hat.conj() / (k_hat**2 + lam)), f"{not_square}."),
+        ("conjugate", _filtered(v, k_hat / (k_hat**2 + lam)), f"{not_square}; Aᵀ has conj(k̂)."),
+        ("conjugate", _filtered(v, 1 / (power + lam)), "The numerator is conj(k̂) v̂: you forgot Aᵀ."),
+        ("adjoint", _filtered(v, power / (power + lam)), "The numerator is |k̂|² v̂: Aᵀ is applied once, to v, conj(k̂) v̂."),
+        ("square-root", _filtered(v, k_hat.conj() / (k_hat.abs() + lam)), squared),
+        ("value", _filtered(v, 1 / (k_hat + lam)), f"You divide by k̂ + λ. {squared}"),
+        ("value", _filtered(v, k_hat.conj() / (power + lam * L_hat)), "That is Tychonov's ‖∇u‖²: here λ multiplies ‖u‖², thus I."),
+        ("value", v / (1 + lam), "This solves the denoising problem, A = Id. Here Au = k * u."),
+        ("order", torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / power + lam).real, "λ is added to the quotient: put parentheses around the denominator |k̂|² + λ."),
+    ]  # fmt: skip
 
 
 def _examine_optimality(u: Tensor, v: Tensor, kernel: Tensor, lam: float) -> None:

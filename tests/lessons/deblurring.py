@@ -950,8 +950,372 @@ def descent_one_iteration_more(v, kernel, lam, n):
     return _descend(v, kernel, lam, n + 1, 1 / (1 + 8 * lam))
 
 
+# --- a third list, of a student who works through the copy without the checks ----------------------------------------
+
+
+def blur_on_a_float32_grid(u, kernel):
+    k = torch.zeros(u.shape)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return ifft2(fft2(torch.roll(k, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1))) * fft2(u)).real
+
+
+def blur_by_wrapped_assignment(u, kernel):
+    k = torch.zeros_like(u)
+    for i in range(kernel.shape[0]):
+        for j in range(kernel.shape[1]):
+            k[(i - kernel.shape[0] // 2) % u.shape[0], (j - kernel.shape[1] // 2) % u.shape[1]] = kernel[i, j]
+    return torch.fft.irfft2(torch.fft.rfft2(k) * torch.fft.rfft2(u), s=u.shape)
+
+
+def blur_by_conv2d_circular(u, kernel):
+    h, w = kernel.shape
+    wrapped = torch.nn.functional.pad(u[None, None], (w - 1, w - 1, h - 1, h - 1), mode="circular")
+    full = torch.nn.functional.conv2d(wrapped, kernel.flip(0, 1)[None, None])[0, 0]
+    top, left = h // 2, w // 2
+    return full[top : top + u.shape[0], left : left + u.shape[1]]
+
+
+def blur_forgets_to_pad(u, kernel):
+    h, w = kernel.shape
+    return ifft2(fft2(torch.roll(kernel, (-(h // 2), -(w // 2)), (0, 1))) * fft2(u)).real
+
+
+def blur_on_a_grid_of_256(u, kernel):
+    k = torch.zeros(256, 256, dtype=u.dtype)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return ifft2(fft2(torch.roll(k, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1))) * fft2(u)).real
+
+
+def blur_with_a_transform_kept(u, kernel):
+    if "size" not in _cache:
+        _cache["size"] = fft2(blur_grid(u, kernel))
+    return ifft2(_cache["size"] * fft2(u)).real
+
+
+def blur_with_padded_transforms(u, kernel):
+    return ifft2(fft2(blur_grid(u, kernel), s=(256, 256)) * fft2(u, s=(256, 256))).real
+
+
+def blur_grid(u, kernel):
+    return padded(kernel, u.shape, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)))
+
+
+def blur_even_width_from_the_real_fft(u, kernel):
+    return torch.fft.irfft2(torch.fft.rfft2(blur_grid(u, kernel)) * torch.fft.rfft2(u))
+
+
+_cache = {}
+
+
+def blur_remembers_the_first_kernel(u, kernel):
+    if "k_hat" not in _cache or _cache["k_hat"].shape != u.shape:
+        _cache["k_hat"] = fft2(blur_grid(u, kernel))
+    return ifft2(_cache["k_hat"] * fft2(u)).real
+
+
+def blur_of_the_linear_convolution(u, kernel):
+    (H, W), (h, w) = u.shape, kernel.shape
+    s = (H + h - 1, W + w - 1)
+    full = ifft2(fft2(u, s=s) * fft2(kernel, s=s)).real
+    return full[h // 2 : h // 2 + H, w // 2 : w // 2 + W]
+
+
+def blur_rolls_one_axis(u, kernel):
+    return ifft2(fft2(padded(kernel, u.shape, (-(kernel.shape[0] // 2), 0))) * fft2(u)).real
+
+
+def blur_with_ones_for_the_grid(u, kernel):
+    k = torch.ones_like(u)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return ifft2(fft2(torch.roll(k, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1))) * fft2(u)).real
+
+
+def blur_replicates_the_border(u, kernel):
+    return torch.from_numpy(ndimage.convolve(u.numpy(), kernel.numpy(), mode="nearest"))
+
+
+def blur_mirrors_with_the_border_doubled(u, kernel):
+    return torch.from_numpy(ndimage.convolve(u.numpy(), kernel.numpy(), mode="reflect"))
+
+
+def blur_adds_the_spectra(u, kernel):
+    return ifft2(fft2(blur_grid(u, kernel)) + fft2(u)).real
+
+
+def blur_shifts_the_spectrum_once(u, kernel):
+    return ifft2(torch.fft.fftshift(fft2(blur_grid(u, kernel)) * fft2(u))).real
+
+
+def blur_imaginary_part(u, kernel):
+    return ifft2(fft2(blur_grid(u, kernel)) * fft2(u)).imag
+
+
+def blur_forward_twice(u, kernel):
+    return fft2(fft2(blur_grid(u, kernel)) * fft2(u)).real
+
+
+def adjoint_conjugates_by_hand(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(torch.complex(k_hat.real, -k_hat.imag) * fft2(v)).real
+
+
+def adjoint_conjugates_both_ends(v, kernel):
+    return ifft2((kernel_to_transfer(kernel, v.shape) * fft2(v).conj()).conj()).real
+
+
+def adjoint_flips_the_padded_kernel(v, kernel):
+    return ifft2(fft2(blur_grid(v, kernel).flip(0, 1)) * fft2(v)).real
+
+
+def adjoint_flips_without_care_for_even_sides(v, kernel):
+    k = kernel.flip(0, 1)
+    return ifft2(fft2(padded(k, v.shape, (-(k.shape[0] // 2), -(k.shape[1] // 2)))) * fft2(v)).real
+
+
+def adjoint_rotates_by_ninety_degrees(v, kernel):
+    return ifft2(fft2(blur_grid(v, torch.rot90(kernel))) * fft2(v)).real
+
+
+def adjoint_by_the_hermitian_transpose(v, kernel):
+    return ifft2(kernel_to_transfer(kernel, v.shape).T.conj() * fft2(v)).real
+
+
+def adjoint_changes_the_sign_of_the_transfer(v, kernel):
+    return ifft2(-kernel_to_transfer(kernel, v.shape) * fft2(v)).real
+
+
+def adjoint_on_the_real_grid(v, kernel):
+    return torch.fft.irfft2(kernel_to_transfer(kernel, v.shape)[:, : v.shape[1] // 2 + 1].conj() * torch.fft.rfft2(v))
+
+
+def adjoint_normalised_by_the_kernel(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() / k_hat.abs().max() ** 2 * fft2(v)).real * 2
+
+
+def adjoint_with_the_imaginary_unit(v, kernel):
+    return ifft2(kernel_to_transfer(kernel, v.shape).imag * fft2(v)).real
+
+
+def inverse_by_a_quotient_of_spectra_in_numpy(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape).numpy()
+    return torch.from_numpy(np.fft.ifft2(np.fft.fft2(v.numpy()) / k_hat).real.copy())
+
+
+def inverse_by_the_reciprocal(v, kernel):
+    return ifft2(fft2(v) * kernel_to_transfer(kernel, v.shape).reciprocal()).real
+
+
+def inverse_adds_a_hundred_millionth(v, kernel):
+    return ifft2(fft2(v) / (kernel_to_transfer(kernel, v.shape) + 1e-8)).real
+
+
+def inverse_adds_a_little_to_the_square(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + 1e-6)).real
+
+
+def inverse_raises_small_moduli(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(fft2(v) / (k_hat / k_hat.abs() * k_hat.abs().clamp(min=0.05))).real
+
+
+def inverse_leaves_small_moduli(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(torch.where(k_hat.abs() > 0.05, fft2(v) / k_hat, fft2(v))).real
+
+
+def inverse_unpadded(v, kernel):
+    return ifft2(fft2(v) / fft2(kernel)).real
+
+
+def inverse_on_a_grid_of_256(v, kernel):
+    return ifft2(fft2(v) / kernel_to_transfer(kernel, (256, 256))).real
+
+
+def inverse_modulus_at_the_end(v, kernel):
+    return ifft2(fft2(v) / kernel_to_transfer(kernel, v.shape)).abs()
+
+
+def inverse_of_the_pixels(v, kernel):
+    return v / ifft2(kernel_to_transfer(kernel, v.shape)).real.clamp(min=1e-3)
+
+
+def ridge_by_two_blurs(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(fft2(blur_adjoint(v, kernel)) / (k_hat.real**2 + k_hat.imag**2 + lam)).real
+
+
+def ridge_with_a_grid_in_float32(v, kernel, lam):
+    k = torch.zeros(v.shape)
+    k[: kernel.shape[0], : kernel.shape[1]] = kernel
+    k_hat = fft2(torch.roll(k, (-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1)))
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_with_the_real_square(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.real**2 + lam)).real
+
+
+def ridge_multiplies_by_lambda(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 * lam)).real
+
+
+def ridge_on_a_blurred_observation(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.abs() ** 2 * fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_root_of_lambda(v, kernel, lam):
+    return ridge_deblur(v, kernel, lam**0.5)
+
+
+def ridge_times_one_plus_lambda(v, kernel, lam):
+    return (1 + lam) * ridge_deblur(v, kernel, lam)
+
+
+def ridge_with_the_global_weight(v, kernel, lam):
+    return ridge_deblur(v, kernel, 1e-3)
+
+
+def ridge_adds_epsilon(v, kernel, lam):
+    return ridge_deblur(v, kernel, lam + 1e-3)
+
+
+def tychonov_by_conjugate_gradients(v, kernel, lam):
+    def normal(u):
+        return blur_adjoint(blur(u, kernel), kernel) - lam * laplacian(u)
+
+    u = torch.zeros_like(v)
+    r = p = blur_adjoint(v, kernel)
+    for _ in range(v.numel()):
+        if r.norm() < 1e-14:
+            break
+        q = normal(p)
+        a = (r * r).sum() / (p * q).sum()
+        u, s = u + a * p, r - a * q
+        p, r = s + (s * s).sum() / (r * r).sum() * p, s
+    return u
+
+
+def tychonov_with_cosines(v, kernel, lam):
+    x, y = (2 * torch.pi * torch.fft.fftfreq(n, dtype=v.dtype) for n in v.shape)
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(k_hat.conj() * fft2(v) / (k_hat.abs() ** 2 + lam * (4 - 2 * x.cos()[:, None] - 2 * y.cos()))).real
+
+
+def tychonov_of_the_continuous_laplacian(v, kernel, lam):
+    x, y = (2 * torch.pi * torch.fft.fftfreq(n, dtype=v.dtype) for n in v.shape)
+    return tychonov_with(v, kernel, lam * (x[:, None] ** 2 + y**2))
+
+
+def tychonov_frequencies_not_folded(v, kernel, lam):
+    x, y = (2 * torch.pi * torch.arange(n, dtype=v.dtype) / n for n in v.shape)
+    return tychonov_with(v, kernel, lam * (x[:, None] ** 2 + y**2))
+
+
+def tychonov_product_of_sines(v, kernel, lam):
+    x, y = (torch.pi * torch.arange(n, dtype=v.dtype) / n for n in v.shape)
+    return tychonov_with(v, kernel, 4 * lam * x.sin()[:, None] ** 2 * y.sin() ** 2)
+
+
+def tychonov_factor_two(v, kernel, lam):
+    return tychonov_with(v, kernel, 2 * lam * laplacian_transfer(v.shape) / 4)
+
+
+def tychonov_adds_ridge(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer(v.shape) + lam)
+
+
+def tychonov_epsilon_in_the_denominator(v, kernel, lam):
+    return tychonov_with(v, kernel, lam * laplacian_transfer(v.shape) + 1e-3)
+
+
+def tychonov_removes_the_mean(v, kernel, lam):
+    u = tychonov_deblur(v, kernel, lam)
+    return u - u.mean()
+
+
+def tychonov_smooths_afterwards(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return ifft2(fft2(v) / k_hat / (1 + lam * laplacian_transfer(v.shape))).real
+
+
+def descent_in_a_list(v, kernel, lam, n):
+    iterates = [v]
+    for _ in range(n):
+        u = iterates[-1]
+        g = blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+        iterates.append(u - g / (1 + 8 * lam))
+    return iterates[-1]
+
+
+def descent_with_a_step_of_a_fifth(v, kernel, lam, n):
+    return _descend(v, kernel, lam, n, 0.2 / (1 + 8 * lam))
+
+
+def descent_at_the_limit_itself(v, kernel, lam, n):
+    return _descend(
+        v, kernel, lam, n, 2 / (transfer(kernel, v.shape).abs() ** 2 + lam * laplacian_transfer(v.shape)).max()
+    )
+
+
+def descent_twenty_times_too_often(v, kernel, lam, n):
+    return _descend(v, kernel, lam, 20 * n, 1 / (1 + 8 * lam))
+
+
+def _descend_along(v, kernel, lam, n, g):
+    u = v.clone()
+    for _ in range(n):
+        u = u - g(u) / (1 + 8 * lam)
+    return u
+
+
+def descent_data_term_with_the_wrong_sign(v, kernel, lam, n):
+    return _descend_along(v, kernel, lam, n, lambda u: blur_adjoint(v - blur(u, kernel), kernel) - lam * laplacian(u))
+
+
+def descent_adds_in_place_of_subtracting_the_observation(v, kernel, lam, n):
+    return _descend_along(v, kernel, lam, n, lambda u: blur_adjoint(blur(u, kernel) + v, kernel) - lam * laplacian(u))
+
+
+def descent_gradient_at_the_observation(v, kernel, lam, n):
+    return _descend_along(v, kernel, lam, n, lambda u: blur_adjoint(blur(v, kernel) - v, kernel) - lam * laplacian(v))
+
+
+def descent_regularizes_the_observation(v, kernel, lam, n):
+    return _descend_along(v, kernel, lam, n, lambda u: blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(v))
+
+
+def descent_step_on_the_data_term_only(v, kernel, lam, n):
+    u = v.clone()
+    for _ in range(n):
+        u = u - blur_adjoint(blur(u, kernel) - v, kernel) / (1 + 8 * lam) + lam * laplacian(u)
+    return u
+
+
+def descent_stops_when_it_is_slow(v, kernel, lam, n):
+    u = v.clone()
+    for _ in range(n):
+        d = (blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)) / (1 + 8 * lam)
+        if d.norm() < 1e-2 * u.norm():
+            break
+        u = u - d
+    return u
+
+
+def descent_returns_the_gradient(v, kernel, lam, n):
+    u = _descend(v, kernel, lam, n, 1 / (1 + 8 * lam))
+    return blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)
+
+
 RIGHT = {
     "blur": [
+        blur_on_a_float32_grid,
+        blur_by_wrapped_assignment,
+        blur_by_conv2d_circular,
         blur_by_a_phase_ramp,
         blur_by_fft,
         blur_by_real_fft,
@@ -963,6 +1327,8 @@ RIGHT = {
         blur_by_scipy,
     ],
     "blur_adjoint": [
+        adjoint_conjugates_by_hand,
+        adjoint_conjugates_both_ends,
         adjoint_by_two_mirrors,
         adjoint_by_fft,
         adjoint_by_flipped_kernel,
@@ -971,6 +1337,8 @@ RIGHT = {
         adjoint_in_float32,
     ],
     "inverse_filter": [
+        inverse_by_a_quotient_of_spectra_in_numpy,
+        inverse_by_the_reciprocal,
         inverse_by_a_linear_system,
         inverse_by_fft,
         inverse_by_real_fft,
@@ -980,6 +1348,8 @@ RIGHT = {
         inverse_guards_against_division_by_zero,
     ],
     "ridge_deblur": [
+        ridge_by_two_blurs,
+        ridge_with_a_grid_in_float32,
         ridge_by_fft,
         ridge_from_the_adjoint,
         ridge_by_linear_system,
@@ -987,6 +1357,8 @@ RIGHT = {
         ridge_in_float32,
     ],
     "tychonov_deblur": [
+        tychonov_by_conjugate_gradients,
+        tychonov_with_cosines,
         tychonov_by_fft,
         tychonov_with_derivative_kernels,
         tychonov_by_the_formula_of_the_slide,
@@ -995,6 +1367,8 @@ RIGHT = {
         tychonov_in_float32,
     ],
     "gradient_descent_deblur": [
+        descent_in_a_list,
+        descent_with_a_step_of_a_fifth,
         descent_with_the_exact_constant,
         descent_by_the_lecture,
         descent_with_step_one_over_l,
@@ -1008,6 +1382,21 @@ RIGHT = {
 
 WRONG = {
     "blur": [
+        ("shape", blur_forgets_to_pad),
+        ("shape", blur_on_a_grid_of_256),
+        ("shape", blur_with_padded_transforms),
+        ("shape|constant", blur_with_a_transform_kept),
+        ("shape", blur_even_width_from_the_real_fft),
+        ("constant", blur_remembers_the_first_kernel),
+        ("boundary", blur_of_the_linear_convolution),
+        ("centering", blur_rolls_one_axis),
+        ("value", blur_with_ones_for_the_grid),
+        ("boundary", blur_replicates_the_border),
+        ("boundary", blur_mirrors_with_the_border_doubled),
+        ("value", blur_adds_the_spectra),
+        ("order|centering", blur_shifts_the_spectrum_once),
+        ("complex", blur_imaginary_part),
+        ("value|normalisation", blur_forward_twice),
         ("boundary", blur_by_conv2d_same),
         ("normalisation", blur_with_a_normalised_kernel),
         ("centering", blur_padded_in_the_middle_then_shifted),
@@ -1037,6 +1426,14 @@ WRONG = {
         ("too-slow", blur_never_ends),
     ],
     "blur_adjoint": [
+        ("centering", adjoint_flips_the_padded_kernel),
+        ("centering", adjoint_flips_without_care_for_even_sides),
+        ("transpose|axis|shape", adjoint_rotates_by_ninety_degrees),
+        ("transpose|axis|shape", adjoint_by_the_hermitian_transpose),
+        ("sign|conjugate", adjoint_changes_the_sign_of_the_transfer),
+        ("shape", adjoint_on_the_real_grid),
+        ("normalisation", adjoint_normalised_by_the_kernel),
+        ("conjugate|complex|constant", adjoint_with_the_imaginary_unit),
         ("conjugate", adjoint_with_the_real_part),
         ("conjugate", adjoint_with_the_modulus),
         ("conjugate", adjoint_is_the_blur),
@@ -1045,7 +1442,7 @@ WRONG = {
         ("centering", adjoint_flips_around_the_wrong_pixel),
         ("centering", adjoint_kernel_left_in_the_corner),
         ("transpose|axis", adjoint_transposes_the_kernel),
-        ("exception|transpose|axis", adjoint_transposes_the_transfer),
+        ("shape|transpose|axis", adjoint_transposes_the_transfer),
         ("adjoint", adjoint_is_the_inverse),
         ("sign", adjoint_with_a_minus_sign),
         ("complex", adjoint_complex),
@@ -1054,6 +1451,14 @@ WRONG = {
         ("constant", adjoint_returns_zeros),
     ],
     "inverse_filter": [
+        ("epsilon", inverse_adds_a_hundred_millionth),
+        ("weight", inverse_adds_a_little_to_the_square),
+        ("truncation", inverse_raises_small_moduli),
+        ("truncation", inverse_leaves_small_moduli),
+        ("shape", inverse_unpadded),
+        ("shape", inverse_on_a_grid_of_256),
+        ("complex", inverse_modulus_at_the_end),
+        ("value", inverse_of_the_pixels),
         ("weight", inverse_with_a_little_ridge),
         ("truncation", inverse_with_a_threshold),
         ("value", inverse_multiplies),
@@ -1073,6 +1478,13 @@ WRONG = {
         ("type", inverse_returns_a_list),
     ],
     "ridge_deblur": [
+        ("conjugate|complex", ridge_with_the_real_square),
+        ("weight", ridge_multiplies_by_lambda),
+        ("adjoint", ridge_on_a_blurred_observation),
+        ("weight", ridge_root_of_lambda),
+        ("weight|normalisation", ridge_times_one_plus_lambda),
+        ("weight", ridge_with_the_global_weight),
+        ("epsilon|weight", ridge_adds_epsilon),
         ("weight", ridge_with_a_hidden_lambda),
         ("conjugate", ridge_conjugate_forgotten),
         ("conjugate|complex", ridge_square_without_modulus),
@@ -1093,6 +1505,14 @@ WRONG = {
         ("clipping", ridge_clipped),
     ],
     "tychonov_deblur": [
+        ("value", tychonov_of_the_continuous_laplacian),
+        ("value", tychonov_frequencies_not_folded),
+        ("value", tychonov_product_of_sines),
+        ("weight", tychonov_factor_two),
+        ("weight|epsilon|value", tychonov_adds_ridge),
+        ("epsilon|weight", tychonov_epsilon_in_the_denominator),
+        ("mean", tychonov_removes_the_mean),
+        ("value", tychonov_smooths_afterwards),
         ("order", tychonov_missing_parentheses),
         ("conjugate", tychonov_conjugate_forgotten),
         ("conjugate|complex", tychonov_square_without_modulus),
@@ -1109,7 +1529,7 @@ WRONG = {
         ("square-root|value", tychonov_laplacian_squared),
         ("square-root", tychonov_root_of_the_laplacian),
         ("axis|value", tychonov_one_direction_only),
-        ("exception|axis", tychonov_size_exchanged),
+        ("shape|axis", tychonov_size_exchanged),
         ("axis", tychonov_sizes_exchanged_in_the_sines),
         ("centering|order", tychonov_frequencies_shifted),
         ("centering", tychonov_kernel_left_in_the_corner),
@@ -1121,7 +1541,16 @@ WRONG = {
         ("complex", tychonov_only_the_spectrum),
     ],
     "gradient_descent_deblur": [
-        ("start", descent_one_iteration_more),
+        ("step-size", descent_at_the_limit_itself),
+        ("order", descent_twenty_times_too_often),
+        ("sign", descent_data_term_with_the_wrong_sign),
+        ("sign", descent_adds_in_place_of_subtracting_the_observation),
+        ("not-converged|value", descent_gradient_at_the_observation),
+        ("value", descent_regularizes_the_observation),
+        ("step-size", descent_step_on_the_data_term_only),
+        ("order|not-converged", descent_stops_when_it_is_slow),
+        ("value", descent_returns_the_gradient),
+        ("start|order", descent_one_iteration_more),
         ("order", descent_one_iteration_less),
         ("step-size", descent_with_one_over_l_squared),
         ("step-size", descent_with_a_fixed_step),

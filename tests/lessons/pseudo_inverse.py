@@ -22,7 +22,7 @@ def by_full_svd_and_a_rectangular_sigma(A):
     U, s, Vh = torch.linalg.svd(A)
     sigma = torch.zeros(A.shape[1], A.shape[0], dtype=A.dtype)
     for i in range(len(s)):
-        if s[i] > 1e-12 * s.max():
+        if s[i] > 1e-10 * s.max():
             sigma[i, i] = 1 / s[i]
     return Vh.T @ sigma @ U.T
 
@@ -31,7 +31,7 @@ def by_a_sum_of_rank_one_matrices(A):
     U, s, Vt = torch.linalg.svd(A, full_matrices=False)
     result = torch.zeros(A.shape[1], A.shape[0], dtype=A.dtype)
     for i in range(len(s)):
-        if s[i] / s[0] > 1e-6:
+        if s[i] / s[0] > 1e-10:
             result = result + torch.outer(Vt[i], U[:, i]) / s[i]
     return result
 
@@ -44,7 +44,7 @@ def by_eigenvectors_of_the_gram_matrix(A):
 
 
 def by_torch(A):
-    return torch.linalg.pinv(A)
+    return torch.linalg.pinv(A, rtol=1e-10)
 
 
 def by_svd_in_float32(A):
@@ -695,16 +695,306 @@ def weights_changed_in_place(v, kernel, lams):
     return path_by_a_loop(v, kernel, lams)
 
 
+# --- a second list, of a student who works through the copy without the checks ---------------------------------------
+
+
+def pinv_by_an_element_loop(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    inverse = torch.zeros_like(s)
+    for i, value in enumerate(s):
+        if value > 1e-10 * s[0]:
+            inverse[i] = 1 / value
+    return Vt.mT * inverse @ U.mT
+
+
+def pinv_of_the_transpose(A):
+    U, s, Vt = torch.linalg.svd(A.T, full_matrices=False)
+    return U @ torch.diag(torch.where(s > 1e-10 * s.max(), 1 / s, torch.zeros_like(s))) @ Vt
+
+
+def _pinv(A, threshold):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return Vt.T @ torch.diag(torch.where(s > threshold * s.max(), 1 / s, torch.zeros_like(s))) @ U.T
+
+
+def pinv_with_the_threshold_of_torch(A):
+    return torch.linalg.pinv(A)
+
+
+def pinv_threshold_of_a_millionth(A):
+    return _pinv(A, 1e-6)
+
+
+def pinv_threshold_of_rounding(A):
+    return _pinv(A, 1e-15)
+
+
+def pinv_with_full_matrices(A):
+    U, s, Vt = torch.linalg.svd(A)
+    return Vt.T @ torch.diag(torch.where(s > 1e-10 * s.max(), 1 / s, torch.zeros_like(s))) @ U.T
+
+
+def pinv_takes_vt_for_v(A):
+    U, s, V = torch.linalg.svd(A, full_matrices=False)
+    return V @ torch.diag(torch.where(s > 1e-10 * s.max(), 1 / s, torch.zeros_like(s))) @ U.T
+
+
+def pinv_by_the_plain_inverse(A):
+    return torch.linalg.inv(A)
+
+
+def pinv_adds_epsilon_to_s(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return Vt.T @ torch.diag(1 / (s + 1e-10)) @ U.T
+
+
+def pinv_raises_small_values(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return Vt.T @ torch.diag(1 / s.clamp(min=1e-10 * s.max().item())) @ U.T
+
+
+def pinv_keeps_small_values_as_they_are(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return Vt.T @ torch.diag(torch.where(s > 1e-10 * s.max(), 1 / s, s)) @ U.T + 1e-3 * Vt.T @ U.T
+
+
+def pinv_largest_value_only(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return torch.outer(Vt[0], U[:, 0]) / s[0]
+
+
+def pinv_projects_instead(A):
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    return Vt.T @ torch.diag((s > 1e-10 * s.max()).to(s)) @ U.T
+
+
+def deblur_on_a_float32_grid(v, kernel, tol):
+    h, w = kernel.shape
+    k = torch.zeros(v.shape)
+    k[:h, :w] = kernel
+    k_hat = torch.fft.fft2(torch.roll(k, (-(h // 2), -(w // 2)), (0, 1)))
+    u_hat = torch.zeros(v.shape, dtype=torch.complex64)
+    kept = k_hat.abs() > tol * k_hat.abs().max()
+    u_hat[kept] = (torch.fft.fft2(v)[kept] / k_hat[kept]).to(u_hat.dtype)
+    return torch.fft.ifft2(u_hat).real
+
+
+def deblur_by_a_safe_division(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    kept = k_hat.abs() > tol * k_hat.abs().max()
+    return torch.fft.ifft2(torch.fft.fft2(v) / torch.where(kept, k_hat, 1) * kept).real
+
+
+def _deblur(v, k_hat, kept):
+    return torch.fft.ifft2(torch.where(kept, torch.fft.fft2(v) / k_hat, 0)).real
+
+
+def deblur_unpadded(v, kernel, tol):
+    k_hat = torch.fft.fft2(kernel)
+    return _deblur(v, k_hat, k_hat.abs() > tol * k_hat.abs().max())
+
+
+def deblur_on_a_grid_of_256(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, (256, 256))
+    return _deblur(v, k_hat, k_hat.abs() > tol * k_hat.abs().max())
+
+
+def deblur_with_the_global_tolerance(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return _deblur(v, k_hat, k_hat.abs() > 1e-10 * k_hat.abs().max())
+
+
+def deblur_tolerance_relative_to_the_smallest(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return _deblur(v, k_hat, k_hat.abs() > tol * k_hat.abs().min())
+
+
+def deblur_threshold_on_the_data(v, kernel, tol):
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
+    return _deblur(v, k_hat, v_hat.abs() > tol * v_hat.abs().max())
+
+
+def deblur_threshold_on_the_kernel(v, kernel, tol):
+    k_hat = kernel_to_transfer(torch.where(kernel.abs() > tol * kernel.abs().max(), kernel, 0), v.shape)
+    return torch.fft.ifft2(torch.fft.fft2(v) / k_hat).real
+
+
+def deblur_adds_tol(v, kernel, tol):
+    return torch.fft.ifft2(torch.fft.fft2(v) / (kernel_to_transfer(kernel, v.shape) + tol)).real
+
+
+def deblur_maximum_of_the_complex_numbers(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return _deblur(v, k_hat, k_hat.abs() > tol * k_hat.real.max())
+
+
+def deblur_drops_the_mean_too(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    kept = k_hat.abs() > tol * k_hat.abs().max()
+    kept[0, 0] = False
+    return _deblur(v, k_hat, kept)
+
+
+def landweber_on_a_zero_of_float32(A, v, tau, n):
+    u = torch.zeros(A.adjoint(v).shape)
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u.to(v.dtype)) - v)
+    return u
+
+
+def landweber_that_requires_a_gradient(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v)).requires_grad_()
+    for _ in range(n):
+        (g,) = torch.autograd.grad(0.5 * (A(u) - v).square().sum(), u)
+        u = u - tau * g
+    return u
+
+
+def landweber_with_an_accumulated_gradient(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v)).requires_grad_()
+    for _ in range(n):
+        (0.5 * (A(u) - v).square().sum()).backward()
+        with torch.no_grad():
+            u -= tau * u.grad
+    return u.detach()
+
+
+def landweber_mean_of_the_squares(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u) - v) / v.numel()
+    return u
+
+
+def landweber_normalised_gradient(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        g = A.adjoint(A(u) - v)
+        u = u - tau * g / g.norm()
+    return u
+
+
+def landweber_with_a_plus_in_the_residual(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u) + v)
+    return u
+
+
+def landweber_step_inside_the_adjoint_only(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - A.adjoint(tau * A(u) - v)
+    return u
+
+
+def landweber_forgets_the_iterate(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = -tau * A.adjoint(A(u) - v)
+    return u
+
+
+def landweber_returns_inside_the_loop(A, v, tau, n):  # noqa: RET503 - the mistake
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u) - v)
+        return u  # noqa: RET504 - the mistake
+
+
+def landweber_returns_the_residual(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u) - v)
+    return A(u) - v
+
+
+def landweber_twenty_times_too_often(A, v, tau, n):
+    return landweber_loop(A, v, tau, 20 * n)
+
+
+def landweber_with_weight_decay(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = 0.99 * u - tau * A.adjoint(A(u) - v)
+    return u
+
+
+def path_from_the_adjoint_of_the_blur(v, kernel, lams):
+    back, k_hat = torch.fft.fft2(blur_adjoint(v, kernel)), kernel_to_transfer(kernel, v.shape)
+    out = torch.empty(len(lams), *v.shape, dtype=v.dtype)
+    for i, lam in enumerate(lams):
+        out[i] = torch.fft.ifft2(back / ((k_hat * k_hat.conj()).real + lam)).real
+    return out
+
+
+def path_in_an_array_of_float32(v, kernel, lams):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    out = torch.zeros(len(lams), *v.shape)
+    for i, lam in enumerate(lams):
+        out[i] = torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + lam)).real
+    return out
+
+
+def path_of_the_first_weight(v, kernel, lams):
+    return path_by_a_loop(v, kernel, [lams[0]] * len(lams))
+
+
+def path_of_the_first_weight_only(v, kernel, lams):
+    return path_by_a_loop(v, kernel, lams[:1])
+
+
+def path_unpadded(v, kernel, lams):
+    k_hat = torch.fft.fft2(kernel)
+    return torch.stack([torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + x)).real for x in lams])
+
+
+def path_weight_multiplied(v, kernel, lams):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return torch.stack([torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 * x)).real for x in lams])
+
+
+def path_parentheses_forgotten(v, kernel, lams):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return torch.stack([torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / k_hat.abs() ** 2 + x).real for x in lams])
+
+
+def path_with_the_sum_of_weights(v, kernel, lams):
+    total, weights = 0.0, []
+    for lam in lams:
+        total += lam
+        weights.append(total)
+    return path_by_a_loop(v, kernel, weights)
+
+
+def path_of_the_blurred_image(v, kernel, lams):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    power = k_hat.abs() ** 2
+    return torch.stack([torch.fft.ifft2(power * torch.fft.fft2(v) / (power + x)).real for x in lams])
+
+
+def path_of_denoising(v, kernel, lams):
+    return torch.stack([v / (1 + lam) for lam in lams])
+
+
+def path_with_the_kernel_flipped_by_the_transform(v, kernel, lams):
+    k_hat = torch.fft.fft2(kernel.flip(0, 1), s=v.shape)
+    return torch.stack([torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + x)).real for x in lams])
+
+
 RIGHT = {
     "pseudo_inverse": [
+        pinv_by_an_element_loop,
+        pinv_of_the_transpose,
         by_thin_svd,
         by_full_svd_and_a_rectangular_sigma,
         by_a_sum_of_rank_one_matrices,
-        by_eigenvectors_of_the_gram_matrix,
         by_torch,
         by_svd_in_float32,
     ],
     "pseudo_inverse_deblur": [
+        deblur_on_a_float32_grid,
+        deblur_by_a_safe_division,
         deblur_by_the_full_fft,
         deblur_by_the_real_fft,
         deblur_by_conjugate_over_power,
@@ -712,6 +1002,8 @@ RIGHT = {
         deblur_in_numpy_loops,
     ],
     "landweber": [
+        landweber_on_a_zero_of_float32,
+        landweber_that_requires_a_gradient,
         landweber_loop,
         landweber_with_two_adjoints,
         landweber_first_step_by_hand,
@@ -720,6 +1012,8 @@ RIGHT = {
         landweber_by_autograd,
     ],
     "ridge_path": [
+        path_from_the_adjoint_of_the_blur,
+        path_in_an_array_of_float32,
         path_by_a_loop,
         path_by_broadcasting,
         path_by_the_real_fft,
@@ -730,8 +1024,20 @@ RIGHT = {
 
 WRONG = {
     "pseudo_inverse": [
+        ("truncation", pinv_with_the_threshold_of_torch),
+        ("truncation", pinv_threshold_of_a_millionth),
+        ("truncation", pinv_threshold_of_rounding),
+        ("shape", pinv_with_full_matrices),
+        ("transpose", pinv_takes_vt_for_v),
+        ("rank|shape", pinv_by_the_plain_inverse),
+        ("truncation|epsilon", pinv_adds_epsilon_to_s),
+        ("truncation", pinv_raises_small_values),
+        ("value", pinv_keeps_small_values_as_they_are),
+        ("truncation|rank", pinv_largest_value_only),
+        ("value", pinv_projects_instead),
         ("truncation", singular_values_all_inverted),
         ("rank", normal_equations),
+        ("truncation|square-root", by_eigenvectors_of_the_gram_matrix),
         ("transpose|shape", u_and_v_not_exchanged),
         ("transpose", v_not_transposed),
         ("transpose", u_not_transposed),
@@ -750,6 +1056,15 @@ WRONG = {
         ("exception|shape|value", eigenvalues_for_singular_values),
     ],
     "pseudo_inverse_deblur": [
+        ("shape", deblur_unpadded),
+        ("shape", deblur_on_a_grid_of_256),
+        ("truncation", deblur_with_the_global_tolerance),
+        ("truncation", deblur_tolerance_relative_to_the_smallest),
+        ("truncation", deblur_threshold_on_the_data),
+        ("truncation", deblur_threshold_on_the_kernel),
+        ("epsilon|weight|truncation", deblur_adds_tol),
+        ("truncation|complex", deblur_maximum_of_the_complex_numbers),
+        ("mean", deblur_drops_the_mean_too),
         ("truncation", tolerance_not_relative),
         ("truncation", tolerance_relative_to_the_mean),
         ("truncation", tolerance_forgotten),
@@ -770,13 +1085,23 @@ WRONG = {
         ("value", spectrum_without_inverse_transform),
         ("normalisation", normalised_forward_only),
         ("clipping", clipped_to_the_unit_interval),
-        ("exception|axis|shape", sizes_exchanged),
+        ("axis|shape", sizes_exchanged),
         ("shape", odd_width_lost),
         ("identity", observation_itself),
         ("mutates-input", observation_divided_in_place),
         ("type", nothing_returned),
     ],
     "landweber": [
+        ("order|value|not-converged", landweber_with_an_accumulated_gradient),
+        ("weight|step-size|normalisation", landweber_mean_of_the_squares),
+        ("step-size|normalisation", landweber_normalised_gradient),
+        ("sign", landweber_with_a_plus_in_the_residual),
+        ("step-size", landweber_step_inside_the_adjoint_only),
+        ("value|order", landweber_forgets_the_iterate),
+        ("order", landweber_returns_inside_the_loop),
+        ("value|shape", landweber_returns_the_residual),
+        ("order", landweber_twenty_times_too_often),
+        ("value|weight", landweber_with_weight_decay),
         ("sign", ascent_for_descent),
         ("adjoint", operator_applied_twice),
         ("adjoint", adjoint_forgotten),
@@ -805,6 +1130,15 @@ WRONG = {
         ("value", accelerated),
     ],
     "ridge_path": [
+        ("order|weight", path_of_the_first_weight),
+        ("shape", path_of_the_first_weight_only),
+        ("shape", path_unpadded),
+        ("weight", path_weight_multiplied),
+        ("order|weight", path_parentheses_forgotten),
+        ("order|weight", path_with_the_sum_of_weights),
+        ("adjoint|conjugate", path_of_the_blurred_image),
+        ("value", path_of_denoising),
+        ("centering|conjugate", path_with_the_kernel_flipped_by_the_transform),
         ("weight", weight_counted_twice),
         ("weight", weight_halved),
         ("weight|square-root", weight_squared),
