@@ -20,6 +20,7 @@ from course_utils.checks.engine import (
     is_close,
     random_image,
     recognise,
+    recognise_generic,
     relative_error,
     tolerance,
 )
@@ -85,7 +86,7 @@ def explain_size(student: Student, message: str, v: Tensor, kernel: Tensor, *oth
         ((v, _embedded(kernel, v.shape)), f"The kernel is not padded: it has {kernel.shape[0]} × {kernel.shape[1]} pixels, the image {v.shape[0]} × {v.shape[1]}. Put it into an image of zeros before the FFT."),
         ((random_image((side, side)), kernel), "Your function works on square images only: do not take the height for the width."),
         ((random_image(SIZES[0][0]), _kernel(SIZES[0][1])), f"Your function works on an image of 6 × 5 pixels, not on one of {v.shape[0]} × {v.shape[1]}: a size is written in, or something is kept from an earlier call."),
-    ):  # fmt: skip
+    ):
         try:
             works = tuple(student(*args, *others).shape)[-2:] == tuple(args[0].shape)
         except Mistake:
@@ -107,35 +108,6 @@ def expect_kernel_used(student: Student, v: Tensor, kernel: Tensor, *others: obj
     first, second = call_filter(student, v, kernel, *others), call_filter(student, v, kernel.flip(0), *others)
     text = "The result is the same for another kernel of the same size: you use a variable of the notebook, or what was kept from the first call. Use the argument kernel."
     expect(not is_close(first, second, 1e-9), "constant", text)
-
-
-def _recognise_common(student: Student, answer: Tensor, expected: Tensor, image: Tensor, *others: object) -> None:
-    """Raise the mistake that could happen in any exercise on filters: scaled, moved, cut, not depending on the image."""
-    if is_close(answer, image):
-        raise Mistake("identity", f"{student.name} returns its input unchanged.")
-    if answer.any() and answer.norm() < 1e-9 * expected.norm():
-        raise Mistake("complex", "Your result is 0 up to rounding, as the imaginary part after the inverse FFT is. Take the real part, and use k̂ as it is.")  # fmt: skip
-    another = student.tensor(image.flip(0) + 1, *others, shape=image.shape)
-    if is_close(another, answer):
-        raise Mistake("constant", f"{student.name} returns the same image whatever its input is.")
-    recognise(
-        answer,
-        ("sign", -expected, "The sign is wrong: you return the opposite of the right image."),
-        ("complex", expected.abs(), "You took the modulus after the inverse FFT. Take the real part: abs() makes negative values positive."),
-        ("clipping", expected.clamp(0, 1), "You clipped the result to [0, 1]. Values outside are part of the result: clip only to show or to save an image."),
-    )  # fmt: skip
-    factor = inner(answer, expected) / inner(expected, expected)
-    if abs(factor - 1) > 1e-3 and is_close(answer, factor * expected):
-        text = "The result is right up to a factor. fft2 followed by ifft2 needs no other normalisation, and the kernel none."
-        raise Mistake("normalisation", text, {"your result / the right one": factor})
-    for shift in torch.cartesian_prod(*(torch.arange(n) for n in image.shape)).tolist():
-        if is_close(answer, expected.roll(shift, (0, 1))):
-            rows, columns = ((s + n // 2) % n - n // 2 for s, n in zip(shift, image.shape, strict=True))
-            raise Mistake(
-                "centering",
-                f"The result is right but moved. {_CORNER}",
-                {"moved by (rows, columns)": [rows, columns]},
-            )
 
 
 # --- the blur and its adjoint ----------------------------------------------------------------------------------------
@@ -190,7 +162,7 @@ def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
         ("boundary", _conv2d(u, kernel.flip(0, 1)), "conv2d with padding=\"same\" puts zeros around the image. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("axis", one_dimension, "You used fft, which transforms the last axis only. An image needs fft2 and ifft2."),
         ("value", on_the_grid * u, "You multiplied the pixels. It is in the Fourier domain that a convolution becomes a product."),
-    ]  # fmt: skip
+    ]
 
 
 def _conv2d(u: Tensor, kernel: Tensor) -> Tensor:
@@ -228,8 +200,9 @@ def blur(student: Student) -> str:
         answer = call_filter(student, u, k)
         if is_close(answer, expected):
             continue
-        _recognise_common(student, answer, expected, u, k)
+        recognise_generic(student, answer, expected)
         recognise(answer, *_wrong_blurs(u, k), *_wrong_axes(u, k))
+        expect(answer.norm() > 1e-9 * expected.norm(), "complex", "Your result is 0 up to rounding, as the imaginary part after the inverse FFT is. Take the real part.")
         expect_close(answer, expected, "value", "The result is not Σ k(y) u(x − y), with u continued periodically.")
     expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3)))
     return "k * u = Σ k(y) u(x − y), periodic, for kernels of odd and even sizes up to the image's"
@@ -252,13 +225,13 @@ def blur_adjoint(student: Student) -> str:
         if abs(left - right) <= tolerance(answer) * u.norm().item() * v.norm().item():
             continue
         recognise(answer, *_moved_flips(v, k))
-        _recognise_common(student, answer, adjoint_reference(v, k), v, k)
+        recognise_generic(student, answer, adjoint_reference(v, k))
         recognise(answer, *_wrong_adjoints(v, k))
         expect(
             False, "adjoint", "⟨k * u, v⟩ and ⟨u, Aᵀv⟩ differ: this is not the adjoint of u ↦ k * u.", **{
                 "⟨k * u, v⟩": left, "⟨u, Aᵀv⟩": right
             }
-        )  # fmt: skip
+        )
     expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3)))
     return "⟨k * u, v⟩ = ⟨u, Aᵀv⟩ for kernels of odd and even sizes, none of them symmetric"
 
@@ -266,7 +239,7 @@ def blur_adjoint(student: Student) -> str:
 def _moved_flips(v: Tensor, kernel: Tensor) -> list[Known]:
     """Return what a flipped kernel gives when the flip moves its centre."""
     (h, w), on_the_grid = kernel.shape, ifft2(kernel_to_transfer(kernel, v.shape)).real
-    known = [("centering", _filter(v, fft2(on_the_grid.flip(0, 1))), "You flipped the padded kernel: this sends pixel (0, 0), its centre, to (H − 1, W − 1). Roll it back by (1, 1) after the flip, or conjugate k̂.")]  # fmt: skip
+    known = [("centering", _filter(v, fft2(on_the_grid.flip(0, 1))), "You flipped the padded kernel: this sends pixel (0, 0), its centre, to (H − 1, W − 1). Roll it back by (1, 1) after the flip, or conjugate k̂.")]
     if h % 2 == 0 or w % 2 == 0:
         text = f"You flipped the kernel of {h} × {w} pixels: where a side is even, its centre h//2 goes to h − 1 − h//2, one pixel off. Roll it back by one there, or conjugate k̂."
         known.append(("centering", _filter(v, kernel_to_transfer(kernel.flip(0, 1), v.shape)), text))
@@ -287,7 +260,7 @@ def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
         ("conjugate", _filter(v, k_hat.abs() ** 2), "This is AᵀAv, |k̂|² v̂. Aᵀ alone is conj(k̂) v̂."),
         ("conjugate", _convolve(v, kernel.flip(0)), "You flipped one axis. k(−x) flips both."),
         ("conjugate", _convolve(v, kernel.flip(1)), "You flipped one axis. k(−x) flips both."),
-    ]  # fmt: skip
+    ]
     text = "Aᵀ is the transpose of the large matrix A, not of the kernel: it is the convolution with k(−x)."
     return known + [("transpose", value, text) for _, value, _ in _wrong_axes(v, kernel)]
 
@@ -314,7 +287,7 @@ def inverse_filter(student: Student) -> str:
         _recognise_changed_denominator(answer, v, k)
         if is_close(answer, u):
             continue
-        _recognise_common(student, answer, u, v, k)
+        recognise_generic(student, answer, u)
         recognise(answer, *_wrong_inverses(v, k))
         expect_close(answer, u, "value", "The inverse filter of k * u is not u.")
     expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6))
@@ -333,7 +306,7 @@ def _wrong_inverses(v: Tensor, kernel: Tensor) -> list[Known]:
         ("complex", _filter(v, 1 / k_hat.real), "You divided by the real part of k̂. k̂ is complex: keep it, and take the real part after the inverse FFT."),
         ("square-root", _filter(v, 1 / k_hat.abs() ** 2), "You divided by |k̂|²: then the numerator needs conj(k̂)."),
         ("centering", _filter(v, 1 / _corner_transfer(v, kernel)), _CORNER),
-    ]  # fmt: skip
+    ]
 
 
 def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) -> None:
@@ -350,7 +323,7 @@ def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) ->
     for cause, constant, text in (
         ("weight", ridge, "You added a constant to |k̂|²: that is ridge, the next exercise. The plain inverse filter divides by k̂, without any precaution."),
         ("epsilon", added, "You added a constant to k̂ before dividing. The plain inverse filter divides by k̂: that it explodes is what you will see."),
-    ):  # fmt: skip
+    ):
         mean = constant.mean()
         if 1e-13 < mean.abs() < 0.5 and (constant - mean).abs().max() < 1e-2 * mean.abs():
             raise Mistake(cause, text, {"constant added": mean.real.item()})
@@ -384,7 +357,7 @@ def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> li
         ("weight", weighted(4 * lam), "The weight of the regularization is four times too large."),
         ("sign", weighted(-lam), "The regularization has the wrong sign: it is added to |k̂|², and nonnegative (−Δ = ∇ᵀ∇ is, Δ is not)."),
         ("centering", _filter(v, corner.conj() / (corner.abs() ** 2 + lam * penalty)), _CORNER),
-    ]  # fmt: skip
+    ]
 
 
 @exercise(
@@ -404,17 +377,17 @@ def ridge_deblur(student: Student) -> str:
         residual = adjoint_reference(blur_reference(u, k) - v, k) + lam * u
         if residual.norm() <= tolerance(answer) * v.norm():
             continue
-        _recognise_common(student, answer, restoration.ridge_deblur(v, k, lam), v, k, lam)
+        recognise_generic(student, answer, restoration.ridge_deblur(v, k, lam))
         recognise(
             answer,
             ("value", restoration.tychonov_deblur(v, k, lam), "This is Tychonov's formula. Ridge penalizes ‖u‖²: λ alone, without L̂."),
             ("value", v / (1 + lam), "This solves the denoising problem, A = Id. Here Au = k * u."),
             ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam).real, "λ is added to the quotient: put parentheses around the denominator |k̂|² + λ."),
             *_wrong_weights(v, k, lam, torch.ones((), dtype=torch.float64)),
-        )  # fmt: skip
+        )
         _expect_lambda_used(student, answer, v, k, lam)
         _read_penalty(answer, v, k, lam, torch.ones(shape, dtype=torch.float64))
-        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λu is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λu is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})
     expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6), 0.1)
     return "Aᵀ(Au − v) + λu = 0, for three values of λ and more, on odd and even sizes"
 
@@ -438,7 +411,7 @@ def tychonov_deblur(student: Student) -> str:
         if residual.norm() <= tolerance(answer) * v.norm():
             continue
         expected, L_hat = restoration.tychonov_deblur(v, k, lam), laplacian_transfer(shape)
-        _recognise_common(student, answer, expected, v, k, lam)
+        recognise_generic(student, answer, expected)
         recognise(
             answer,
             ("value", restoration.ridge_deblur(v, k, lam), "This is the ridge formula. Tychonov penalizes ‖∇u‖²: λL̂ in the denominator, not λ."),
@@ -447,10 +420,10 @@ def tychonov_deblur(student: Student) -> str:
             *_wrong_weights(v, k, lam, L_hat),
             ("order", ifft2(fft2(v) / kernel_to_transfer(k, shape) + lam * L_hat).real, "λL̂ is added to the quotient: put parentheses around the denominator |k̂|² + λL̂."),
             *_wrong_laplacians(v, k, lam, L_hat),
-        )  # fmt: skip
+        )
         _expect_lambda_used(student, answer, v, k, lam)
         _read_penalty(answer, v, k, lam, L_hat)
-        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λ∇ᵀ∇u is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})  # fmt: skip
+        expect(False, "value", "The result does not minimize F: Aᵀ(Au − v) + λ∇ᵀ∇u is not 0.", **{"‖∇F(u)‖ / ‖v‖": (residual.norm() / v.norm()).item()})
     expect_kernel_used(student, random_image((7, 8)), _kernel((4, 3), 0.6), 0.1)
     return "Aᵀ(Au − v) + λ∇ᵀ∇u = 0, for three values of λ and more, on odd and even sizes"
 
@@ -501,7 +474,7 @@ def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> l
         ("axis", 4 * y.sin() ** 2 + 0 * x, "L̂ has one direction only. ‖∇u‖² has both derivatives: |d̂₁|² + |d̂₂|²."),
         ("axis", 4 * (x_other.sin() ** 2 + y_other.sin() ** 2), "Height and width are exchanged in L̂: ξ goes with the M rows, ζ with the N columns."),
         ("order", torch.fft.fftshift(L_hat), "L̂ is shifted: fft2 puts frequency 0 first, so must L̂. Remove the fftshift."),
-    ]  # fmt: skip
+    ]
     return [
         (cause, _filter(v, k_hat.conj() / (k_hat.abs() ** 2 + lam * wrong)), text)
         for cause, wrong, text in known
@@ -589,7 +562,7 @@ def _diagnose_descent(first: Tensor, second: Tensor, last: Tensor, v: Tensor, k:
     if is_close(first, v) and is_close(last, v):
         raise Mistake("identity", "The result is v: nothing moves. Subtract τ∇F(u) from u, n times.")
     if is_close(first, last):
-        raise Mistake("not-converged", f"The result is the same for n = 1 and n = {ITERATIONS}: the update must be inside the loop, n times.")  # fmt: skip
+        raise Mistake("not-converged", f"The result is the same for n = 1 and n = {ITERATIONS}: the update must be inside the loop, n times.")
     if last.min() >= 0 and last.max() <= 1:
         raise Mistake(
             "clipping", "You clip the iterates to [0, 1]. Then the limit is not the minimizer of F over all images."
@@ -605,8 +578,8 @@ def _diagnose_descent(first: Tensor, second: Tensor, last: Tensor, v: Tensor, k:
             _diagnose_step(tau, relative_error(last, restoration.tychonov_deblur(v, k, lam)), k, v, lam)
         raise Mistake(cause, text)
     _read_two_steps(u, move, v, k, lam)
-    details = {"distance to the closed form after all iterations": relative_error(last, restoration.tychonov_deblur(v, k, lam))}  # fmt: skip
-    raise Mistake("value", "The iterates do not converge to the minimizer of F, and the step from u₁ to u₂ is not along ∇F(u₁) = Aᵀ(Au₁ − v) + λ∇ᵀ∇u₁.", details)  # fmt: skip
+    details = {"distance to the closed form after all iterations": relative_error(last, restoration.tychonov_deblur(v, k, lam))}
+    raise Mistake("value", "The iterates do not converge to the minimizer of F, and the step from u₁ to u₂ is not along ∇F(u₁) = Aᵀ(Au₁ − v) + λ∇ᵀ∇u₁.", details)
 
 
 def _read_two_steps(u: Tensor, move: Tensor, v: Tensor, k: Tensor, lam: float) -> None:
@@ -645,7 +618,7 @@ def _directions(u: Tensor, v: Tensor, k: Tensor, lam: float) -> list[Known]:
         ("value", data - lam * laplacian(v), "The regularization is computed at v: compute λ∇ᵀ∇u again at each u."),
         ("sign", data + 2 * adjoint_reference(v, k) + lam * smooth, "The observation has the wrong sign: the data term is Aᵀ(Au − v), not Aᵀ(Au + v)."),
         ("value", data + adjoint_reference(v, k) + lam * smooth, "The observation v is missing: the data term is Aᵀ(Au − v)."),
-    ]  # fmt: skip
+    ]
 
 
 def _diagnose_step(tau: float, error: float, k: Tensor, v: Tensor, lam: float) -> None:
@@ -656,6 +629,6 @@ def _diagnose_step(tau: float, error: float, k: Tensor, v: Tensor, lam: float) -
     expect(tau > 0, "sign", "You walk uphill: subtract τ∇F(u).", **details)
     text = "The step is 2/L itself: at the highest value of |k̂|² + λL̂ the error changes its sign at each step and never falls. Stay below."
     expect(abs(tau - bound) > 1e-6 * bound, "step-size", text, **details)
-    expect(tau <= bound, "step-size", "The step is beyond 2/L with L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the iterations diverge.", **details)  # fmt: skip
+    expect(tau <= bound, "step-size", "The step is beyond 2/L with L = ‖AᵀA + λ∇ᵀ∇‖ ≤ 1 + 8λ: the iterations diverge.", **details)
     details |= {"relative distance to the closed form": error}
-    expect(False, "not-converged", f"The gradient is right, but after {ITERATIONS} iterations you are still far from the minimizer: take a step close to 2/L.", **details)  # fmt: skip
+    expect(False, "not-converged", f"The gradient is right, but after {ITERATIONS} iterations you are still far from the minimizer: take a step close to 2/L.", **details)

@@ -1,6 +1,5 @@
 """Checks of the exercises of notebook 06: Penrose's identities, frequencies kept and dropped, iterates, optimality."""
 
-# ruff: noqa: E501 - the tables of known mistakes have one line per mistake
 from __future__ import annotations
 
 import math
@@ -76,14 +75,14 @@ def _pseudo_inverse_of(student: Student, A: Tensor) -> Tensor:
         result = student(A)
     except Mistake as mistake:
         if mistake.cause == "exception" and "square matri" in mistake.message:
-            raise Mistake("rank", f"An inverse exists only for a square A of full rank; this A has shape {(m, d)}. Use the SVD. {mistake.message}") from None  # fmt: skip
+            raise Mistake("rank", f"An inverse exists only for a square A of full rank; this A has shape {(m, d)}. Use the SVD. {mistake.message}") from None
         if (
             mistake.cause == "exception"
             and m != d
             and re.search(r"shape|size", mistake.message)
             and _fits_square(student)
         ):
-            raise Mistake("shape", f"Your function works for a square A, not for one of shape {(m, d)}: torch.linalg.svd returns square U and Vᵀ, too large for diag(s), unless full_matrices=False. {mistake.message}") from None  # fmt: skip
+            raise Mistake("shape", f"Your function works for a square A, not for one of shape {(m, d)}: torch.linalg.svd returns square U and Vᵀ, too large for diag(s), unless full_matrices=False. {mistake.message}") from None
         if mistake.cause == "exception" and "singular" in mistake.message:
             raise Mistake(
                 "rank",
@@ -271,7 +270,6 @@ def _recognise_deblurring(answer: Tensor, v: Tensor, kernel: Tensor, tol: float)
         recognise(
             answer, ("centering", _filtered(v, torch.where(kept, 1 / _shifted_transfer(kernel, shape, shift), 0)), text)
         )
-    _recognise_factor(answer, right)
 
 
 Known = tuple[str, Tensor, str]
@@ -293,7 +291,7 @@ def _wrong_divisions(v: Tensor, k_hat: Tensor, kept: Tensor) -> list[Known]:
         ("value", torch.where(kept, torch.fft.fft2(v) / k_hat, 0).real, "You return û, not u: apply the inverse FFT."),
         ("clipping", right.clamp(0, 1), "You clip the result: the pseudo-inverse is linear, clipping is not."),
         ("mean", right - right.mean(), "The mean of your image is 0: frequency 0 is kept like every other where |k̂| is above the threshold."),
-    ]  # fmt: skip
+    ]
 
 
 def _wrong_thresholds(v: Tensor, kernel: Tensor, k_hat: Tensor, tol: float) -> list[Known]:
@@ -317,7 +315,7 @@ def _wrong_thresholds(v: Tensor, kernel: Tensor, k_hat: Tensor, tol: float) -> l
         (k_hat.real > tol * top, real),
         (modulus <= tol * top, "You keep the frequencies where |k̂| is small and drop the others: exchange the two cases."),
         (v_hat.abs() > tol * v_hat.abs().max(), "You compare |v̂| with the threshold. A frequency is lost where |k̂| is small, whatever v is."),
-    ]  # fmt: skip
+    ]
     return [("truncation", _filtered(v, torch.where(kept, 1 / k_hat, 0)), text) for kept, text in conditions]
 
 
@@ -333,20 +331,7 @@ def _wrong_floors(v: Tensor, k_hat: Tensor, tol: float) -> list[Known]:
         ("epsilon", _filtered(v, 1 / (k_hat + tol)), f"You add tol to k̂; it is a threshold. {_DROPPED}"),
         ("weight", _filtered(v, k_hat.conj() / (modulus**2 + tol)), "You return the ridge solution with λ = tol: here û is v̂/k̂ or 0."),
         ("weight", _filtered(v, k_hat.conj() / (modulus**2 + floor**2)), "You return a ridge solution: here û is v̂/k̂ or 0."),
-    ]  # fmt: skip
-
-
-def _recognise_factor(answer: Tensor, right: Tensor) -> None:
-    """Raise when the answer is the right one times a constant."""
-    factor = (answer.double() * right).sum() / (right * right).sum()
-    if abs(factor) > 1e-12 and is_close(answer, factor * right):
-        if is_close(factor, -1.0):
-            raise Mistake("sign", "Your result has the wrong sign.")
-        raise Mistake(
-            "normalisation",
-            "Your result is the right one times a constant: use the same normalisation in fft2 and in ifft2.",
-            {"constant": factor},
-        )
+    ]
 
 
 def _examine_frequencies(answer: Tensor, v: Tensor, k_hat: Tensor, tol: float) -> None:
@@ -407,7 +392,7 @@ def _examine_first_iterates(student: Student, A: operators.Blur, v: Tensor, tau:
         ("value", -tau * gradient, "You lose u: the next iterate is u − τ∇f(u), not −τ∇f(u)."),
         ("adjoint", first - tau * A(A(first) - v), "You apply A where Aᵀ belongs: ∇f(u) = Aᵀ(Au − v)."),
         ("order", first, "With n = 2 you do one iteration only. Is the return inside the loop?"),
-    )  # fmt: skip
+    )
     _read_step(answer - first, gradient, tau, "second")
     raise Mistake(
         "value",
@@ -419,7 +404,7 @@ def _examine_first_iterates(student: Student, A: operators.Blur, v: Tensor, tau:
 def _recognise_first_iterate(student: Student, answer: Tensor, A: operators.Blur, v: Tensor, tau: float) -> None:
     """Say why ``answer`` is not u_1 = τAᵀv."""
     back, shape = A.adjoint(v), tuple(v.shape)
-    recognise(answer, ("step-size", tau * back / back.norm(), "You divide the gradient by its norm: the step is τ, the gradient as it is."))  # fmt: skip
+    recognise(answer, ("step-size", tau * back / back.norm(), "You divide the gradient by its norm: the step is τ, the gradient as it is."))
     blank = student.tensor(A, torch.zeros_like(v), tau, 1, shape=shape)
     expect(
         blank.abs().max() <= 1e-12,
@@ -450,7 +435,7 @@ def _recognise_first_iterate(student: Student, answer: Tensor, A: operators.Blur
         ("step-size", back, "τ is missing in front of the gradient, or multiplies a part of it only: u − τ Aᵀ(Au − v)."),
         ("clipping", (tau * back).clamp(0, 1), clipped),
         ("clipping", (tau * back).clamp(min=0), clipped),
-    )  # fmt: skip
+    )
     _read_step(answer, -back, tau, "first")
     raise Mistake(
         "value", "After one iteration u_1 must be τAᵀv.", {"relative error": relative_error(answer, tau * back)}
@@ -551,13 +536,12 @@ def _recognise_path(answer: Tensor, v: Tensor, kernel: Tensor, lams: list[float]
         *_wrong_orders(v, kernel, lams),
         *_wrong_path_weights(v, k_hat, lam),
         *_wrong_path_filters(v, k_hat, lam),
-    )  # fmt: skip
+    )
     text = "Your images are translated: the kernel's centre, pixel (h//2, w//2), must be put at the origin."
     for wrong_kernel in (kernel, kernel.flip(0, 1)):
         for shift in _misplacements(kernel):
             moved = _shifted_transfer(wrong_kernel, shape, shift)
             recognise(answer, ("centering", _filtered(v, moved.conj() / (moved.abs() ** 2 + lam)), text))
-    _recognise_factor(answer, right)
 
 
 def _wrong_orders(v: Tensor, kernel: Tensor, lams: list[float]) -> list[Known]:
@@ -594,7 +578,7 @@ def _wrong_path_weights(v: Tensor, k_hat: Tensor, lam: Tensor) -> list[Known]:
         ("normalisation", power + lam / number, "You divide λ by the number of pixels."),
         ("normalisation", power + lam * number, "You multiply λ by the number of pixels."),
         ("sign", power - lam, "The denominator is |k̂|² + λ, with a plus sign."),
-    ]  # fmt: skip
+    ]
     return [(cause, _filtered(v, k_hat.conj() / wrong), text) for cause, wrong, text in denominators]
 
 
@@ -616,7 +600,7 @@ def _wrong_path_filters(v: Tensor, k_hat: Tensor, lam: Tensor) -> list[Known]:
         ("value", _filtered(v, k_hat.conj() / (power + lam * L_hat)), "That is Tychonov's ‖∇u‖²: here λ multiplies ‖u‖², thus I."),
         ("value", v / (1 + lam), "This solves the denoising problem, A = Id. Here Au = k * u."),
         ("order", torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / power + lam).real, "λ is added to the quotient: put parentheses around the denominator |k̂|² + λ."),
-    ]  # fmt: skip
+    ]
 
 
 def _examine_optimality(u: Tensor, v: Tensor, kernel: Tensor, lam: float) -> None:

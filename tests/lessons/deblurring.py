@@ -1575,7 +1575,7 @@ WRONG = {
         ("value", descent_forgets_the_observation),
         ("mutates-input", descent_changes_the_observation),
         ("not-converged", descent_one_iteration),
-        ("not-converged", descent_ten_iterations),
+        ("order", descent_ten_iterations),
         ("value", descent_closed_form),
         ("clipping", descent_clipped),
         ("type", descent_returns_image_and_history),
