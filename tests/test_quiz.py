@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from course_utils import operators, quiz
+from course_utils import operators
+from course_utils.explorers import deblurring as quiz
 
 ALL = pytest.mark.parametrize("question", [1, 2, 3])
 

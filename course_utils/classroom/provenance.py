@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-OUTSIDE = ("course_utils.checks", "course_utils.explorers", "course_utils.widgets", "course_utils.classroom")
+OUTSIDE = ("course_utils.checks", "course_utils.explorers", "course_utils.classroom")
 NUMBER = re.compile(r"(?P<name>[^\s,;=<>≈]+) *(?P<value>[=<>≈] *[-−]?\d[\w./^{}+-]*(?: dB| %)?)")
 
 

@@ -52,11 +52,11 @@ import torch
 from course_utils import gaussian
 from course_utils.checks import check, hint
 from course_utils.data import load_faces
+from course_utils.explorers.gaussian_face_model import explore_faces, face_picture, latent_code
 from course_utils.gaussian import fix_signs
 from course_utils.metrics import psnr
 from course_utils.plotting import PALETTE, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
-from course_utils.widgets import explore_faces, face_picture, latent_code
 
 # %%
 device = "cpu"  # or "cuda": every computation follows the device of its input

@@ -49,15 +49,14 @@ import torch
 from course_utils.checks import check, hint
 from course_utils.data import load_kernel
 from course_utils.derivatives import gradient, gradient_adjoint, laplacian
+from course_utils.explorers.deblurring import deblurring_picture, explore_deblurring, which_kernel
 from course_utils.fourier import kernel_to_transfer, laplacian_transfer
 from course_utils.images import add_noise, center_crop, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import Blur
 from course_utils.optim import accelerated_gradient
 from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images, show_spectrum
-from course_utils.quiz import which_kernel
 from course_utils.slides import slide_figure
-from course_utils.widgets import deblurring_picture, explore_deblurring
 
 # %%
 device = "cpu"  # or "cuda": every computation follows the device of its input

@@ -49,13 +49,13 @@ import math
 import torch
 
 from course_utils.checks import check, hint
+from course_utils.explorers.pseudo_inverse import explore_pseudo_inverse, pseudo_inverse_picture
 from course_utils.fourier import disk_kernel, gaussian_kernel, kernel_to_transfer, motion_kernel
 from course_utils.images import add_noise, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import Blur, Mask, Matrix, blur, dense_matrix
 from course_utils.plotting import move_legend, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
-from course_utils.widgets import explore_pseudo_inverse, pseudo_inverse_picture
 
 # %%
 device = "cpu"  # or "cuda": every computation follows the device of its input

@@ -52,13 +52,13 @@ import torch
 from course_utils import optim, restoration
 from course_utils.checks import check, hint
 from course_utils.data import load_kernel
+from course_utils.explorers.tv_denoising import explore_tv, tv_picture
 from course_utils.fourier import gaussian_kernel, laplacian_transfer
 from course_utils.images import add_noise, load_image, to_gray
 from course_utils.metrics import psnr, rmse
 from course_utils.operators import blur, blur_adjoint
 from course_utils.plotting import SIGNED_MAP, move_legend, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
-from course_utils.widgets import explore_tv, tv_picture
 
 # %%
 device = "cpu"  # or "cuda": every computation follows the device of its input

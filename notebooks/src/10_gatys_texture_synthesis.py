@@ -45,13 +45,13 @@ import torch
 
 from course_utils import textures
 from course_utils.checks import check, hint
+from course_utils.explorers.gatys_texture_synthesis import explore_gatys, gatys_picture
 from course_utils.features import ARCHITECTURES, TEXTURE_LAYERS, VGGFeatures
 from course_utils.gaussian_textures import gaussian_texture
 from course_utils.images import center_crop, load_image
 from course_utils.plotting import new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
 from course_utils.textures import load_synthesis, mean_feature, relative_weights
-from course_utils.widgets import explore_gatys, gatys_picture
 
 # %%
 device = "cpu"  # or "cuda": network and images go there

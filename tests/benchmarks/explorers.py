@@ -9,8 +9,12 @@ import time
 
 import ipywidgets
 
-from course_utils import widgets
 from course_utils.data import load_faces
+from course_utils.explorers import lessons_with_explorers
+from course_utils.explorers.base import EXPLORERS, SETTLE
+from course_utils.explorers.deblurring import KernelPad
+from course_utils.explorers.gatys_texture_synthesis import explore_gatys
+from course_utils.explorers.gaussian_face_model import explore_faces
 from course_utils.gaussian import fit_gaussian
 from course_utils.restoration import tv_denoise
 
@@ -18,24 +22,21 @@ STEPS = 12  # places of a slider
 
 
 def make_explorers():
+    """Return the explorers of all lessons by their name in the table, and some with a student's slow function."""
     faces, _ = load_faces()
     n, height, width = faces.shape
     model = fit_gaussian(faces.reshape(n, -1))
-    explorers = {
-        "faces, 112 × 92": widgets.explore_faces(model, (height, width), faces.reshape(n, -1)[:20]),
-        "deblurring, 256 × 256": widgets.explore_deblurring(),
-        "pseudo-inverse, 256 × 256": widgets.explore_pseudo_inverse(),
-        "denoising, 256 × 256": widgets.explore_tv(),
-        "denoising, plain gradient descent plugged in": widgets.explore_tv(denoise=tv_denoise),
-        "Gatys' algorithm, choices": widgets.explore_gatys(),
-    }
-    next(iter(explorers.values())).controls["random face"].click()  # with a code of zeros the rank changes nothing
+    lessons_with_explorers()
+    special = {"explore_faces": lambda: explore_faces(model, (height, width), faces.reshape(n, -1)[:20])}
+    explorers = {name: special.get(name, make)() for name, make in EXPLORERS.items()}
+    explorers["explore_tv, plain gradient descent plugged in"] = EXPLORERS["explore_tv"](denoise=tv_denoise)
+    explorers["explore_faces"].controls["random face"].click()  # with a code of zeros the rank changes nothing
     return explorers
 
 
 def places(control):
     """Return values from one end of a control to the other."""
-    if isinstance(control, widgets.KernelPad):
+    if isinstance(control, KernelPad):
         return [[[int(j <= 2 * i)] * 31 for j in range(31)] for i in range(STEPS)]
     if isinstance(control, (ipywidgets.Dropdown, ipywidgets.SelectionSlider)):
         values = [value for _, value in control._options_full]
@@ -74,13 +75,13 @@ async def measure(explorer, control):
             explorer.update()
             full.append(1e3 * (time.perf_counter() - start))
     control.value = default
-    await asyncio.sleep(2 * widgets.SETTLE)
+    await asyncio.sleep(2 * SETTLE)
     return answers, full
 
 
 async def busy_loop(seconds=8.0):
     """Return in ms by how much the kernel's event loop is late while a texture is synthesized in its thread."""
-    explorer, late = widgets.explore_gatys(), []
+    explorer, late = explore_gatys(), []
     explorer.controls["run"].click()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -88,7 +89,7 @@ async def busy_loop(seconds=8.0):
         await asyncio.sleep(0.01)
         late.append(1e3 * (time.perf_counter() - start - 0.01))
     explorer.controls["stop"].click()
-    explorer.thread.join()
+    explorer.run.thread.join()
     return late
 
 

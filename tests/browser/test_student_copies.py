@@ -13,9 +13,9 @@ import torch
 from nbconvert import HTMLExporter
 from PIL import Image
 
-from course_utils import widgets
 from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import notebook_files
+from course_utils.explorers import deblurring, tv_denoising
 from course_utils.images import load_image
 from tests.browser.conftest import PATIENCE, ROOT, wait_until
 
@@ -250,11 +250,11 @@ def check_drawn(explorer, at_least):
     """Check that the picture is that of the plain function for the kernel that the square shows; return the drawing."""
     drawing = np.array(explorer.locator("canvas").evaluate(PIXELS))
     assert drawing.sum() >= at_least
-    assert explorer.get_by_label("kernel").first.input_value() == widgets.DRAWN
+    assert explorer.get_by_label("kernel").first.input_value() == deblurring.DRAWN
     noise, weight = (float(text) for text in explorer.locator(".widget-readout").all_inner_texts())
     method = explorer.get_by_label("method").input_value()
-    kernel = widgets.drawn_kernel(drawing.tolist())
-    panels, _ = widgets.deblurring_picture(load_image("cameraman", 256), kernel, noise / 255, method, weight)
+    kernel = deblurring.drawn_kernel(drawing.tolist())
+    panels, _ = deblurring.deblurring_picture(load_image("cameraman", 256), kernel, noise / 255, method, weight)
     above, transfer = (np.rint(255 * panel.numpy()) for panel in (torch.cat([*panels[:2]], 1), panels[3]))
 
     def agrees():
@@ -304,7 +304,7 @@ def test_a_draft_is_shown_while_a_slider_is_held_and_the_picture_when_it_is_rele
     # nothing stale: the numbers are those of the last value
     lam, eps = (on_log_slider(explorer, name) for name in ("λ", "ε"))
     sigma = float(explorer.get_by_role("slider", name="noise σ").get_attribute("aria-valuetext"))
-    psnr = widgets.tv_picture(lam, eps, sigma, n_iterations=1000)[1]["PSNR (dB)"]
+    psnr = tv_denoising.tv_picture(lam, eps, sigma, n_iterations=1000)[1]["PSNR (dB)"]
     assert float(re.search(r"PSNR \(dB\): ([\d.]+)", numbers(explorer))[1]) == pytest.approx(psnr, abs=0.006)
 
 
@@ -317,7 +317,6 @@ def on_log_slider(explorer, name, step=0.05):
 @one_notebook("10_gatys_texture_synthesis")
 def test_the_kernel_works_on_while_a_texture_is_synthesized(book):
     explorer, page = book.explorers[0], book.page
-    line = explorer.locator(".course-line")
     pause, stop = (explorer.get_by_role("button", name=name) for name in ("pause", "stop"))
 
     def count():
@@ -331,7 +330,7 @@ def test_the_kernel_works_on_while_a_texture_is_synthesized(book):
     cell.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     wait_until(lambda: prompt.inner_text() not in (old, "[*]:"), "another cell has run")
-    assert "state" not in line.inner_text()
+    assert explorer.locator(".course-state").inner_text() == "running"
     wait_until(lambda: count() > before, "the synthesis still advances")
     points = len(explorer.locator("polyline").get_attribute("points").split())
     pause.click()
@@ -340,7 +339,7 @@ def test_the_kernel_works_on_while_a_texture_is_synthesized(book):
     wait_until(lambda: count() > held, "the synthesis goes on")
     assert len(explorer.locator("polyline").get_attribute("points").split()) > points
     stop.click()
-    line.get_by_text("state: stopped").wait_for()
+    explorer.locator(".course-state").get_by_text("stopped").wait_for()
     assert picture(explorer)
 
 

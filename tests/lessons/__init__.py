@@ -1,14 +1,15 @@
-"""The bank of answers: for each exercise, variants of a right answer and the wrong answers that students write.
+"""The banks: for each exercise, right answers and the wrong ones that students write; and the explorers' cases.
 
-One module per notebook, each with ``RIGHT: {exercise: [function, ...]}`` and ``WRONG: {exercise: [(cause, function),
-...]}``; two causes that describe a wrong answer equally well are joined by "|".
+One module per lesson, with the lesson's name: ``RIGHT: {exercise: [function, ...]}``, ``WRONG: {exercise: [(cause,
+function), ...]}`` (two causes that describe a wrong answer equally well are joined by "|"), and ``EXPLORERS: {function:
+ExplorerCase}``.
 """
 
 import importlib
 import pkgutil
 
+BANKS = {module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)}
 RIGHT, WRONG = {}, {}
-for _module in pkgutil.iter_modules(__path__):
-    _bank = importlib.import_module(f"{__name__}.{_module.name}")
+for _bank in BANKS.values():
     RIGHT |= _bank.RIGHT
     WRONG |= _bank.WRONG

@@ -7,10 +7,14 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from course_utils.data import load_kernel
 from course_utils.derivatives import gradient, gradient_adjoint, laplacian
+from course_utils.explorers.deblurring import DRAWN, deblurring_picture, drawn_kernel, explore_deblurring
 from course_utils.fourier import kernel_to_transfer, laplacian_transfer
+from course_utils.images import load_image
 from course_utils.operators import blur, blur_adjoint
 from course_utils.restoration import ridge_deblur, tychonov_deblur
+from tests.explorer_case import ExplorerCase
 
 fft2, ifft2 = torch.fft.fft2, torch.fft.ifft2
 
@@ -1582,4 +1586,29 @@ WRONG = {
         ("identity", descent_returns_the_observation),
         ("not-converged", descent_update_outside_the_loop),
     ],
+}
+
+
+# --- the explorer -----------------------------------------------------------------------------------------------------
+
+
+def deblurring_of_the_controls(values):
+    drawn = values["kernel"] == DRAWN
+    kernel = drawn_kernel(values["drawing"]) if drawn else load_kernel(values["kernel"])
+    sigma, image = values["noise"] / 255, load_image("cameraman", 256)
+    (u0, v, u, k_hat), numbers = deblurring_picture(image, kernel, sigma, values["method"], values["weight"])
+    return torch.cat([torch.cat([u0, v], 1), torch.cat([u, k_hat], 1)]), numbers
+
+
+EXPLORERS = {
+    "explore_deblurring": ExplorerCase(
+        explore_deblurring,
+        deblurring_of_the_controls,
+        plugs={
+            "tychonov": (lambda f: explore_deblurring(tychonov=f), "method", "Tychonov", "ridge"),
+            "ridge": (lambda f: explore_deblurring(ridge=f), "method", "ridge", "Tychonov"),
+            "inverse": (lambda f: explore_deblurring(inverse=f), "method", "inverse filter", "ridge"),
+        },
+        settings={"drawing": [[[0] * 30 + [1]] + [[0] * 31] * 30, [[1] * 31] * 31]},
+    )
 }

@@ -4,8 +4,10 @@ import time
 
 import torch
 
+from course_utils.explorers.gatys_texture_synthesis import explore_gatys
 from course_utils.textures import gram_matrix as gram
 from course_utils.textures import mean_feature as mean_of
+from tests.explorer_case import ExplorerCase
 
 # --- gram_matrix -----------------------------------------------------------------------------------------------------
 
@@ -1005,3 +1007,9 @@ WRONG = {
         ("type", spectrum_as_number),
     ],
 }
+
+
+# --- the explorer -----------------------------------------------------------------------------------------------------
+
+
+EXPLORERS = {"explore_gatys": ExplorerCase(explore_gatys)}

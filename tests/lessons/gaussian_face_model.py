@@ -5,6 +5,10 @@ import math
 import numpy as np
 import torch
 
+from course_utils.explorers.gaussian_face_model import explore_faces, face_picture
+from course_utils.gaussian import fit_gaussian
+from tests.explorer_case import ExplorerCase
+
 # --- fit_gaussian ----------------------------------------------------------------------------------------------------
 
 
@@ -1458,3 +1462,19 @@ WRONG = {
         ("type", condition_numpy),
     ],
 }
+
+
+# --- the explorer -----------------------------------------------------------------------------------------------------
+
+
+def small_face_model():
+    faces = 0.5 + 0.15 * torch.randn(9, 14 * 11, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return fit_gaussian(faces), (14, 11)
+
+
+def face_of_the_controls(values):
+    z = torch.tensor([values[f"z_{i + 1}"] for i in range(3)], dtype=torch.float64)
+    return face_picture(z[: values["rank"]], *small_face_model())
+
+
+EXPLORERS = {"explore_faces": ExplorerCase(lambda: explore_faces(*small_face_model(), count=3), face_of_the_controls)}

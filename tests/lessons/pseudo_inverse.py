@@ -6,8 +6,14 @@ import time
 import numpy as np
 import torch
 
+from course_utils.explorers.pseudo_inverse import (
+    _blurred_photograph,
+    explore_pseudo_inverse,
+    pseudo_inverse_picture,
+)
 from course_utils.fourier import kernel_to_transfer, laplacian_transfer
 from course_utils.operators import blur, blur_adjoint
+from tests.explorer_case import ExplorerCase
 
 # --- pseudo_inverse(A) -----------------------------------------------------------------------------------------------
 
@@ -1164,4 +1170,36 @@ WRONG = {
         ("identity", observation_repeated),
         ("mutates-input", weights_changed_in_place),
     ],
+}
+
+
+# --- the explorer -----------------------------------------------------------------------------------------------------
+
+
+def pseudo_inverse_of_the_controls(values):
+    photograph, sigma = _blurred_photograph(), values["noise"] / 255
+    u, numbers = pseudo_inverse_picture(values["method"], values["parameter"], sigma)
+    return torch.cat([photograph.blurred + sigma * photograph.noise, u], dim=1), numbers
+
+
+def as_path(function):
+    """Return a function whose result is a sequence of images, as that of a ridge path."""
+
+    def path(*arguments):
+        u = function(*arguments)
+        return u[None] if isinstance(u, torch.Tensor) and u.ndim == 2 and u.shape[0] > 3 else u
+
+    path.__name__ = function.__name__
+    return path
+
+
+EXPLORERS = {
+    "explore_pseudo_inverse": ExplorerCase(
+        explore_pseudo_inverse,
+        pseudo_inverse_of_the_controls,
+        plugs={
+            "deblur": (lambda f: explore_pseudo_inverse(deblur=f), "method", "truncation", "ridge"),
+            "ridge_path": (lambda f: explore_pseudo_inverse(ridge_path=as_path(f)), "method", "ridge", "truncation"),
+        },
+    )
 }

@@ -7,9 +7,11 @@ import torch
 from torch.nn import functional
 
 from course_utils.derivatives import gradient, gradient_adjoint
+from course_utils.explorers.tv_denoising import explore_tv, tv_picture
 from course_utils.operators import blur, blur_adjoint
 from course_utils.priors import smoothed_tv_gradient
 from course_utils.restoration import tychonov_deblur, tychonov_denoise
+from tests.explorer_case import ExplorerCase
 
 # --- gradient --------------------------------------------------------------------------------------------------------
 
@@ -2246,4 +2248,21 @@ WRONG = {
         ("boundary", deblur_with_zero_padding),
         ("value", deblur_by_tychonov_descent),
     ],
+}
+
+
+# --- the explorer -----------------------------------------------------------------------------------------------------
+
+
+FEW = 90  # iterations: more than a draft
+
+EXPLORERS = {
+    "explore_tv": ExplorerCase(
+        lambda: explore_tv(n_iterations=FEW),
+        lambda values: tv_picture(**values, n_iterations=FEW),
+        plugs={
+            "denoise": (lambda f: explore_tv(denoise=f), "regularizer", "smoothed TV", "Tychonov"),
+            "tychonov": (lambda f: explore_tv(tychonov=f), "regularizer", "Tychonov", "smoothed TV"),
+        },
+    )
 }

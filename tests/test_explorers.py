@@ -1,6 +1,7 @@
 """The explorers without a browser: every control changes the picture, and the numbers are the plain function's."""
 
 import asyncio
+import html
 import io
 import os
 import signal
@@ -16,9 +17,12 @@ import torch
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from course_utils import gaussian, metrics, operators, restoration, widgets
-from course_utils.data import load_kernel
+from course_utils import gaussian, metrics, operators, restoration
+from course_utils.explorers import base, deblurring, lessons_with_explorers, pseudo_inverse, tv_denoising
+from course_utils.explorers import gatys_texture_synthesis as gatys
+from course_utils.explorers import gaussian_face_model as faces_explorer
 from course_utils.images import add_noise, load_image
+from tests.lessons import BANKS
 
 
 def shown(explorer):
@@ -31,25 +35,25 @@ def shown(explorer):
 
 def test_png_shows_range_and_zoom():
     u = torch.tensor([[0.0, 0.5, 1.0], [-1.0, 2.0, 0.25]], dtype=torch.float64)
-    pixels = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, zoom=2))))
+    pixels = np.asarray(Image.open(io.BytesIO(base.png_bytes(u, zoom=2))))
     assert pixels.shape == (4, 6)
     assert pixels[::2, ::2].tolist() == [[0, 128, 255], [0, 255, 64]]
-    wide = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, value_range=(-1, 2)))))
+    wide = np.asarray(Image.open(io.BytesIO(base.png_bytes(u, value_range=(-1, 2)))))
     assert wide.tolist() == [[85, 128, 170], [0, 255, 106]]
-    colour = np.asarray(Image.open(io.BytesIO(widgets.png_bytes(torch.rand(3, 4, 5)))))
+    colour = np.asarray(Image.open(io.BytesIO(base.png_bytes(torch.rand(3, 4, 5)))))
     assert colour.shape == (4, 5, 3)
 
 
 def test_a_burst_of_changes_is_drawn_once_with_the_last_value():
     control, drawn = ipywidgets.IntSlider(value=0, max=100), []
-    widgets.on_change([control], lambda: drawn.append(control.value))
+    base.on_change([control], lambda: drawn.append(control.value))
 
     async def drag():
         for value in range(1, 51):
             control.value = value
-        await asyncio.sleep(5 * widgets.DELAY)
+        await asyncio.sleep(5 * base.DELAY)
         control.value = 60
-        await asyncio.sleep(5 * widgets.DELAY)
+        await asyncio.sleep(5 * base.DELAY)
 
     asyncio.run(drag())
     assert drawn == [50, 60]
@@ -58,9 +62,9 @@ def test_a_burst_of_changes_is_drawn_once_with_the_last_value():
 @pytest.fixture
 def drawings():
     """Return a slider, the page's state and the list of what was drawn of the slider: (what, value)."""
-    control, page, drawn = ipywidgets.IntSlider(value=0, max=100), widgets._Page(), []
+    control, page, drawn = ipywidgets.IntSlider(value=0, max=100), base._Page(), []
     full, draft = (lambda name=name: drawn.append((name, control.value)) for name in ("full", "draft"))
-    widgets.on_change([control], full, draft, page)
+    base.on_change([control], full, draft, page)
     return control, page, drawn
 
 
@@ -70,11 +74,11 @@ def test_a_draft_is_drawn_while_a_control_moves_and_the_picture_when_it_rests(dr
     async def drag():
         for value in (1, 2, 3):
             control.value = value
-        await asyncio.sleep(5 * widgets.DELAY)
+        await asyncio.sleep(5 * base.DELAY)
         control.value = 4
-        await asyncio.sleep(5 * widgets.DELAY)
+        await asyncio.sleep(5 * base.DELAY)
         assert drawn == [("draft", 3), ("draft", 4)]
-        await asyncio.sleep(2 * widgets.SETTLE)
+        await asyncio.sleep(2 * base.SETTLE)
 
     asyncio.run(drag())
     assert drawn == [("draft", 3), ("draft", 4), ("full", 4)]
@@ -86,13 +90,13 @@ def test_a_draft_stays_while_the_pointer_holds_the_control(drawings):
     async def drag():
         page.held = True
         control.value = 1
-        await asyncio.sleep(2 * widgets.SETTLE)
+        await asyncio.sleep(2 * base.SETTLE)
         assert drawn == [("draft", 1)]
         page.held = False
-        await asyncio.sleep(2 * widgets.SETTLE)
+        await asyncio.sleep(2 * base.SETTLE)
         page.held = True
         page.held = False
-        await asyncio.sleep(2 * widgets.SETTLE)
+        await asyncio.sleep(2 * base.SETTLE)
 
     asyncio.run(drag())
     assert drawn == [("draft", 1), ("full", 1)]
@@ -107,8 +111,8 @@ def test_the_kernels_interrupt_stops_an_endless_function():
     def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
 
-    control, handler = widgets.slider("value", 0.0, 0.0, 2.0, 0.1), signal.getsignal(signal.SIGINT)
-    explorer = widgets.Explorer("test", {"value": control}, endless, "A black square")
+    control, handler = base.slider("value", 0.0, 0.0, 2.0, 0.1), signal.getsignal(signal.SIGINT)
+    explorer = base.Explorer("test", {"value": control}, endless, "A black square")
     timer = threading.Timer(0.2, interrupt)
     timer.start()
     control.value = 1.0
@@ -123,7 +127,7 @@ def test_drawing_takes_one_thread_and_gives_the_others_back():
     torch.set_num_threads(2)
     try:
         seen = []
-        explorer = widgets.Explorer(
+        explorer = base.Explorer(
             "test", {}, lambda: (seen.append(torch.get_num_threads()) or torch.zeros(2, 2), {}), "A black square"
         )
         explorer.update()
@@ -159,7 +163,7 @@ def test_the_kernels_interrupt_stops_an_endless_function_in_jupyter_too():
 ENDLESS = """
 import tempfile, time, torch
 from pathlib import Path
-from course_utils import widgets
+from course_utils.explorers import base
 
 started = Path(tempfile.mkdtemp()) / "started"
 
@@ -169,8 +173,8 @@ def endless(value):
         time.sleep(0.01)
     return torch.zeros(2, 2), {"value": value}
 
-control = widgets.slider("value", 0.0, 0.0, 2.0, 0.1)
-explorer = widgets.Explorer("test", {"value": control}, endless, "A black square")
+control = base.slider("value", 0.0, 0.0, 2.0, 0.1)
+explorer = base.Explorer("test", {"value": control}, endless, "A black square")
 """
 
 
@@ -195,36 +199,24 @@ WRONG = {
     "returned values that are not finite": lambda v, *arguments: v / 0,
     "raised TypeError": lambda v: v,
 }
-# what is plugged in, the control that makes the explorer use it, and that makes it use another function
-PLUGS = {
-    "Tychonov's deblurring": (lambda f: widgets.explore_deblurring(tychonov=f), "method", "Tychonov", "ridge"),
-    "ridge": (lambda f: widgets.explore_deblurring(ridge=f), "method", "ridge", "Tychonov"),
-    "inverse filter": (lambda f: widgets.explore_deblurring(inverse=f), "method", "inverse filter", "ridge"),
-    "truncation": (lambda f: widgets.explore_pseudo_inverse(deblur=f), "method", "truncation", "ridge"),
-    "ridge path": (lambda f: widgets.explore_pseudo_inverse(ridge_path=as_path(f)), "method", "ridge", "truncation"),
-    "total variation": (lambda f: widgets.explore_tv(denoise=f), "regularizer", "smoothed TV", "Tychonov"),
-    "Tychonov's denoising": (lambda f: widgets.explore_tv(tychonov=f), "regularizer", "Tychonov", "smoothed TV"),
-}
+CASES = {name: case for bank in BANKS.values() for name, case in getattr(bank, "EXPLORERS", {}).items()}
+PLUGS = {f"{name}: {plug}": (case, plug) for name, case in CASES.items() for plug in case.plugs}
 
 
-def as_path(function):
-    """Return a function whose result is a sequence of images, as that of a ridge path."""
-
-    def path(*arguments):
-        u = function(*arguments)
-        return u[None] if isinstance(u, torch.Tensor) and u.ndim == 2 and u.shape[0] > 3 else u
-
-    path.__name__ = function.__name__
-    return path
+def test_every_lesson_has_an_explorer_and_every_explorer_its_case():
+    lessons = lessons_with_explorers()
+    assert sorted(lessons) == sorted(BANKS)
+    assert sorted(base.EXPLORERS) == sorted(CASES)
 
 
 @pytest.mark.parametrize("message", WRONG)
 @pytest.mark.parametrize("plug", PLUGS)
 def test_a_wrong_function_is_said_under_the_picture_and_the_explorer_lives(plug, message):
-    make, control, used, other = PLUGS[plug]
+    case, name = PLUGS[plug]
+    make, control, used, other = case.plugs[name]
     explorer = make(WRONG[message])
     explorer.controls[control].value = used
-    text = widgets.html.unescape(explorer.line.value)
+    text = html.unescape(explorer.line.value)
     assert 'role="alert"' in text
     assert message in text
     explorer.controls[control].value = other
@@ -233,7 +225,8 @@ def test_a_wrong_function_is_said_under_the_picture_and_the_explorer_lives(plug,
 
 @pytest.mark.parametrize("plug", PLUGS)
 def test_a_function_that_writes_into_its_arguments_harms_nothing(plug):
-    make, control, used, _ = PLUGS[plug]
+    case, name = PLUGS[plug]
+    make, control, used, _ = case.plugs[name]
     explorer = make(change_in_place)
     explorer.controls[control].value = used
     before = explorer.line.value
@@ -242,69 +235,187 @@ def test_a_function_that_writes_into_its_arguments_harms_nothing(plug):
     assert explorer.line.value == before
 
 
-def settings_of(control):
-    """Return the least, the default and the largest value of a control; every one of a list."""
+def values_of(explorer):
+    """Return the value of each control that has one, by name; the pause button is none."""
+    buttons = (ipywidgets.Button, ipywidgets.ToggleButton)
+    return {name: c.value for name, c in explorer.controls.items() if not isinstance(c, buttons)}
+
+
+def settings_of(control, others=None):
+    """Return the least, the default and the largest value of a control; every one of a list; or these others."""
+    if others:
+        return [control.value, *others]
     if isinstance(control, ipywidgets.Dropdown):
         return [value for _, value in control._options_full]
     if isinstance(control, ipywidgets.SelectionSlider):
         values = [value for _, value in control._options_full]
         return [values[0], control.value, values[-1]]
-    if isinstance(control, widgets.KernelPad):
-        return [control.value, [[0] * 30 + [1]] + [[0] * 31] * 30, [[1] * 31] * 31]
     if isinstance(control, ipywidgets.FloatLogSlider):
         return [10**control.min, control.value, 10**control.max]
     return [control.min, control.value, control.max]
 
 
-def plain_faces(model, shape, values):
-    z = torch.tensor([values[f"z_{i + 1}"] for i in range(3)], dtype=torch.float64)
-    return widgets.face_picture(z[: values["rank"]], model, shape)
-
-
-def plain_deblurring(values):
-    if values["kernel"] == widgets.DRAWN:
-        kernel = torch.tensor(values["drawing"], dtype=torch.float64) / np.sum(values["drawing"])
-    else:
-        kernel = load_kernel(values["kernel"])
-    (u0, v, u, k_hat), numbers = widgets.deblurring_picture(
-        load_image("cameraman", 256), kernel, values["noise"] / 255, values["method"], values["weight"]
-    )
-    return torch.cat([torch.cat([u0, v], 1), torch.cat([u, k_hat], 1)]), numbers
-
-
-def plain_pseudo_inverse(values):
-    photograph, sigma = widgets._blurred_photograph(), values["noise"] / 255
-    u, numbers = widgets.pseudo_inverse_picture(values["method"], values["parameter"], sigma)
-    return torch.cat([photograph.blurred + sigma * photograph.noise, u], dim=1), numbers
-
-
-def explorer_and_plain(name, face_model):
-    """Return an explorer, the plain function of the values of its controls, and its zoom."""
-    model, _, shape = face_model
-    n = 90  # more than a draft
-    return {
-        "faces": lambda: (widgets.explore_faces(model, shape, count=3), lambda c: plain_faces(model, shape, c), 2),
-        "deblurring": lambda: (widgets.explore_deblurring(), plain_deblurring, 1),
-        "pseudo-inverse": lambda: (widgets.explore_pseudo_inverse(), plain_pseudo_inverse, 1),
-        "tv": lambda: (widgets.explore_tv(n_iterations=n), lambda c: widgets.tv_picture(**c, n_iterations=n), 2),
-    }[name]()
-
-
-@pytest.mark.parametrize("name", ["faces", "deblurring", "pseudo-inverse", "tv"])
-def test_every_control_agrees_with_the_plain_function_at_least_default_and_most(name, face_model):
-    explorer, plain, zoom = explorer_and_plain(name, face_model)
-    values = {key: c for key, c in explorer.controls.items() if not isinstance(c, ipywidgets.Button)}
-    for list_name in [key for key, c in values.items() if isinstance(c, ipywidgets.Dropdown)] or [None]:
-        for choice in settings_of(values[list_name]) if list_name else [None]:
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.plain])
+def test_every_control_agrees_with_the_plain_function_at_least_default_and_most(name):
+    explorer, plain = CASES[name].make(), CASES[name].plain
+    controls = {key: explorer.controls[key] for key in values_of(explorer)}
+    for list_name in [key for key, c in controls.items() if isinstance(c, ipywidgets.Dropdown)] or [None]:
+        for choice in settings_of(controls[list_name]) if list_name else [None]:
             if list_name:
-                values[list_name].value = choice
-            for key in [key for key, c in values.items() if not isinstance(c, ipywidgets.Dropdown)]:
-                default = values[key].value
-                for value in [*settings_of(values[key]), default]:
-                    values[key].value = value
-                    picture, numbers = plain({other: c.value for other, c in values.items()})
-                    assert explorer.picture.value == widgets.png_bytes(picture, zoom=zoom), (key, value)
-                    assert widgets.html.unescape(explorer.line.value) == widgets.format_numbers(numbers), (key, value)
+                controls[list_name].value = choice
+            for key in [key for key, c in controls.items() if not isinstance(c, ipywidgets.Dropdown)]:
+                default = controls[key].value
+                for value in [*settings_of(controls[key], CASES[name].settings.get(key)), default]:
+                    controls[key].value = value
+                    picture, numbers = plain(values_of(explorer))
+                    assert explorer.picture.value == base.png_bytes(picture, zoom=explorer.zoom), (key, value)
+                    assert html.unescape(explorer.line.value) == base.format_numbers(numbers), (key, value)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_control_changes_the_picture_or_the_numbers(name):
+    explorer = CASES[name].make()
+    if "random face" in explorer.controls:  # with a code of zeros the rank changes nothing
+        explorer.controls["random face"].click()
+    for key in values_of(explorer):
+        control, seen = explorer.controls[key], set()
+        default = control.value
+        for value in settings_of(control, CASES[name].settings.get(key)):
+            control.value = value
+            seen.add((explorer.picture.value, explorer.line.value))
+        control.value = default
+        assert len(seen) > 1, key
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_control_has_a_name_for_screen_readers(name):
+    explorer = CASES[name].make()
+    names = [getattr(c, "description", None) or c.label for c in explorer.controls.values()]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+# --- long computations -----------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A computation of ten iterations that are let through one by one, or all at once."""
+
+    def __init__(self):
+        self.shown, self.let = [], threading.Semaphore(0)
+        self.run = base.Run(self.work)
+
+    def work(self, turn):
+        for k in range(10):
+            assert self.let.acquire(timeout=20)
+            turn.show(self.shown.append, k)
+            turn.tick()
+
+    def wait_for(self, count):
+        for _ in range(1000):
+            if len(self.shown) >= count:
+                return
+            time.sleep(0.01)
+        raise AssertionError(self.shown)
+
+
+def test_a_run_says_its_state_and_ends():
+    counting = Counting()
+    assert "press run" in counting.run.status.value
+    counting.run.start()
+    assert counting.run.state == "running"
+    assert "running" in counting.run.status.value
+    counting.let.release(10)
+    counting.run.thread.join()
+    assert counting.shown == list(range(10))
+    assert counting.run.state == "done"
+    assert "done" in counting.run.status.value
+
+
+def test_run_while_paused_goes_on_where_it_was():
+    counting = Counting()
+    counting.run.start()
+    counting.let.release()
+    counting.wait_for(1)
+    counting.run.buttons["pause"].value = True
+    assert counting.run.state == "paused"
+    first = counting.run.thread
+    counting.let.release(9)
+    time.sleep(0.1)
+    assert len(counting.shown) <= 2  # the iteration that was under way may end
+    counting.run.buttons["run"].click()
+    assert counting.run.state == "running"
+    assert not counting.run.buttons["pause"].value
+    first.join()
+    assert counting.run.thread is first
+    assert counting.shown == list(range(10))
+
+
+def test_run_during_a_run_leaves_it_alone_and_says_so():
+    counting = Counting()
+    counting.run.start()
+    counting.let.release()
+    counting.wait_for(1)
+    first = counting.run.thread
+    counting.run.buttons["run"].click()
+    assert counting.run.thread is first
+    assert "running already" in counting.run.status.value
+    counting.let.release(9)
+    first.join()
+    assert counting.shown == list(range(10))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_stopped_run_keeps_what_it_reached_and_another_begins_afresh(paused):
+    counting = Counting()
+    counting.run.start()
+    counting.let.release()
+    counting.wait_for(1)
+    if paused:
+        counting.run.pause()
+    counting.run.buttons["stop"].click()
+    counting.let.release()
+    counting.run.thread.join()
+    assert counting.run.state == "stopped"
+    assert 1 <= len(counting.shown) <= 2
+    counting.shown.clear()
+    counting.run.buttons["run"].click()
+    counting.let.release(10)
+    counting.run.thread.join()
+    assert counting.shown == list(range(10))
+    assert counting.run.state == "done"
+
+
+def test_a_forgotten_run_shows_nothing_more():
+    counting = Counting()
+    counting.run.start()
+    counting.let.release()
+    counting.wait_for(1)
+    counting.run.forget()
+    counting.let.release(10)
+    counting.run.thread.join()
+    assert counting.shown == [0]
+    assert counting.run.state == "ready"
+
+
+def test_pause_without_a_run_and_stop_without_a_run_change_nothing():
+    run = base.Run(lambda turn: None)
+    run.buttons["pause"].value = True
+    assert not run.buttons["pause"].value
+    run.stop()
+    assert run.state == "ready"
+
+
+def test_what_a_run_raises_is_said():
+    run = base.Run(lambda turn: raise_error())
+    run.start()
+    run.thread.join()
+    assert run.state == "failed"
+    assert 'role="alert"' in run.status.value
+    assert "ZeroDivisionError: by λ" in run.status.value
+    run.start()
+    run.thread.join()
+    assert run.state == "failed"
 
 
 # --- faces -----------------------------------------------------------------------------------------------------------
@@ -318,13 +429,13 @@ def face_model():
 
 def test_face_picture_is_the_generator(face_model):
     model, faces, shape = face_model
-    z = widgets.latent_code(faces[3], model)
-    u, numbers = widgets.face_picture(z, model, shape)
+    z = faces_explorer.latent_code(faces[3], model)
+    u, numbers = faces_explorer.face_picture(z, model, shape)
     torch.testing.assert_close(u.flatten(), faces[3])
     assert numbers["norm of z"] == pytest.approx(8**0.5)  # all the training faces are at the distance √(N - 1)
     ratio = gaussian.log_likelihood(u.flatten(), model, 8, 1e-4) - gaussian.log_likelihood(model[0], model, 8, 1e-4)
     assert numbers["log p(x) / p(mean)"] == pytest.approx(ratio.item(), rel=1e-4)
-    mean, _ = widgets.face_picture(z[:0], model, shape)
+    mean, _ = faces_explorer.face_picture(z[:0], model, shape)
     torch.testing.assert_close(mean.flatten(), model[0])
 
 
@@ -332,53 +443,53 @@ def test_face_picture_is_the_generator(face_model):
 def test_face_picture_refuses_what_does_not_fit(face_model):
     model, _, shape = face_model
     with pytest.raises(ValueError, match="q at most 8"):
-        widgets.face_picture(torch.zeros(9, dtype=torch.float64), model, shape)
+        faces_explorer.face_picture(torch.zeros(9, dtype=torch.float64), model, shape)
     with pytest.raises(ValueError, match="154 pixels"):
-        widgets.face_picture(torch.zeros(3, dtype=torch.float64), model, (11, 11))
+        faces_explorer.face_picture(torch.zeros(3, dtype=torch.float64), model, (11, 11))
     with pytest.raises(ValueError, match="count must be at most 8"):
-        widgets.explore_faces(model, shape, count=9)
+        faces_explorer.explore_faces(model, shape, count=9)
 
 
 def test_each_slider_of_the_faces_draws_the_plain_picture(face_model):
     model, _, shape = face_model
-    explorer = widgets.explore_faces(model, shape, count=4, zoom=1)
+    explorer = faces_explorer.explore_faces(model, shape, count=4, zoom=1)
     for i in range(4):
         before = shown(explorer)
         for value in (-4.0, 0.0, 4.0):
             explorer.controls[f"z_{i + 1}"].value = value
             z = torch.tensor([explorer.controls[f"z_{j + 1}"].value for j in range(4)], dtype=torch.float64)
-            u, numbers = widgets.face_picture(z, model, shape)
-            assert explorer.picture.value == widgets.png_bytes(u)
-            assert widgets.format_numbers(numbers) in explorer.line.value
+            u, numbers = faces_explorer.face_picture(z, model, shape)
+            assert explorer.picture.value == base.png_bytes(u)
+            assert base.format_numbers(numbers) in explorer.line.value
         assert (shown(explorer) != before).any()
 
 
 def test_rank_leaves_out_coefficients(face_model):
     model, _, shape = face_model
-    explorer = widgets.explore_faces(model, shape, count=2, zoom=1)
+    explorer = faces_explorer.explore_faces(model, shape, count=2, zoom=1)
     explorer.controls["z_2"].value = 2.0
     explorer.controls["rank"].value = 1
-    assert explorer.picture.value == widgets.png_bytes(model[0].reshape(shape))
+    assert explorer.picture.value == base.png_bytes(model[0].reshape(shape))
     explorer.controls["rank"].value = 2
-    assert explorer.picture.value != widgets.png_bytes(model[0].reshape(shape))
+    assert explorer.picture.value != base.png_bytes(model[0].reshape(shape))
 
 
 def test_codes_are_loaded_whole(face_model):
     model, faces, shape = face_model
-    explorer = widgets.explore_faces(model, shape, faces[:3], count=2, zoom=1)
+    explorer = faces_explorer.explore_faces(model, shape, faces[:3], count=2, zoom=1)
     explorer.controls["portrait"].value = 1
-    assert explorer.picture.value == widgets.png_bytes(faces[1].reshape(shape).clamp(0, 1))
-    z = widgets.latent_code(faces[1], model)
+    assert explorer.picture.value == base.png_bytes(faces[1].reshape(shape).clamp(0, 1))
+    z = faces_explorer.latent_code(faces[1], model)
     assert explorer.controls["z_1"].value == pytest.approx(z[0].item())
     explorer.controls["z_1"].value = 0.0  # moves one coefficient, keeps the others
     z[0] = 0
-    assert explorer.picture.value == widgets.png_bytes(widgets.face_picture(z, model, shape)[0])
+    assert explorer.picture.value == base.png_bytes(faces_explorer.face_picture(z, model, shape)[0])
     explorer.controls["mean face"].click()
-    assert explorer.picture.value == widgets.png_bytes(model[0].reshape(shape))
+    assert explorer.picture.value == base.png_bytes(model[0].reshape(shape))
     explorer.controls["random face"].click()
     first = explorer.picture.value
     explorer.controls["random face"].click()
-    assert len({first, explorer.picture.value, widgets.png_bytes(model[0].reshape(shape))}) == 3
+    assert len({first, explorer.picture.value, base.png_bytes(model[0].reshape(shape))}) == 3
 
 
 @pytest.mark.parametrize(
@@ -387,13 +498,13 @@ def test_codes_are_loaded_whole(face_model):
 )
 def test_a_wrong_function_for_the_faces_is_said(face_model, name, message):
     model, faces, shape = face_model
-    explorer = widgets.explore_faces(model, shape, faces, count=2, **{name: WRONG[message]})
+    explorer = faces_explorer.explore_faces(model, shape, faces, count=2, **{name: WRONG[message]})
     assert 'role="alert"' not in explorer.line.value
     if name == "project":
         explorer.controls["portrait"].value = 1
     else:
         explorer.controls["random face"].click()
-    assert message in widgets.html.unescape(explorer.line.value)
+    assert message in html.unescape(explorer.line.value)
     explorer.controls["z_1"].value = 1.0
     assert 'role="alert"' not in explorer.line.value
 
@@ -401,7 +512,7 @@ def test_a_wrong_function_for_the_faces_is_said(face_model, name, message):
 def test_the_faces_use_the_functions_of_the_student(face_model):
     model, faces, shape = face_model
     mean, eigenvectors, eigenvalues = model
-    explorer = widgets.explore_faces(
+    explorer = faces_explorer.explore_faces(
         model,
         shape,
         faces,
@@ -415,7 +526,7 @@ def test_the_faces_use_the_functions_of_the_student(face_model):
     expected = (mean + 3 * eigenvalues[1].sqrt() * eigenvectors[:, 1]).reshape(shape)
     np.testing.assert_allclose(shown(explorer), png_pixels(expected), atol=1)
     explorer.controls["portrait"].value = 1
-    assert explorer.picture.value == widgets.png_bytes(mean.reshape(shape))
+    assert explorer.picture.value == base.png_bytes(mean.reshape(shape))
 
 
 # --- the pseudo-inverse ----------------------------------------------------------------------------------------------
@@ -437,37 +548,37 @@ def inverse_reference(method, value, photograph, v):
     [("truncation", 1e-10), ("truncation", 0.1), ("ridge", 1e-4), ("ridge", 1), ("early stopping", 80)],
 )
 def test_inverse_picture_is_the_restoration(method, value):
-    photograph = widgets._blurred_photograph()
+    photograph = pseudo_inverse._blurred_photograph()
     v = photograph.blurred + SIGMA * photograph.noise
-    u, numbers = widgets.pseudo_inverse_picture(method, value, SIGMA)
+    u, numbers = pseudo_inverse.pseudo_inverse_picture(method, value, SIGMA)
     expected = inverse_reference(method, value, photograph, v)
     assert (u - expected).norm() < 1e-9 * expected.norm()
     assert numbers["PSNR (dB)"] == pytest.approx(metrics.psnr(expected, photograph.u0), abs=1e-6)
     assert numbers["PSNR of v (dB)"] == pytest.approx(metrics.psnr(v, photograph.u0), abs=1e-9)
 
 
-@pytest.mark.parametrize("method", list(widgets.INVERSE_METHODS))
+@pytest.mark.parametrize("method", list(pseudo_inverse.INVERSE_METHODS))
 @pytest.mark.parametrize("sigma", [0.0, SIGMA])
 def test_inverse_curve_is_the_psnr_of_the_pictures(method, sigma):
-    values = widgets.INVERSE_METHODS[method][1]
-    curve = widgets._inverse_curve(method, sigma)
+    values = pseudo_inverse.INVERSE_METHODS[method][1]
+    curve = pseudo_inverse._inverse_curve(method, sigma)
     for i in (0, len(values) // 2, len(values) - 1):
-        _, numbers = widgets.pseudo_inverse_picture(method, values[i], sigma)
+        _, numbers = pseudo_inverse.pseudo_inverse_picture(method, values[i], sigma)
         assert numbers["PSNR (dB)"] == pytest.approx(curve[i], abs=1e-3)
 
 
 def test_pseudo_inverse_explorer_follows_its_controls():
-    explorer = widgets.explore_pseudo_inverse()
+    explorer = pseudo_inverse.explore_pseudo_inverse()
     method, parameter, noise = (explorer.controls[name] for name in ("method", "parameter", "noise"))
-    for name, (symbol, values) in widgets.INVERSE_METHODS.items():
+    for name, (symbol, values) in pseudo_inverse.INVERSE_METHODS.items():
         method.value = name
         assert [value for _, value in parameter.options] == list(values)
         pictures = []
         for index in (0, len(values) // 2, len(values) - 1):
             parameter.index = index
             assert parameter.label.startswith(f"{symbol} = ")
-            _, numbers = widgets.pseudo_inverse_picture(name, values[index], noise.value / 255)
-            assert widgets.format_numbers(numbers) in explorer.line.value
+            _, numbers = pseudo_inverse.pseudo_inverse_picture(name, values[index], noise.value / 255)
+            assert base.format_numbers(numbers) in explorer.line.value
             pictures.append(shown(explorer))
         assert pictures[0].shape == (256, 512)
         assert not np.array_equal(pictures[0], pictures[1])
@@ -479,14 +590,16 @@ def test_pseudo_inverse_explorer_follows_its_controls():
 
 
 def test_pseudo_inverse_explorer_uses_the_function_of_the_student():
-    explorer = widgets.explore_pseudo_inverse(deblur=lambda v, kernel, tol: torch.full_like(v, 0.5))
+    explorer = pseudo_inverse.explore_pseudo_inverse(deblur=lambda v, kernel, tol: torch.full_like(v, 0.5))
     assert (shown(explorer)[:, 256:] == 128).all()
     explorer.controls["method"].value = "ridge"
     assert shown(explorer)[:, 256:].std() > 10
 
 
 def test_ridge_path_of_the_student_is_used_for_ridge_only():
-    explorer = widgets.explore_pseudo_inverse(ridge_path=lambda v, kernel, lams: torch.full((1, *v.shape), lams[0]))
+    explorer = pseudo_inverse.explore_pseudo_inverse(
+        ridge_path=lambda v, kernel, lams: torch.full((1, *v.shape), lams[0])
+    )
     assert shown(explorer)[:, 256:].std() > 10
     explorer.controls["method"].value = "ridge"
     explorer.controls["parameter"].value = 1.0
@@ -494,26 +607,26 @@ def test_ridge_path_of_the_student_is_used_for_ridge_only():
 
 
 def test_the_slider_of_the_parameter_has_as_many_places_for_each_method():
-    assert {len(set(values)) for _, values in widgets.INVERSE_METHODS.values()} == {41}
-    for _, values in widgets.INVERSE_METHODS.values():
+    assert {len(set(values)) for _, values in pseudo_inverse.INVERSE_METHODS.values()} == {41}
+    for _, values in pseudo_inverse.INVERSE_METHODS.values():
         assert list(values) == sorted(values)
 
 
 def test_inverse_curve_marks_the_place():
     dots = []
     for value in (1e-10, 1e-2, 1.0):
-        svg = widgets.inverse_curve_svg("ridge", value, SIGMA)
+        svg = pseudo_inverse.inverse_curve_svg("ridge", value, SIGMA)
         dots.append(float(ElementTree.fromstring(svg).find("{*}circle").get("cx")))
     assert dots == [84.0, 416.8, 500.0]
 
 
 def test_pseudo_inverse_picture_rejects_bad_input():
     with pytest.raises(ValueError, match="method 'landweber' is unknown"):
-        widgets.pseudo_inverse_picture("landweber", 1.0, 0.0)
+        pseudo_inverse.pseudo_inverse_picture("landweber", 1.0, 0.0)
     with pytest.raises(ValueError, match="value must be > 0"):
-        widgets.pseudo_inverse_picture("ridge", 0.0, 0.0)
+        pseudo_inverse.pseudo_inverse_picture("ridge", 0.0, 0.0)
     with pytest.raises(ValueError, match="sigma must be >= 0"):
-        widgets.pseudo_inverse_picture("ridge", 1.0, -0.1)
+        pseudo_inverse.pseudo_inverse_picture("ridge", 1.0, -0.1)
 
 
 # --- deblurring ------------------------------------------------------------------------------------------------------
@@ -543,7 +656,7 @@ def test_deblurring_picture_is_the_restoration(gray_image, asymmetric_kernels, s
         "inverse filter": lambda v: restoration.inverse_filter(v, kernel),
     }
     for method, restore in restorations.items():
-        (original, v, u, transfer), numbers = widgets.deblurring_picture(u0, kernel, sigma, method, 0.03)
+        (original, v, u, transfer), numbers = deblurring.deblurring_picture(u0, kernel, sigma, method, 0.03)
         assert torch.equal(original, u0)
         noise = v - operators.blur(u0, kernel)
         assert noise.square().mean().sqrt().item() == pytest.approx(sigma, rel=0.1, abs=1e-12)
@@ -557,7 +670,7 @@ def test_deblurring_picture_is_the_restoration(gray_image, asymmetric_kernels, s
 
 
 def test_deblurring_explorer_follows_its_controls(gray_image, asymmetric_kernels):
-    explorer = widgets.explore_deblurring(gray_image, asymmetric_kernels)
+    explorer = deblurring.explore_deblurring(gray_image, asymmetric_kernels)
     kernel, noise, method, weight = (explorer.controls[name] for name in ("kernel", "noise", "method", "weight"))
     moves = [(kernel, "large"), (kernel, "small"), (noise, noise.min), (noise, noise.max), (noise, 4.0)]
     moves += [(weight, 10**weight.min), (weight, 10**weight.max), (weight, 0.01)]
@@ -565,18 +678,16 @@ def test_deblurring_explorer_follows_its_controls(gray_image, asymmetric_kernels
     for control, value in moves:
         before = explorer.picture.value
         control.value = value
-        panels, numbers = widgets.deblurring_picture(
+        panels, numbers = deblurring.deblurring_picture(
             gray_image, asymmetric_kernels[kernel.value], noise.value / 255, method.value, weight.value
         )
         assert explorer.picture.value != before
-        assert explorer.picture.value == widgets.png_bytes(
-            torch.cat([torch.cat([*panels[i : i + 2]], 1) for i in (0, 2)])
-        )
-        assert widgets.html.escape(widgets.format_numbers(numbers)) in explorer.line.value
+        assert explorer.picture.value == base.png_bytes(torch.cat([torch.cat([*panels[i : i + 2]], 1) for i in (0, 2)]))
+        assert html.escape(base.format_numbers(numbers)) in explorer.line.value
 
 
 def test_deblurring_explorer_uses_the_function_of_the_student(gray_image, asymmetric_kernels):
-    explorer = widgets.explore_deblurring(
+    explorer = deblurring.explore_deblurring(
         gray_image, asymmetric_kernels, lambda v, kernel, lam: torch.full_like(v, 0.5)
     )
     assert (shown(explorer)[24:, :20] == 128).all()
@@ -585,15 +696,15 @@ def test_deblurring_explorer_uses_the_function_of_the_student(gray_image, asymme
 
 
 def test_a_drawing_is_a_kernel_and_chooses_itself():
-    explorer = widgets.explore_deblurring()
+    explorer = deblurring.explore_deblurring()
     pad, kernel = explorer.controls["drawing"], explorer.controls["kernel"]
-    assert torch.equal(widgets.drawn_kernel(pad.value).nonzero(), torch.tensor([[15, 15]]))  # no blur to begin with
+    assert torch.equal(deblurring.drawn_kernel(pad.value).nonzero(), torch.tensor([[15, 15]]))  # no blur to begin with
     pad.value = [[int(i == 15 and 10 <= j <= 14) for j in range(31)] for i in range(31)]
-    assert kernel.value == widgets.DRAWN
-    drawn = widgets.drawn_kernel(pad.value)
+    assert kernel.value == deblurring.DRAWN
+    drawn = deblurring.drawn_kernel(pad.value)
     assert drawn.sum().item() == pytest.approx(1.0)
     torch.testing.assert_close(drawn[15, 10:15], torch.full((5,), 0.2, dtype=torch.float64))
-    observed = widgets.deblurring_picture(load_image("cameraman", 256), drawn, 4 / 255, "Tychonov", 0.01)[0][1]
+    observed = deblurring.deblurring_picture(load_image("cameraman", 256), drawn, 4 / 255, "Tychonov", 0.01)[0][1]
     np.testing.assert_array_equal(shown(explorer)[:256, 256:], png_pixels(observed))
     pad.value = [[0] * 31] * 31
     assert "the drawing is empty" in explorer.line.value
@@ -602,16 +713,16 @@ def test_a_drawing_is_a_kernel_and_chooses_itself():
 
 
 def test_deblurring_explorer_knows_the_kernels_of_the_course():
-    explorer = widgets.explore_deblurring()
-    assert explorer.controls["kernel"].options == ("disk", "gaussian", "motion_1", "motion_2", widgets.DRAWN)
+    explorer = deblurring.explore_deblurring()
+    assert explorer.controls["kernel"].options == ("disk", "gaussian", "motion_1", "motion_2", deblurring.DRAWN)
     assert shown(explorer).shape == (512, 512)
 
 
 def test_deblurring_picture_rejects_bad_input(gray_image, asymmetric_kernels):
     with pytest.raises(ValueError, match="method 'wiener' is unknown"):
-        widgets.deblurring_picture(gray_image, asymmetric_kernels["small"], 0.0, "wiener", 0.1)
+        deblurring.deblurring_picture(gray_image, asymmetric_kernels["small"], 0.0, "wiener", 0.1)
     with pytest.raises(ValueError, match="sigma must be >= 0"):
-        widgets.deblurring_picture(gray_image, asymmetric_kernels["small"], -1.0, "ridge", 0.1)
+        deblurring.deblurring_picture(gray_image, asymmetric_kernels["small"], -1.0, "ridge", 0.1)
 
 
 # --- total variation -------------------------------------------------------------------------------------------------
@@ -619,7 +730,7 @@ def test_deblurring_picture_rejects_bad_input(gray_image, asymmetric_kernels):
 
 @pytest.fixture(scope="module")
 def tv_explorer():
-    return widgets.explore_tv(n_iterations=80)
+    return tv_denoising.explore_tv(n_iterations=80)
 
 
 def test_tv_explorer_changes_its_picture_with_every_control(tv_explorer):
@@ -633,28 +744,28 @@ def test_tv_explorer_changes_its_picture_with_every_control(tv_explorer):
 
 
 def png_pixels(u, zoom=1):
-    return np.asarray(Image.open(io.BytesIO(widgets.png_bytes(u, zoom=zoom))))
+    return np.asarray(Image.open(io.BytesIO(base.png_bytes(u, zoom=zoom))))
 
 
 def test_tv_picture_is_the_denoising_of_the_course():
     u0 = load_image("cameraman", 256)
     v = add_noise(u0, 0.15, torch.Generator().manual_seed(0))
-    only_noisy, numbers = widgets.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 1.0)
+    only_noisy, numbers = tv_denoising.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 1.0)
     torch.testing.assert_close(only_noisy, v)
-    denoised, _ = widgets.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 0.0)
+    denoised, _ = tv_denoising.tv_picture(0.1, 2e-2, 0.15, "smoothed TV", 0.0)
     reference = restoration.accelerated_tv_denoise(v, 0.1, 2e-2, 2000, tol=1e-8)
     assert metrics.rmse(denoised, reference) < 1e-4
     assert numbers["PSNR (dB)"] == pytest.approx(metrics.psnr(reference, u0), abs=0.02)
     assert numbers["PSNR of v (dB)"] == pytest.approx(metrics.psnr(v, u0))
-    smooth, numbers = widgets.tv_picture(2.0, 2e-2, 0.15, "Tychonov", 0.0)
+    smooth, numbers = tv_denoising.tv_picture(2.0, 2e-2, 0.15, "Tychonov", 0.0)
     torch.testing.assert_close(smooth, restoration.tychonov_denoise(v, 2.0))
     assert float(numbers["RMS of ∇F"]) < 1e-12
 
 
 def test_tv_picture_puts_the_divider_where_it_is_asked():
-    left, _ = widgets.tv_picture(divider=1.0)
-    right, _ = widgets.tv_picture(divider=0.0)
-    split, _ = widgets.tv_picture(divider=0.25)
+    left, _ = tv_denoising.tv_picture(divider=1.0)
+    right, _ = tv_denoising.tv_picture(divider=0.0)
+    split, _ = tv_denoising.tv_picture(divider=0.25)
     torch.testing.assert_close(split[:, :64], left[:, :64])
     assert (split[:, 64] == 1).all()
     torch.testing.assert_close(split[:, 65:], right[:, 65:])
@@ -667,7 +778,7 @@ def test_tv_explorer_uses_the_function_of_the_student_and_only_when_needed():
         calls.append((lam, eps, n))
         return torch.full_like(v, 0.5)
 
-    explorer = widgets.explore_tv(denoise=denoise)
+    explorer = tv_denoising.explore_tv(denoise=denoise)
     assert (shown(explorer)[:, 300:] == 128).all()
     explorer.controls["divider"].value = 0.1
     assert (shown(explorer)[:, 60:] == 128).all()
@@ -678,13 +789,13 @@ def test_tv_explorer_uses_the_function_of_the_student_and_only_when_needed():
 
 def test_tv_picture_rejects_bad_input():
     with pytest.raises(ValueError, match="regularizer 'TV' is unknown"):
-        widgets.tv_picture(regularizer="TV")
+        tv_denoising.tv_picture(regularizer="TV")
     with pytest.raises(ValueError, match="eps must be > 0"):
-        widgets.tv_picture(eps=0.0)
+        tv_denoising.tv_picture(eps=0.0)
     with pytest.raises(ValueError, match="divider must be at most 1"):
-        widgets.tv_picture(divider=1.5)
+        tv_denoising.tv_picture(divider=1.5)
     with pytest.raises(ValueError, match="sigma must be >= 0"):
-        widgets.tv_picture(sigma=-0.1)
+        tv_denoising.tv_picture(sigma=-0.1)
 
 
 # --- Gatys -----------------------------------------------------------------------------------------------------------
@@ -692,20 +803,20 @@ def test_tv_picture_rejects_bad_input():
 
 @pytest.fixture
 def gatys_explorer(monkeypatch):
-    monkeypatch.setattr(widgets, "GATYS_SIZE", 32)
-    monkeypatch.setattr(widgets, "_small_exemplar", widgets._small_exemplar.__wrapped__)
-    explorer = widgets.explore_gatys(n_iterations=4)
+    monkeypatch.setattr(gatys, "GATYS_SIZE", 32)
+    monkeypatch.setattr(gatys, "_small_exemplar", gatys._small_exemplar.__wrapped__)
+    explorer = gatys.explore_gatys(n_iterations=4)
     explorer.controls["last"].value = "pool1"
     yield explorer
     explorer.controls["stop"].click()
-    if explorer.thread:
-        explorer.thread.join()
+    if explorer.run.thread:
+        explorer.run.thread.join()
 
 
 def test_gatys_explorer_shows_the_exemplar_of_each_choice(gatys_explorer):
     first = shown(gatys_explorer)
     assert first.shape == (128, 4 * 68)
-    assert "press run" in gatys_explorer.line.value
+    assert "press run" in gatys_explorer.run.status.value
     gatys_explorer.controls["texture"].value = "cork"
     assert shown(gatys_explorer).shape == (128, 4 * 68, 3)
     assert "cork" in gatys_explorer.line.value
@@ -715,77 +826,107 @@ def test_gatys_explorer_runs_to_the_picture_of_the_plain_function(gatys_explorer
     for last, seed in (("conv1_1", 0), ("pool1", 20)):
         gatys_explorer.controls["last"].value, gatys_explorer.controls["seed"].value = last, seed
         gatys_explorer.controls["run"].click()
-        gatys_explorer.thread.join()
-        picture, numbers = widgets.gatys_picture("gravel", last, seed, 4)
+        gatys_explorer.run.thread.join()
+        picture, numbers = gatys.gatys_picture("gravel", last, seed, 4)
         np.testing.assert_array_equal(shown(gatys_explorer), png_pixels(picture, zoom=4))
         assert f"E: {numbers['E']}" in gatys_explorer.line.value
-        assert "done" in gatys_explorer.line.value
+        assert "done" in gatys_explorer.run.status.value
 
 
-def test_gatys_explorer_pauses_stops_and_keeps_what_was_reached(gatys_explorer):
-    gatys_explorer.controls["pause"].value = True
-    gatys_explorer.controls["run"].click()
-    gatys_explorer.thread.join(2.0)
-    assert gatys_explorer.thread.is_alive()  # paused after the first evaluation
-    assert "evaluations: 1 of 4" in gatys_explorer.line.value
-    gatys_explorer.controls["stop"].click()
-    gatys_explorer.thread.join()
-    assert "stopped" in gatys_explorer.line.value
-    assert shown(gatys_explorer)[:, 4 * 36 :].std() > 10
+def wait_for(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError(condition)
 
 
-def test_a_synthesis_begins_even_when_its_choice_was_made_just_before(gatys_explorer):
+@pytest.fixture
+def slow_gatys(gatys_explorer):
+    """Return the explorer with many more evaluations than a test waits for."""
+    explorer = gatys.explore_gatys(n_iterations=5000)
+    explorer.controls["last"].value = "pool1"
+    yield explorer
+    explorer.controls["stop"].click()
+    explorer.run.thread.join()
+
+
+def test_gatys_explorer_pauses_resumes_stops_and_keeps_what_was_reached(slow_gatys):
+    slow_gatys.controls["run"].click()
+    wait_for(lambda: "evaluations: " in slow_gatys.line.value)
+    slow_gatys.controls["pause"].value = True
+    time.sleep(0.3)  # the evaluation under way ends
+    held = slow_gatys.line.value
+    time.sleep(0.3)
+    assert slow_gatys.line.value == held
+    thread = slow_gatys.run.thread
+    slow_gatys.controls["run"].click()  # goes on: it does not begin again from noise
+    wait_for(lambda: slow_gatys.line.value != held)
+    assert slow_gatys.run.thread is thread
+    count = [int(line.split("evaluations: ")[1].split(" of")[0]) for line in (held, slow_gatys.line.value)]
+    assert count[1] > count[0]
+    slow_gatys.controls["stop"].click()
+    thread.join()
+    assert "stopped" in slow_gatys.run.status.value
+    assert shown(slow_gatys)[:, 4 * 36 :].std() > 10
+
+
+def test_a_synthesis_begins_even_when_its_choice_was_made_just_before(slow_gatys):
     async def choose_and_run():
-        gatys_explorer.controls["pause"].value = True
-        gatys_explorer.controls["seed"].value = 3
-        gatys_explorer.controls["run"].click()
-        await asyncio.sleep(5 * widgets.DELAY)  # the choice would have been drawn by now
-        while gatys_explorer.thread.is_alive() and "evaluations: 1 of 4" not in gatys_explorer.line.value:
-            await asyncio.sleep(widgets.DELAY)
-        seen = gatys_explorer.line.value
-        gatys_explorer.controls["stop"].click()
-        while gatys_explorer.thread.is_alive():
-            await asyncio.sleep(widgets.DELAY)
-        return seen
+        slow_gatys.controls["seed"].value = 3
+        slow_gatys.controls["run"].click()
+        await asyncio.sleep(5 * base.DELAY)  # the choice would have been drawn by now
+        for _ in range(500):
+            if "evaluations" in slow_gatys.line.value:
+                break
+            await asyncio.sleep(base.DELAY)
+        seen, state = slow_gatys.line.value, slow_gatys.run.state
+        slow_gatys.controls["stop"].click()
+        while slow_gatys.run.thread.is_alive():
+            await asyncio.sleep(base.DELAY)
+        return seen, state
 
-    assert "evaluations: 1 of 4" in asyncio.run(choose_and_run())
+    seen, state = asyncio.run(choose_and_run())
+    assert "evaluations" in seen
+    assert state == "running"
 
 
-def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(gatys_explorer):
-    gatys_explorer.controls["pause"].value = True
-    gatys_explorer.controls["run"].click()
-    gatys_explorer.controls["seed"].value = 3
-    gatys_explorer.thread.join()
-    assert "press run" in gatys_explorer.line.value
+def test_gatys_explorer_forgets_a_synthesis_whose_choices_changed(slow_gatys):
+    slow_gatys.controls["run"].click()
+    wait_for(lambda: "evaluations: " in slow_gatys.line.value)
+    slow_gatys.controls["seed"].value = 3
+    slow_gatys.run.thread.join()
+    assert "press run" in slow_gatys.run.status.value
+    assert "evaluations" not in slow_gatys.line.value
 
 
 @pytest.mark.parametrize("message", [m for m in WRONG if "ZeroDivision" in m or "None" in m])
 def test_gatys_explorer_says_what_the_statistic_of_the_student_raises(monkeypatch, message):
-    monkeypatch.setattr(widgets, "_small_exemplar", lambda texture: torch.rand(32, 32))
-    explorer = widgets.explore_gatys(n_iterations=2, statistic=WRONG[message])
+    monkeypatch.setattr(gatys, "_small_exemplar", lambda texture: torch.rand(32, 32))
+    explorer = gatys.explore_gatys(n_iterations=2, statistic=WRONG[message])
     explorer.controls["last"].value = "conv1_1"
     explorer.controls["run"].click()
-    explorer.thread.join()
-    assert 'role="alert"' in explorer.line.value
+    explorer.run.thread.join()
+    assert 'role="alert"' in explorer.run.status.value
     explorer.controls["seed"].value = 1
-    assert "press run" in explorer.line.value
+    assert "press run" in explorer.run.status.value
 
 
 def test_gatys_explorer_uses_the_statistic_of_the_student(gatys_explorer):
-    _, numbers = widgets.gatys_picture("gravel", "conv1_1", 0, 4, statistic=lambda features: features.mean((1, 2)))
-    explorer = widgets.explore_gatys(n_iterations=4, statistic=lambda features: features.mean((1, 2)))
+    _, numbers = gatys.gatys_picture("gravel", "conv1_1", 0, 4, statistic=lambda features: features.mean((1, 2)))
+    explorer = gatys.explore_gatys(n_iterations=4, statistic=lambda features: features.mean((1, 2)))
     explorer.controls["last"].value = "conv1_1"
     explorer.controls["run"].click()
-    explorer.thread.join()
+    explorer.run.thread.join()
     assert f"E: {numbers['E']}" in explorer.line.value
-    assert numbers["E"] != widgets.gatys_picture("gravel", "conv1_1", 0, 4)[1]["E"]
+    assert numbers["E"] != gatys.gatys_picture("gravel", "conv1_1", 0, 4)[1]["E"]
 
 
 def test_gatys_explorer_shows_the_loss_as_it_advances(gatys_explorer):
     curve = gatys_explorer.children[0].children[0].children[-1]
     assert curve.value == ""
     gatys_explorer.controls["run"].click()
-    gatys_explorer.thread.join()
+    gatys_explorer.run.thread.join()
     picture = ElementTree.fromstring(curve.value)
     points = picture.find("{*}polyline").get("points").split()
     assert len(points) == 4
@@ -798,11 +939,11 @@ def test_gatys_explorer_shows_the_loss_as_it_advances(gatys_explorer):
 
 def test_loss_curve_is_logarithmic_and_survives_zero():
     for losses in ([1.0], [1.0, 1e-1, 1e-2], [1.0, 0.0]):
-        picture = ElementTree.fromstring(widgets.loss_curve_svg(losses, 3))
+        picture = ElementTree.fromstring(gatys.loss_curve_svg(losses, 3))
         assert len(picture.find("{*}polyline").get("points").split()) == len(losses)
     heights = [
         float(point.split(",")[1])
-        for point in ElementTree.fromstring(widgets.loss_curve_svg([1.0, 1e-1, 1e-2], 3))
+        for point in ElementTree.fromstring(gatys.loss_curve_svg([1.0, 1e-1, 1e-2], 3))
         .find("{*}polyline")
         .get("points")
         .split()
@@ -812,6 +953,6 @@ def test_loss_curve_is_logarithmic_and_survives_zero():
 
 def test_gatys_picture_rejects_bad_input():
     with pytest.raises(ValueError, match="texture 'gravle' is unknown"):
-        widgets.gatys_picture("gravle")
+        gatys.gatys_picture("gravle")
     with pytest.raises(ValueError, match="last 'pool5' is unknown"):
-        widgets.gatys_picture(last="pool5")
+        gatys.gatys_picture(last="pool5")
