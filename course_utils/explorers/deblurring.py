@@ -108,7 +108,7 @@ def deblurring_picture(
 
     Notes
     -----
-    Slides "Deblurring" and "Image restoration by optimization".
+    Slides "Deblurring" and "Image Restoration by Optimization".
     """
     v = add_noise(blur(image, kernel), sigma, torch.Generator().manual_seed(0))
     weighted = {"Tychonov": tychonov, "ridge": ridge}
