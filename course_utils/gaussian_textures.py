@@ -1,37 +1,38 @@
-"""Stationary Gaussian textures: random convolutions of a texton (Galerne, Gousseau, Morel 2011)."""
+"""Stationary Gaussian textures: random convolutions of a texton (Galerne, Gousseau, Morel 2011).
+
+The texton t of an exemplar u has mean zero, and the covariance of the texture x = m + t * z, z a white noise, is the
+autocorrelation of t. A colour texton is convolved with one noise, which keeps the correlations between the channels.
+"""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_utils._validation import require_generator, require_image, require_picture, require_size
+from course_utils._validation import (
+    require_count,
+    require_generator,
+    require_image,
+    require_number,
+    require_picture,
+    require_same_shape,
+    require_size,
+)
 
 
-def gaussian_texture(
-    exemplar: Float[Tensor, "*channels H W"], generator: torch.Generator, size: tuple[int, int] | None = None
-) -> Float[Tensor, "*channels height width"]:
-    """Draw a sample of the stationary Gaussian texture with the mean and the covariance of an exemplar.
+def autocovariance(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+    """Return C(x) = 1/(HW) Σ_y (u(y + x) - m)(u(y) - m), m the mean of u, for all the shifts x of the torus.
 
-    x = m + t * z with z a white noise and t = (h - m) / √(H W) the texton: a random convolution. All the channels are
-    convolved with one noise, which keeps the correlations between colours.
-
-    The texton is made from the periodic component of the exemplar, ``(H, W)`` or ``(C, H, W)``. Along a direction where
-    the sample of ``size`` = (height, width) is larger than the exemplar it is multiplied by a smooth window and
-    surrounded by zeros; along one where it is smaller the sample is cropped. The noise is drawn in float64.
-    Slide "Texture synthesis with a stationary Gaussian model"; Galerne et al. (2011), 10.1109/TIP.2010.2052822.
+    The shift 0 is at pixel (0, 0), where C is the variance of u: C_hat = |û|² / (HW), but C_hat(0) = 0.
+    Slide "Texture synthesis with a stationary Gaussian model".
     """
-    require_picture(exemplar, "exemplar")
-    require_generator(generator)
-    height, width = exemplar.shape[-2:] if size is None else require_size(size)
-    canvas = (max(height, exemplar.shape[-2]), max(width, exemplar.shape[-1]))
-    t = _texton_on(canvas, exemplar)
-    z = torch.randn(canvas, generator=generator, dtype=torch.float64, device=generator.device).to(exemplar)
-    x = torch.fft.irfft2(torch.fft.rfft2(t) * torch.fft.rfft2(z), s=canvas)
-    return exemplar.mean(dim=(-2, -1), keepdim=True) + x[..., :height, :width]
+    require_image(u, "u")
+    centred = u - u.mean(dim=(-2, -1), keepdim=True)
+    power = torch.fft.rfft2(centred).abs().square() / (u.shape[-2] * u.shape[-1])
+    return torch.fft.irfft2(power, s=u.shape[-2:])
 
 
 def periodic_component(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
@@ -57,19 +58,163 @@ def periodic_component(u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch 
     return u - torch.fft.irfft2(torch.fft.rfft2(jump) / laplacian.to(u.dtype).to(u.device), s=(height, width))
 
 
-def _texton_on(canvas: tuple[int, ...], exemplar: Tensor) -> Tensor:
-    """Return the texton on a canvas at least as large as the exemplar, of sum zero in each channel."""
-    p = periodic_component(exemplar)
-    window = torch.outer(
-        *(
-            _window(have, smooth=wanted > have).to(exemplar)
-            for wanted, have in zip(canvas, exemplar.shape[-2:], strict=True)
-        )
-    )
-    m = (window * p).sum(dim=(-2, -1), keepdim=True) / window.sum()
-    t = exemplar.new_zeros(*exemplar.shape[:-2], *canvas)
-    t[..., : exemplar.shape[-2], : exemplar.shape[-1]] = window * (p - m) / window.norm()
-    return t
+def texton(u: Float[Tensor, "*channels H W"]) -> Float[Tensor, "*channels H W"]:
+    """Return the texton t = (p - m) / √(HW) of an exemplar, p its periodic component and m its mean.
+
+    Slide "Texture synthesis with a stationary Gaussian model"; Galerne et al. (2011), 10.1109/TIP.2010.2052822.
+    """
+    require_picture(u, "u")
+    p = periodic_component(u)
+    return (p - p.mean(dim=(-2, -1), keepdim=True)) / math.sqrt(u.shape[-2] * u.shape[-1])
+
+
+def gaussian_texture(
+    u: Float[Tensor, "*channels H W"], generator: torch.Generator, size: tuple[int, int] | None = None
+) -> Float[Tensor, "*channels height width"]:
+    """Draw a sample x = m + t * z of the stationary Gaussian texture with the mean and the covariance of an exemplar.
+
+    By default x is as large as ``u``; where ``size`` = (height, width) is larger, the texton is enlarged, where it is
+    smaller, the sample is cropped. The noise is drawn in float64.
+    Slide "Texture synthesis with a stationary Gaussian model"; Galerne et al. (2011), 10.1109/TIP.2010.2052822.
+    """
+    require_picture(u, "u")
+    require_generator(generator)
+    height, width = u.shape[-2:] if size is None else require_size(size)
+    canvas = (max(height, u.shape[-2]), max(width, u.shape[-1]))
+    x = convolve(enlarge_texton(texton(u), canvas), white_noise(canvas, generator).to(u))
+    return u.mean(dim=(-2, -1), keepdim=True) + x[..., :height, :width]
+
+
+def random_phase_texture(
+    u: Float[Tensor, "*channels H W"], generator: torch.Generator
+) -> Float[Tensor, "*channels H W"]:
+    """Draw x with x_hat(ξ) = p_hat(ξ) ẑ(ξ) / |ẑ(ξ)| for ξ ≠ 0 and the mean of u, where z is a white noise.
+
+    The modulus is that of the exemplar's periodic component p. The phases of z, uniform and odd, are added in every
+    channel. The noise is drawn in float64.
+    Galerne, Gousseau, Morel (2011), "Random phase textures", 10.1109/TIP.2010.2052822.
+    """
+    require_picture(u, "u")
+    require_generator(generator)
+    p_hat = torch.fft.rfft2(math.sqrt(u.shape[-2] * u.shape[-1]) * texton(u))
+    z_hat = torch.fft.rfft2(white_noise((u.shape[-2], u.shape[-1]), generator).to(u))
+    x = torch.fft.irfft2(p_hat * torch.sgn(z_hat), s=u.shape[-2:])  # sgn(z) = z / |z|
+    return u.mean(dim=(-2, -1), keepdim=True) + x
+
+
+def mix_gaussian_textures(
+    u1: Float[Tensor, "*channels H W"], u2: Float[Tensor, "*channels H W"], rho: float
+) -> Float[Tensor, "*channels H W"]:
+    """Return the texton t of the Wasserstein barycentre of two Gaussian textures, of weights 1 - ρ and ρ.
+
+    t_hat = (1 - ρ) t1_hat + ρ t2_hat exp(iφ), φ(ξ) the phase of Σ t1_hat conj(t2_hat) over the channels: of all the
+    textons of the second texture, it is the nearest to the first one's.
+    Xia, Ferradans, Peyré, Aujol (2014), 10.1137/130918010.
+    """
+    require_same_shape(require_picture(u1, "u1"), require_picture(u2, "u2"), ("u1", "u2"))
+    if not 0 <= require_number(rho, "rho") <= 1:
+        raise ValueError(f"rho must be in [0, 1], got {rho}")
+    t1_hat, t2_hat = torch.fft.rfft2(texton(u1)), torch.fft.rfft2(texton(u2))
+    products = (t1_hat * t2_hat.conj()).reshape(-1, *t1_hat.shape[-2:])
+    phase = torch.sgn(products.sum(dim=0))
+    phase = torch.where(phase == 0, torch.ones_like(phase), phase)
+    return torch.fft.irfft2((1 - rho) * t1_hat + rho * t2_hat * phase, s=u1.shape[-2:])
+
+
+# --- what samples are made with --------------------------------------------------------------------------------------
+
+
+def white_noise(size: tuple[int, int], generator: torch.Generator) -> Float[Tensor, "H W"]:
+    """Draw a white noise: standard normal, independent pixels, float64."""
+    shape = require_size(size)
+    return torch.randn(shape, generator=require_generator(generator), dtype=torch.float64, device=generator.device)
+
+
+def convolve(t: Float[Tensor, "*channels H W"], z: Float[Tensor, "H W"]) -> Float[Tensor, "*channels H W"]:
+    """Return the periodic convolution (t * z)(x) = Σ_y t(x - y) z(y) of every channel of t."""
+    require_image(t, "t")
+    require_same_shape(t[(0,) * (t.ndim - 2)], require_image(z, "z"), ("a channel of t", "z"))
+    return torch.fft.irfft2(torch.fft.rfft2(t) * torch.fft.rfft2(z), s=t.shape[-2:])
+
+
+def enlarge_texton(t: Float[Tensor, "*channels H W"], size: tuple[int, int]) -> Float[Tensor, "*channels height width"]:
+    """Return a texton of about the same autocorrelation on a canvas of ``size``, at least as large as t.
+
+    Along a direction where the canvas is larger, t is multiplied by a smooth window and surrounded by zeros. The sum
+    remains zero in each channel.
+    """
+    require_image(t, "t")
+    height, width = t.shape[-2:]
+    canvas = require_size(size)
+    if canvas[0] < height or canvas[1] < width:
+        raise ValueError(f"size must be at least that of t, {(height, width)}, got {canvas}")
+    if canvas == (height, width):
+        return t
+    window = torch.outer(_window(height, canvas[0] > height), _window(width, canvas[1] > width)).to(t)
+    m = (window * t).sum(dim=(-2, -1), keepdim=True) / window.sum()
+    larger = t.new_zeros(*t.shape[:-2], *canvas)
+    larger[..., :height, :width] = window * (t - m) * (math.sqrt(height * width) / window.norm())
+    return larger
+
+
+# --- hidden pixels ---------------------------------------------------------------------------------------------------
+
+
+def kriging(
+    d: Float[Tensor, "*channels H W"], mask: Bool[Tensor, "H W"], t: Float[Tensor, "*channels H W"], n: int
+) -> Float[Tensor, "*channels H W"]:
+    """Return E[x | x = d where the mask is true] = Γ 1_ω w, where Γ_ωω w = d on ω, for the texture x = t * z.
+
+    Γ is the convolution by the autocorrelation of ``t``, all channels together. n conjugate gradient steps solve
+    Γ_ωω w = d from w = 0; few of them regularize, for Γ_ωω is badly conditioned. Hidden values of d are not read.
+    Galerne, Leclaire (2017), "Texture inpainting using efficient Gaussian conditional simulation", 10.1137/16M1109047.
+    """
+    require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
+    _require_mask(mask, d)
+    require_count(n, "n")
+    t_hat = torch.fft.rfft2(t)
+
+    def gamma(w: Tensor) -> Tensor:  # t * (t~ * w), t~(x) = t(-x); t~ * w sums over the channels
+        product = (t_hat.conj() * torch.fft.rfft2(w)).reshape(-1, *t_hat.shape[-2:]).sum(dim=0)
+        return torch.fft.irfft2(t_hat * product, s=t.shape[-2:])
+
+    w, r = torch.zeros_like(d), torch.where(mask, d, 0)
+    q, energy = r, r.square().sum()
+    floor = (torch.finfo(d.dtype).eps ** 2) * energy
+    for _ in range(n):
+        if energy <= floor:
+            break
+        gamma_q = torch.where(mask, gamma(q), 0)
+        step = energy / (q * gamma_q).sum()
+        w, r = w + step * q, r - step * gamma_q
+        previous, energy = energy, r.square().sum()
+        q = r + energy / previous * q
+    return gamma(w)
+
+
+def conditional_texture(
+    d: Float[Tensor, "*channels H W"],
+    mask: Bool[Tensor, "H W"],
+    t: Float[Tensor, "*channels H W"],
+    generator: torch.Generator,
+    n: int,
+) -> Float[Tensor, "*channels H W"]:
+    """Draw the texture x = t * z under the condition x = d where the mask is true: y + kriging(d - y), y a free sample.
+
+    The error of kriging a Gaussian field does not depend on its known values: that of y is as good as that of d.
+    Galerne, Leclaire (2017), 10.1137/16M1109047.
+    """
+    require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
+    y = convolve(t, white_noise((t.shape[-2], t.shape[-1]), generator).to(t))
+    return y + kriging(d - y, mask, t, n)
+
+
+def _require_mask(mask: Tensor, d: Tensor) -> None:
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask must be a boolean tensor, true on the known pixels, got {kind}")
+    if mask.shape != d.shape[-2:]:
+        raise ValueError(f"mask must have shape {tuple(d.shape[-2:])}, got {tuple(mask.shape)}")
 
 
 def _window(n: int, smooth: bool) -> Tensor:

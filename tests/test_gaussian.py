@@ -9,7 +9,6 @@ import torch
 
 from course_utils import gaussian
 from course_utils.data import load_faces
-from course_utils.gaussian_textures import gaussian_texture, periodic_component
 
 F64 = torch.float64
 
@@ -176,88 +175,6 @@ def test_condition_ignores_hidden_pixels_and_knows_the_extremes():
     torch.testing.assert_close(exact, x[0], rtol=0, atol=1e-6)
 
 
-# --- stationary textures ---------------------------------------------------------------------------------------------
-
-
-def texture(*shape, seed=0):
-    u = torch.randn(shape, dtype=F64, generator=generator(seed))
-    return 0.5 + 0.1 * (u + u.roll(1, -1) + 0.5 * u.roll((2, 1), (-2, -1)))
-
-
-@pytest.mark.parametrize("shape", [(12, 17), (3, 9, 8), (7, 7), (1, 5), (2, 2)])
-def test_periodic_component(shape):
-    u = torch.rand(shape, dtype=F64, generator=generator())
-    p = periodic_component(u)
-    s = u - p
-
-    def laplacian(w):
-        return sum(w.roll(shift, axis) for shift in (1, -1) for axis in (-1, -2)) - 4 * w
-
-    def inner_laplacian(w):  # differences across the image's frame left out
-        padded = torch.nn.functional.pad(w.reshape(-1, 1, *shape[-2:]), (1, 1, 1, 1), mode="replicate")[:, 0]
-        total = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-        return (total - 4 * w.reshape(-1, *shape[-2:])).reshape(shape)
-
-    torch.testing.assert_close(laplacian(p), inner_laplacian(u))  # Moisan: Δ_periodic p = Δ_interior u
-    torch.testing.assert_close(s.mean(dim=(-2, -1)), torch.zeros(shape[:-2], dtype=F64))
-
-
-def test_periodic_component_of_a_periodic_image_is_itself():
-    u = torch.rand(5, 8, dtype=F64, generator=generator())
-    smooth_frame = torch.cat([u, u.flip(0)])
-    smooth_frame = torch.cat([smooth_frame, smooth_frame.flip(1)], dim=1)  # equal on opposite borders
-    torch.testing.assert_close(periodic_component(smooth_frame), smooth_frame)
-
-
-@pytest.mark.parametrize("channels", [(), (3,)])
-@pytest.mark.parametrize("size", [None, (12, 31), (20, 23), (31, 40), (5, 7), (40, 9)])
-def test_texture_sizes_and_types(channels, size):
-    h = texture(*channels, 20, 23)
-    x = gaussian_texture(h, generator(), size)
-    assert x.shape == (*channels, *(size or (20, 23)))
-    single = gaussian_texture(h.float(), generator(), size)
-    assert single.dtype == torch.float32
-    torch.testing.assert_close(single, x.float(), rtol=1e-4, atol=1e-4)
-    assert torch.equal(x, gaussian_texture(h, generator(), size))
-    assert not torch.allclose(x, gaussian_texture(h, generator(1), size))
-
-
-def test_texture_has_the_mean_and_autocorrelation_of_the_periodic_component():
-    h = texture(3, 10, 13)
-    p = periodic_component(h) - h.mean(dim=(-2, -1), keepdim=True)
-    spectrum = torch.fft.fft2(p)
-    expected = spectrum[:, None] * spectrum.conj() / (10 * 13)  # cross-spectra of the channels: 3 x 3
-    sample = gaussian_texture(h, generator())
-    torch.testing.assert_close(sample.mean(dim=(-2, -1)), h.mean(dim=(-2, -1)))
-    total, n = torch.zeros_like(expected), 800
-    source = generator()
-    for _ in range(n):
-        x = gaussian_texture(h, source)
-        x_hat = torch.fft.fft2(x - h.mean(dim=(-2, -1), keepdim=True))
-        total += x_hat[:, None] * x_hat.conj() / (n * 10 * 13)
-    scale = torch.sqrt(expected.diagonal().real.permute(2, 0, 1)[:, None] * expected.diagonal().real.permute(2, 0, 1))
-    gap = (total - expected).abs() / scale.clamp(min=1e-12 * scale.max())
-    gap[..., 0, 0] = 0
-    assert gap.max() < 8.5 / math.sqrt(n)  # the largest of 1170 averages of unit variance
-
-
-def test_larger_texture_keeps_variance_and_colour_correlation():
-    h = texture(40, 50)
-    colour = torch.stack([h, 0.5 * h, 1 - h])
-    x = gaussian_texture(colour, generator(), (300, 400))
-    reference = periodic_component(colour).flatten(1)
-    assert torch.allclose(torch.corrcoef(x.flatten(1)), torch.corrcoef(reference), atol=1e-6)
-    assert (x.std(dim=(-2, -1)) / reference.std(dim=1) - 1).abs().max() < 0.05
-
-
-def test_larger_texture_keeps_the_correlation_of_neighbours():
-    h = texture(40, 50)
-    x = gaussian_texture(h, generator(), (300, 400))
-    neighbours = [((u[:, 1:] - u.mean()) * (u[:, :-1] - u.mean())).mean() / u.var() for u in (x, h)]
-    assert neighbours[1] > 0.4
-    assert abs(neighbours[0] - neighbours[1]) < 0.05
-
-
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -296,16 +213,6 @@ def test_larger_texture_keeps_the_correlation_of_neighbours():
         (lambda x, m: gaussian.log_likelihood(x.T, m, 2, 1.0), ValueError, "faces must be flattened"),
         (lambda x, m: gaussian.condition(x[0], x[0] > 9, m, 0.0), ValueError, "noise_std"),
         (lambda x, m: gaussian.condition(x[0], x[0], m, 0.1), ValueError, "mask must be a boolean"),
-        (lambda x, m: gaussian_texture(x[0], generator()), ValueError, "exemplar"),
-        (
-            lambda x, m: gaussian_texture(x[None, None], generator()),
-            ValueError,
-            "exemplar must have shape",
-        ),
-        (lambda x, m: gaussian_texture(x, None), TypeError, "generator"),
-        (lambda x, m: gaussian_texture(x, generator(), (5, 0)), ValueError, "size"),
-        (lambda x, m: gaussian_texture(x, generator(), 5), ValueError, "size must be a pair"),
-        (lambda x, m: periodic_component(x * torch.inf), ValueError, "u must be finite"),
     ],
 )
 def test_bad_input_is_named(call, error, message):
