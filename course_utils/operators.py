@@ -70,7 +70,8 @@ def blur_adjoint(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -
 def pseudo_inverse(A: Float[Tensor, "m d"], rtol: float | None = None) -> Float[Tensor, "d m"]:
     """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix: A = U diag(s) Vᵀ gives A⁺ = V diag(1/s) Uᵀ.
 
-    1/s is replaced by 0 where s <= rtol max(s); ``rtol`` is max(m, d) times the machine precision by default.
+    1/s is replaced by 0 where s <= rtol max(s); ``rtol`` is 1e-10 by default, as in notebook 06, or
+    max(m, d) times the machine precision where that is larger (float32).
     Slide "Let us start with zero regularization!".
 
     >>> pseudo_inverse(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
@@ -78,7 +79,8 @@ def pseudo_inverse(A: Float[Tensor, "m d"], rtol: float | None = None) -> Float[
             [0.0000, 0.0000]])
     """
     require_kernel(A, name="A")
-    rtol = max(A.shape) * torch.finfo(A.dtype).eps if rtol is None else require_number(rtol, "rtol", minimum=0.0)
+    smallest = max(1e-10, max(A.shape) * torch.finfo(A.dtype).eps)
+    rtol = smallest if rtol is None else require_number(rtol, "rtol", minimum=0.0)
     U, s, Vt = torch.linalg.svd(A, full_matrices=False)
     inverse = torch.where(s > rtol * s.max(), 1 / s, 0)
     return Vt.T @ (inverse[:, None] * U.T)
