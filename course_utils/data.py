@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -20,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from course_utils._files import write_atomically
 from course_utils._validation import require_choice
 
 __all__ = [
@@ -33,15 +32,12 @@ __all__ = [
     "load_digits",
     "load_faces",
     "load_kernel",
-    "load_texture",
     "make_entry",
     "names_of_kind",
-    "read_picture",
     "register",
 ]
 
 _PACKAGE = Path(__file__).resolve().parent
-_LARGEST = {"1": 1, "L": 255, "RGB": 255, "I;16": 65535}
 
 
 @dataclass(frozen=True)
@@ -199,71 +195,6 @@ def _how_to_repair(entry: Entry) -> str:
     return f"COURSE_DATA is {folder}: copy {entry.file} there again from the course, or unset COURSE_DATA"
 
 
-def read_picture(path: Path) -> Float[Tensor, "*channels H W"]:
-    """Read a picture file as an image, float64 with values in [0, 1].
-
-    Gray pictures have shape ``(H, W)``, all others ``(3, H, W)``. A camera's orientation mark is applied, and a
-    transparent picture is laid on white.
-
-    Parameters
-    ----------
-    path : Path
-        A PNG, JPEG or other picture that Pillow reads, of 8 bits a channel, or gray of 16 bits.
-
-    Returns
-    -------
-    Tensor
-        The image, ``(H, W)`` or ``(3, H, W)``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no picture, or of a type that is not read.
-    """
-    try:
-        with Image.open(path) as picture:
-            pixels = _without_palette(ImageOps.exif_transpose(picture))
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is not a picture that can be read: save it as PNG or JPEG") from error
-    if pixels.mode not in _LARGEST:
-        raise ValueError(f"{path} has pixels of type {pixels.mode}: save it as PNG with 8 bits a channel")
-    values = torch.from_numpy(np.array(pixels, dtype=np.float64)) / _LARGEST[pixels.mode]
-    return values if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
-
-
-def _without_palette(picture: Image.Image) -> Image.Image:
-    """Return a picture in mode ``1``, ``L``, ``I;16`` or ``RGB`` wherever that loses nothing but transparency."""
-    if picture.mode in ("P", "PA", "CMYK", "YCbCr", "RGBX"):
-        picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
-    if picture.mode in ("LA", "RGBA"):
-        white = Image.new(picture.mode, picture.size, "white")
-        picture = Image.alpha_composite(white.convert("RGBA"), picture.convert("RGBA")).convert(picture.mode[:-1])
-    return picture.copy()
-
-
-def load_texture(name: str) -> Float[Tensor, "*channels H W"]:
-    """Load an exemplar texture, float64 with values in [0, 1].
-
-    Parameters
-    ----------
-    name : str
-        A texture's name; ``names_of_kind("texture")`` lists them.
-
-    Returns
-    -------
-    Tensor
-        ``(H, W)`` for the gray ones, ``(3, H, W)`` for the others.
-
-    Raises
-    ------
-    ValueError
-        If the name is no texture's.
-    """
-    return read_picture(fetch(require_choice(name, "texture", names_of_kind("texture"))))
-
-
 def load_faces() -> tuple[Float[Tensor, "faces height width"], Int[Tensor, " faces"]]:
     """Load the 400 ORL faces (AT&T Laboratories Cambridge): 40 people, 10 portraits each.
 
@@ -332,8 +263,4 @@ def register(entries: Iterable[Entry], dropped: Iterable[str] = ()) -> None:
     merged.update((entry.name, entry) for entry in entries)
     records = [asdict(merged[name]) for name in sorted(merged)]
     text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
-    target = data_folder() / "registry.json"
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as stream:
-        stream.write(text)
-    os.chmod(stream.name, 0o644)
-    os.replace(stream.name, target)
+    write_atomically(data_folder() / "registry.json", text)

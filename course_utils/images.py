@@ -1,56 +1,46 @@
-"""Images: read, shrink, crop, add noise, hand over to matplotlib, save.
-
-An image is a float tensor ``(H, W)`` or ``(C, H, W)`` with values in [0, 1]; functions accept any number of leading
-dimensions, keep device and dtype, and never clip.
-"""
+"""Images: read, shrink, crop, add noise, hand over to matplotlib, save."""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from course_utils._validation import require_choice, require_count, require_image, require_number
-from course_utils.data import fetch, names_of_kind, read_picture
-
-__all__ = ["add_noise", "center_crop", "load_image", "save_image", "to_gray", "to_numpy", "zoom_out"]
+from course_utils._files import write_atomically
+from course_utils._validation import (
+    require_choice,
+    require_count,
+    require_generator,
+    require_image,
+    require_number,
+    require_size,
+)
+from course_utils.data import fetch, names_of_kind
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of gray-level conversion in JPEG and in Pillow
 
+_WHITE = {"1": 1, "L": 255, "RGB": 255, "I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I": 65535}
+_DEPTH = {"1": 1, "L;2": 85, "L;4": 17}  # what Pillow multiplies the levels of a PNG of fewer than 8 bits by
+_BAND = 2**21  # values of a picture that are in double precision at one time
+
 
 def load_image(name: str | Path, size: int | tuple[int, int] | None = None) -> Float[Tensor, "*channels H W"]:
-    """Load a photograph or a texture of the course, or a picture of your own, as float64 with values in [0, 1].
+    """Load a picture of the course, such as ``"cameraman"``, or a picture file of your own, as float64.
 
-    Parameters
-    ----------
-    name : str or Path
-        A registered name such as ``"cameraman"``, or the path of a picture file.
-    size : int or (int, int), optional
-        Height and width wanted: the picture is reduced by :func:`zoom_out` as much as it can be, then cropped around
-        its centre. Without it the picture comes as it is.
+    It is ``(H, W)`` if gray, else ``(3, H, W)``. With ``size``, a side or (height, width), it is reduced by `zoom_out`
+    as much as it can be, then cropped around its centre.
 
-    Returns
-    -------
-    Tensor
-        ``(H, W)`` if the picture is gray, else ``(3, H, W)``.
-
-    Raises
-    ------
-    ValueError
-        If the name is neither registered nor a file, the file is no picture, or it is smaller than ``size``.
+    >>> tuple(load_image("cameraman").shape), tuple(load_image("astronaut", (100, 128)).shape)
+    ((512, 512), (3, 100, 128))
     """
-    u = read_picture(_picture_path(name))
-    if size is None:
-        return u
-    height, width = _height_and_width(size)
-    factor = min(u.shape[-2] // height, u.shape[-1] // width)
-    return center_crop(zoom_out(u, factor) if factor > 1 else u, (height, width))
+    path = _picture_path(name)
+    return read_picture(path) if size is None else read_picture(path, _height_and_width(size))
 
 
 def _picture_path(name: str | Path) -> Path:
@@ -62,34 +52,112 @@ def _picture_path(name: str | Path) -> Path:
         return Path(name)
     if isinstance(name, Path) or Path(name).suffix:
         raise FileNotFoundError(f"there is no picture file {str(name)!r}; the course's own are {', '.join(known)}")
-    return fetch(require_choice(name, "image", known))
+    return fetch(require_choice(name, "name", known))
+
+
+def read_picture(path: Path, size: tuple[int, int] | None = None) -> Float[Tensor, "*channels H W"]:
+    """Read a picture file, float64: ``(H, W)`` if it is gray, else ``(3, H, W)``; ``size`` as for `load_image`.
+
+    It has 8 bits a channel, or is gray with 16. A camera's orientation mark is applied, and what is transparent lies on
+    white. A file that is damaged, too large, no picture or of another type is a ValueError that names it.
+    """
+    with path.open("rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of damaged marks, which do not matter
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return _read(Image.open(stream), size)
+        except _TooSmall as error:
+            raise ValueError(str(error)) from None
+        except UnidentifiedImageError:
+            problem = "is not a picture that can be read: save it as PNG or JPEG"
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            problem = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels: reduce it first"
+        except _Unread as error:
+            problem = str(error)
+        except Exception as error:  # a damaged file makes Pillow raise nearly anything
+            problem = f"is damaged ({type(error).__name__}): open it in another program and save it again"
+    raise ValueError(f"{path} {problem}")
+
+
+class _Unread(Exception):
+    """A picture of a type that is not read."""
+
+
+class _TooSmall(Exception):
+    """A picture smaller than the size wanted."""
+
+
+def _read(picture: Image.Image, size: tuple[int, int] | None) -> Tensor:
+    """Return an open picture, reduced and cropped, band by band: a photograph in double precision takes gigabytes."""
+    raw = _raw_mode(picture)
+    picture.load()
+    if ";16" in raw and not picture.mode.startswith("I"):
+        raise _Unread("has 16 bits a channel in colour: save it as PNG with 8 bits a channel")
+    if picture.mode == "I" and not (raw == "I;16B" or picture.format == "PPM"):
+        raise _Unread("has pixels of type I, 32 bits: save it as PNG with 8 bits a channel")
+    ImageOps.exif_transpose(picture, in_place=True)
+    factor = 1
+    if size is not None:
+        factor = min(picture.height // size[0], picture.width // size[1])
+        if factor == 0:
+            raise _TooSmall(f"size {size} is larger than the image, {(picture.height, picture.width)}")
+    gray_palette = picture.mode in ("P", "PA") and _is_gray(picture)
+    step = factor * max(1, _BAND // (factor * picture.width * 3))
+    bands = []
+    for top in range(0, picture.height // factor * factor, step):
+        below = min(top + step, picture.height // factor * factor)
+        values = _values(picture.crop((0, top, picture.width, below)), _DEPTH.get(raw, 1))
+        values = values[0] if gray_palette else values
+        bands.append(zoom_out(values, factor) if factor > 1 else values)
+    u = torch.cat(bands, dim=-2)
+    return u if size is None else center_crop(u, size)
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """Return Pillow's name of how the pixels lie in the file, such as "RGB;16B" where ``picture.mode`` says "RGB"."""
+    tiles = getattr(picture, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    if isinstance(arguments, tuple):
+        arguments = next((entry for entry in arguments if isinstance(entry, str)), "")
+    return str(arguments)
+
+
+def _is_gray(picture: Image.Image) -> bool:
+    """Say whether all the colours that a picture with a palette uses are gray."""
+    used = np.flatnonzero(picture.getchannel(0).histogram())
+    palette = np.array(picture.getpalette("RGB")).reshape(-1, 3)
+    used = used[used < len(palette)]
+    return bool((palette[used] == palette[used, :1]).all())
+
+
+def _values(picture: Image.Image, depth: int) -> Tensor:
+    """Return the values of a picture in [0, 1], ``(H, W)`` or ``(3, H, W)``, on white where it is transparent."""
+    transparent = picture.info.get("transparency")
+    if picture.mode in ("P", "PA", "CMYK", "YCbCr", "RGBX"):
+        picture = picture.convert("RGBA" if transparent is not None or picture.mode == "PA" else "RGB")
+        transparent = None
+    if picture.mode in ("LA", "RGBA"):
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA")).convert(picture.mode[:-1])
+    if picture.mode not in _WHITE:
+        raise _Unread(f"has pixels of type {picture.mode}: save it as PNG with 8 bits a channel")
+    pixels = np.array(picture, dtype=np.float64)
+    if isinstance(transparent, int | tuple):
+        hidden = pixels == (np.array(transparent) * depth)
+        pixels[hidden if pixels.ndim == 2 else hidden.all(-1)] = _WHITE[picture.mode]
+    values = torch.from_numpy(pixels) / _WHITE[picture.mode]
+    return values if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
 
 
 def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return ``size`` as a pair of positive integers."""
-    pair = size if isinstance(size, tuple) else (size, size)
-    if len(pair) != 2:
-        raise ValueError(f"size must be an integer or a pair (height, width), got {size}")
-    return require_count(pair[0], "size"), require_count(pair[1], "size")
+    return require_size(size) if isinstance(size, tuple) else (require_count(size, "size"),) * 2
 
 
 def to_gray(u: Float[Tensor, "*channels H W"]) -> Float[Tensor, "*batch H W"]:
-    """Return the luminance 0.299 R + 0.587 G + 0.114 B of a colour image (ITU-R BT.601).
+    """Return the luminance 0.299 R + 0.587 G + 0.114 B of an image ``(..., 3, H, W)`` (ITU-R BT.601).
 
-    Parameters
-    ----------
-    u : Tensor
-        Colour image ``(..., 3, H, W)``. An image ``(H, W)`` is gray already and is returned as it is.
-
-    Returns
-    -------
-    Tensor
-        ``(..., H, W)``.
-
-    Raises
-    ------
-    ValueError
-        If the image has another number of channels than three.
+    An image ``(H, W)`` is gray already and is returned as it is.
     """
     require_image(u, "u")
     if u.ndim == 2:
@@ -101,25 +169,7 @@ def to_gray(u: Float[Tensor, "*channels H W"]) -> Float[Tensor, "*batch H W"]:
 
 
 def center_crop(u: Float[Tensor, "*batch H W"], size: int | tuple[int, int]) -> Float[Tensor, "*batch h w"]:
-    """Return the middle of an image.
-
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``.
-    size : int or (int, int)
-        Height and width of the result, in pixels; one integer means a square.
-
-    Returns
-    -------
-    Tensor
-        A view ``(..., h, w)``; its first row is row ``(H - h) // 2`` of ``u``, and so for columns.
-
-    Raises
-    ------
-    ValueError
-        If ``size`` is larger than the image.
-    """
+    """Return a view of the middle of an image, of side ``size`` or (height, width): it begins at row (H - h) // 2."""
     require_image(u, "u")
     height, width = _height_and_width(size)
     if height > u.shape[-2] or width > u.shape[-1]:
@@ -129,24 +179,12 @@ def center_crop(u: Float[Tensor, "*batch H W"], size: int | tuple[int, int]) -> 
 
 
 def zoom_out(u: Float[Tensor, "*batch H W"], factor: int) -> Float[Tensor, "*batch h w"]:
-    """Reduce an image by an integer factor: each new pixel is the mean of a square of ``factor`` x ``factor`` pixels.
+    """Reduce an image by an integer: each new pixel is the mean of a square of ``factor`` × ``factor`` pixels.
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``.
-    factor : int
-        Side of the squares, at least 1. Rows and columns at the bottom and right that fill no square are left out.
+    Rows and columns at the bottom and right that fill no square are left out.
 
-    Returns
-    -------
-    Tensor
-        ``(..., H // factor, W // factor)``.
-
-    Raises
-    ------
-    ValueError
-        If ``factor`` is below 1 or larger than a side of the image.
+    >>> zoom_out(torch.tensor([[0.0, 1.0, 0.5], [0.0, 1.0, 0.5]]), 2)
+    tensor([[0.5000]])
     """
     require_image(u, "u")
     require_count(factor, "factor")
@@ -158,55 +196,23 @@ def zoom_out(u: Float[Tensor, "*batch H W"], factor: int) -> Float[Tensor, "*bat
 
 
 def add_noise(u: Float[Tensor, "*batch H W"], sigma: float, generator: torch.Generator) -> Float[Tensor, "*batch H W"]:
-    """Add white Gaussian noise: v = u + w, every w(x) ~ N(0, sigma^2); the result is not clipped.
+    """Return v = u + w with white Gaussian noise w(x) ~ N(0, σ²); some values leave [0, 1].
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(..., H, W)``.
-    sigma : float
-        Standard deviation in the unit of the image, at least 0: the lecture's 4 on a scale of 255 is ``4 / 255``.
-    generator : torch.Generator
-        Source of the noise; drawn on the generator's device, so that a CPU generator gives a GPU image the same noise.
+    Slide "Inverse Problems".
 
-    Returns
-    -------
-    Tensor
-        The noisy image, some of its values below 0 or above 1.
-
-    Raises
-    ------
-    ValueError
-        If ``sigma`` is negative.
-    TypeError
-        If ``generator`` is not a ``torch.Generator``.
+    >>> u = torch.full((64, 64), 0.5)
+    >>> round((add_noise(u, 20 / 255, torch.Generator().manual_seed(0)) - u).std().item(), 3)
+    0.078
     """
     require_image(u, "u")
     sigma = require_number(sigma, "sigma", minimum=0.0)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    require_generator(generator)
     noise = torch.randn(u.shape, generator=generator, dtype=u.dtype, device=generator.device)
     return u + sigma * noise.to(u.device)
 
 
 def to_numpy(u: Float[Tensor, "*channels H W"]) -> np.ndarray:
-    """Return an image as the NumPy array that matplotlib shows, ``(H, W)`` or ``(H, W, 3)``; values are kept.
-
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(H, W)``, ``(1, H, W)`` or ``(3, H, W)``, on any device, with or without gradient.
-
-    Returns
-    -------
-    numpy.ndarray
-        A copy of the same dtype.
-
-    Raises
-    ------
-    ValueError
-        If the image has another shape.
-    """
+    """Return a copy of an image ``(H, W)``, ``(1, H, W)`` or ``(3, H, W)`` as matplotlib shows it, ``(H, W[, 3])``."""
     require_image(u, "u")
     if u.ndim > 3 or (u.ndim == 3 and u.shape[0] not in (1, 3)):
         raise ValueError(f"u must have shape (H, W), (1, H, W) or (3, H, W), got shape {tuple(u.shape)}")
@@ -216,30 +222,33 @@ def to_numpy(u: Float[Tensor, "*channels H W"]) -> np.ndarray:
     return values.numpy().copy()
 
 
-def save_image(u: Float[Tensor, "*channels H W"], path: str | Path) -> None:
-    """Save an image as a PNG of 8 bits a channel; the file appears whole or not at all.
+def png_bytes(
+    u: Float[Tensor, "*channels H W"],
+    value_range: tuple[float, float] = (0.0, 1.0),
+    zoom: int = 1,
+    *,
+    compress_level: int = 1,
+) -> bytes:
+    """Return an image as the bytes of a PNG: ``value_range`` from black to white in 256 levels, pixels ``zoom`` wide.
 
-    Parameters
-    ----------
-    u : Tensor
-        Image ``(H, W)`` or ``(3, H, W)`` with values in [0, 1], rounded to the nearest of 256 levels.
-    path : str or Path
-        Where to, ending in ``.png``; a file of that name is replaced.
-
-    Raises
-    ------
-    ValueError
-        If the path does not end in ``.png``, or values leave [0, 1]: clip them yourself with ``u.clamp(0, 1)``.
+    ``compress_level`` goes from 1, fast, to 9, small.
     """
+    low, high = value_range
+    pixels = np.clip((to_numpy(u) - low) / (high - low), 0.0, 1.0)
+    picture = Image.fromarray(np.rint(255 * pixels).astype(np.uint8))
+    picture = picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", compress_level=compress_level)
+    return stream.getvalue()
+
+
+def save_image(u: Float[Tensor, "*channels H W"], path: str | Path) -> None:
+    """Save an image as a PNG file of 8 bits a channel; values outside [0, 1] are an error, not clipped."""
     target = Path(path)
     if target.suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {target.name!r}")
-    values = to_numpy(u)
-    if values.min() < 0 or values.max() > 1:
-        raise ValueError(
-            f"u must have values in [0, 1], got [{values.min():.4g}, {values.max():.4g}]: clip it with u.clamp(0, 1)"
-        )
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".png", delete=False) as stream:
-        Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(stream, format="PNG", optimize=True)
-    os.chmod(stream.name, 0o644)
-    os.replace(stream.name, target)
+    require_image(u, "u")
+    if u.min() < 0 or u.max() > 1:
+        low, high = u.min().item(), u.max().item()
+        raise ValueError(f"u must have values in [0, 1], got [{low:.4g}, {high:.4g}]: clip it with u.clamp(0, 1)")
+    write_atomically(target, png_bytes(u, compress_level=9))

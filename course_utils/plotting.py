@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import display
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
@@ -164,19 +163,6 @@ def show_spectrum(
             if titles is not None:
                 axis.set_title(titles[index])
         figure.colorbar(drawn, ax=axes, shrink=0.85, label="log10 of the modulus")
-    return figure
-
-
-def show_kernel(
-    kernels: Sequence[Float[Tensor, "_ _"]], titles: Sequence[str] | None = None, width: float = 10.0
-) -> Figure:
-    """Return a figure of blur kernels, each from 0 (black) to its own maximum (white)."""
-    figure, axes = new_figure(1, len(kernels), width, width / len(kernels) + 0.3)
-    for index, (axis, kernel) in enumerate(zip(axes.flat, kernels, strict=True)):
-        axis.imshow(to_numpy(kernel), cmap="gray", vmin=0.0, vmax=float(kernel.max()))
-        axis.set_axis_off()
-        if titles is not None:
-            axis.set_title(titles[index], fontsize=style()["axes.titlesize"])
     return figure
 
 

@@ -23,10 +23,10 @@ from course_utils._validation import (
     require_same_shape,
     require_tensor,
 )
-from course_utils.data import fetch, read_picture
+from course_utils.data import fetch
 from course_utils.features import ARCHITECTURES, VGGFeatures
 from course_utils.gaussian_textures import gaussian_texture
-from course_utils.images import zoom_out
+from course_utils.images import read_picture, zoom_out
 from course_utils.optim import minimize_image
 
 __all__ = [

@@ -37,6 +37,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from course_utils._files import write_atomically
 from course_utils.data import REGISTRY, Entry, make_entry, register
 
 HERE = Path(__file__).resolve().parent
@@ -606,12 +607,7 @@ def _thumbnail(path: Path, kind: str) -> Image.Image:
 
 def write(item: Item, content: bytes, folder: Path) -> None:
     """Write an item's file at once, so that no half-written file is ever seen."""
-    path = folder / item.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-        stream.write(content)
-    os.chmod(stream.name, 0o644)
-    os.replace(stream.name, path)
+    write_atomically(folder / item.file, content)
 
 
 def differences(items: Iterable[Item], packages: Packages, folder: Path) -> list[str]:

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -28,9 +26,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils.data import REGISTRY, fetch, make_entry, read_picture, register
+from course_utils._files import write_atomically
+from course_utils.data import REGISTRY, fetch, make_entry, register
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
-from course_utils.images import center_crop, load_image, save_image
+from course_utils.images import center_crop, load_image, read_picture, save_image
 from course_utils.textures import (
     color_statistics_loss,
     gram_loss,
@@ -189,11 +188,7 @@ def read_records() -> dict[str, Any]:
 def write_records(records: dict[str, Any]) -> None:
     """Write the records, whole or not at all, and register them."""
     ordered = {name: records[name] for name in RECIPES if name in records}
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=FOLDER, delete=False) as stream:
-        json.dump(ordered, stream, indent=1)
-        stream.write("\n")
-    os.chmod(stream.name, 0o644)
-    os.replace(stream.name, RECORDS)
+    write_atomically(RECORDS, json.dumps(ordered, indent=1) + "\n")
     about = {"source": "data/remake_syntheses.py", "licence": "CC0-1.0", "credit": "this course"}
     stale = [n for n, e in REGISTRY.items() if e.kind == "synthesis" and n.removeprefix("synthesis_") not in RECIPES]
     for name in [n.removeprefix("synthesis_") for n in stale if n != "synthesis_records"]:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from course_utils.data import load_texture, names_of_kind
+from course_utils.data import names_of_kind
 from course_utils.images import add_noise, center_crop, load_image, save_image, to_gray, to_numpy, zoom_out
 
 
@@ -37,10 +37,6 @@ def test_photographs_are_those_of_scikit_image() -> None:
     np.testing.assert_array_equal(to_numpy(load_image("tissue")), skimage_data.immunohistochemistry() / 255)
 
 
-def test_a_texture_is_the_same_by_both_loaders() -> None:
-    assert torch.equal(load_image("cork"), load_texture("cork"))
-
-
 def test_size_shrinks_as_far_as_it_can_then_crops() -> None:
     u = load_image("coffee")
     assert torch.equal(load_image("coffee", size=100), center_crop(zoom_out(u, 4), 100))
@@ -54,9 +50,9 @@ def test_size_larger_than_the_picture_is_refused() -> None:
 
 
 def test_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(ValueError, match="image 'camera_man' is unknown; did you mean 'cameraman'"):
+    with pytest.raises(ValueError, match="name 'camera_man' is unknown; did you mean 'cameraman'"):
         load_image("camera_man")
-    with pytest.raises(ValueError, match="image 'motion_1' is unknown"):
+    with pytest.raises(ValueError, match="name 'motion_1' is unknown"):
         load_image("motion_1")
 
 
@@ -159,7 +155,7 @@ def test_crop_refuses_bad_sizes() -> None:
     u = random_image(5, 6)
     with pytest.raises(ValueError, match=r"size \(6, 6\) is larger"):
         center_crop(u, 6)
-    with pytest.raises(ValueError, match="size must be at least 1"):
+    with pytest.raises(ValueError, match=r"size\[-2\] must be at least 1"):
         center_crop(u, (0, 3))
 
 

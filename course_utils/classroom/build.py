@@ -7,7 +7,6 @@ import base64
 import hashlib
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from course_utils._files import write_atomically
 from course_utils._validation import require_choice
 from course_utils.classroom import ROOT
 from course_utils.slides import read_card
@@ -144,11 +144,7 @@ def write_if_changed(path: Path, text: str) -> bool:
     """Write ``text`` to ``path`` in one step, and only when the file does not hold it already."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as part:
-        part.write(text)
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
+    write_atomically(path, text)
     return True
 
 

@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from course_utils._files import write_atomically
 from course_utils._validation import require_choice
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
@@ -191,9 +192,7 @@ def update(folder: Path) -> list[str]:
             continue
         moved, left = _carry_over(source, target)
         if moved:
-            part = newer.with_suffix(".part")
-            part.write_text(nbformat.writes(target) + "\n", encoding="utf-8")
-            part.replace(newer)
+            write_atomically(newer, nbformat.writes(target) + "\n")
         messages.append(f"{older.name} -> {newer.name}: moved {', '.join(moved) or 'nothing'}")
         if left:
             messages.append(f"  left in {older.name}: {', '.join(left)}")

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course_utils import features
+from course_utils._files import write_atomically
 from course_utils.features import ARCHITECTURES, preprocess
 from course_utils.images import load_image
 
@@ -123,10 +124,7 @@ def save_weights(
         raise ValueError(f"state has values beyond the range of {dtype}: rescale it first")
     # one entry only: the order of several would change from run to run
     content = save(stored, metadata={"origin": json.dumps(dict(origin), sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_atomically(path, content)
 
 
 def fetch_vgg19(url: str | None = None, progress: bool = True) -> Path:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import io
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,13 +29,11 @@ from typing import Any, TypeVar
 
 import anywidget
 import ipywidgets as widgets
-import numpy as np
 import torch
 import traitlets
-from PIL import Image
 from torch import Tensor
 
-from course_utils.images import to_numpy
+from course_utils.images import png_bytes
 
 DELAY = 0.02  # seconds: the changes of a control that arrive within it are drawn once, with the last value
 SETTLE = 0.3  # seconds without a change, after which a draft is replaced by the full computation
@@ -200,17 +197,6 @@ def _where(error: Exception, name: str) -> str:
             place = f" (line {trace.tb_lineno} of its cell)"
         trace = trace.tb_next
     return place
-
-
-def png_bytes(u: Tensor, value_range: tuple[float, float] = (0.0, 1.0), zoom: int = 1) -> bytes:
-    """Return an image ``(H, W)`` or ``(3, H, W)`` as PNG, ``value_range`` from black to white, pixels ``zoom`` wide."""
-    low, high = value_range
-    pixels = np.clip((to_numpy(u) - low) / (high - low), 0.0, 1.0)
-    picture = Image.fromarray(np.rint(255 * pixels).astype(np.uint8))
-    picture = picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
-    stream = io.BytesIO()
-    picture.save(stream, format="PNG", compress_level=1)  # fast: it is sent at each movement of a slider
-    return stream.getvalue()
 
 
 def on_change(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -147,19 +146,13 @@ def rounded(value: Any) -> Any:
 
 def _png(image: Tensor) -> str:
     """Return a small picture, black to white over its own range, as base64 PNG."""
-    from PIL import Image
+    from course_utils.images import png_bytes
 
     u = image.detach().double().cpu()
     u = torch.nan_to_num(u.reshape(-1, u.shape[-1]))
-    span = (u.max() - u.min()).clamp(min=1e-12)
-    pixels = ((u - u.min()) / span * 255).round().to(torch.uint8).numpy()
-    factor = max(1, 96 // max(pixels.shape))
-    picture = Image.fromarray(pixels).resize(
-        (pixels.shape[1] * factor, pixels.shape[0] * factor), Image.Resampling.NEAREST
-    )
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    low, high = u.min().item(), u.max().item()
+    picture = png_bytes(u, (low, max(high, low + 1e-12)), max(1, 96 // max(u.shape)))
+    return base64.b64encode(picture).decode("ascii")
 
 
 def show(verdict: Verdict) -> None:
