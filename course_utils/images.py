@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from pathlib import Path
 
@@ -252,3 +253,32 @@ def save_image(u: Float[Tensor, "*channels H W"], path: str | Path) -> None:
         low, high = u.min().item(), u.max().item()
         raise ValueError(f"u must have values in [0, 1], got [{low:.4g}, {high:.4g}]: clip it with u.clamp(0, 1)")
     write_atomically(target, png_bytes(u, compress_level=9))
+
+
+# Value, half axes, centre (x, y) and angle in degrees of the ellipses of P. Toft's phantom (1996), on [-1, 1]².
+_ELLIPSES = (
+    (1.0, 0.69, 0.92, 0.0, 0.0, 0.0),
+    (-0.8, 0.6624, 0.874, 0.0, -0.0184, 0.0),
+    (-0.2, 0.11, 0.31, 0.22, 0.0, -18.0),
+    (-0.2, 0.16, 0.41, -0.22, 0.0, 18.0),
+    (0.1, 0.21, 0.25, 0.0, 0.35, 0.0),
+    (0.1, 0.046, 0.046, 0.0, 0.1, 0.0),
+    (0.1, 0.046, 0.046, 0.0, -0.1, 0.0),
+    (0.1, 0.046, 0.023, -0.08, -0.605, 0.0),
+    (0.1, 0.023, 0.023, 0.0, -0.606, 0.0),
+    (0.1, 0.023, 0.046, 0.06, -0.605, 0.0),
+)
+
+
+def shepp_logan(size: int) -> Float[Tensor, "size size"]:
+    """Return the head phantom of Shepp and Logan (1974), a sum of ten ellipses, with Toft's contrast, in [0, 1].
+
+    Each pixel is the mean over 4 × 4 points.
+    """
+    x = (torch.arange(4 * require_count(size, "size"), dtype=torch.float64) + 0.5) / (2 * size) - 1
+    u = torch.zeros(4 * size, 4 * size, dtype=torch.float64)
+    for value, a, b, x0, y0, degrees in _ELLIPSES:
+        cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        right, up = x - x0, -x[:, None] - y0
+        u += value * (((right * cosine + up * sine) / a) ** 2 + ((up * cosine - right * sine) / b) ** 2 <= 1)
+    return u.reshape(size, 4, size, 4).mean((1, 3))

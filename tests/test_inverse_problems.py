@@ -154,7 +154,8 @@ def test_mri_is_a_masked_unitary_transform():
 
 def test_conjugated_views_are_accepted():
     v = torch.randn(SHAPE, generator=generator(), dtype=COMPLEX)
-    torch.testing.assert_close(FourierSampling(PIXELS).adjoint(v.conj()), FourierSampling(PIXELS)(v).conj())
+    for method in (FourierSampling(PIXELS), FourierSampling(PIXELS).adjoint, MRI(COIL, PIXELS).adjoint):
+        torch.testing.assert_close(method(v.conj()), method(v.conj().resolve_conj()))
 
 
 def test_mri_by_deepinv():
@@ -303,3 +304,12 @@ BAD = [
 @pytest.mark.parametrize(("error", "argument", "call"), BAD)
 def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
+
+
+def test_the_phantom_is_scikit_image_s():
+    from course_utils.images import shepp_logan
+
+    theirs = torch.from_numpy(resize(shepp_logan_phantom(), (100, 100), anti_aliasing=False, order=1))
+    assert (shepp_logan(100) - theirs).abs().mean() < 0.01
+    assert 0 <= shepp_logan(64).min()
+    assert shepp_logan(64).max() <= 1

@@ -432,7 +432,7 @@ def poisson_fit(student: Student) -> str:
                 ("epsilon", (u - v * torch.log1p(u)).sum(), "log(1 + u) is not log u."),
             )
             for eps in (1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12):
-                if not is_close(answer, expected, 1e-9) and is_close(answer, (u - v * (u + eps).log()).sum(), 1e-9):
+                if abs(answer - (u - v * (u + eps).log()).sum()) < 1e-9 * abs(expected) < 1e3 * abs(answer - expected):
                     raise Mistake("epsilon", "You added something to u inside the logarithm. 0 log 0 counts as 0 without it: torch.xlogy(v, u).", {"added": eps})
             expect_close(answer, expected, "value", "The result is not Σ u − v log u.")
     return "Σ u − v log u, also where nothing was counted"
