@@ -62,7 +62,7 @@ from course_utils.operators import (
     blur,
     blur_adjoint,
 )
-from course_utils.plotting import new_figure, plot_curves, show, show_images
+from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
 from course_utils.restoration import tv_restore
 from course_utils.slides import slide_figure
 
@@ -325,10 +325,8 @@ figure, axes = new_figure(1, 3, height=3.6)
 curves = {"TV": (shares, [psnr(u, small) for u in variation])}
 curves["least norm"] = (shares, [psnr(u, small) for u in least_norm])
 plot_curves(curves, "m / d", "PSNR (dB)", axis=axes[0, 0])
-for axis, u, name in zip(axes[0, 1:], (least_norm[3], variation[3]), ("least norm", "TV"), strict=True):
-    axis.imshow(u.cpu(), cmap="gray", vmin=0, vmax=1)
-    axis.set_title(f"{name}, m = 0.4 d")
-    axis.set_axis_off()
+draw_image(axes[0, 1], least_norm[3], title="least norm, 0.4 d")
+draw_image(axes[0, 2], variation[3], title="TV, 0.4 d")
 slide_figure(figure, "compressive-sensing-transition")
 
 # %% [markdown]
@@ -635,12 +633,9 @@ runs = {"spectral start": descend(spectral, 150), "random start": descend(random
 figure, axes = new_figure(1, 3, height=3.6)
 curves = {name: (range(1, 151), distances) for name, (distances, _) in runs.items()}
 plot_curves(curves, "n", "distance to ±$u_0$", y_scale="log", axis=axes[0, 0])
-for axis, u, name in zip(
-    axes[0, 1:], (spectral, runs["spectral start"][1]), ("spectral start", "150 steps later"), strict=True
-):
-    axis.imshow(u.cpu() * torch.sign((u * tiny).sum()).cpu(), cmap="gray", vmin=-0.5, vmax=0.5)
-    axis.set_title(name)
-    axis.set_axis_off()
+sign = torch.sign((spectral * tiny).sum())
+draw_image(axes[0, 1], sign * spectral, (-0.5, 0.5), title="spectral start")
+draw_image(axes[0, 2], sign * runs["spectral start"][1], (-0.5, 0.5), title="150 steps later")
 show(
     figure,
     "Distance to plus or minus the image along the descent for two starts; the spectral start is noisy, the end exact.",
@@ -799,15 +794,14 @@ for name, (u, v, back, base, best) in zip(names, panels, strict=True):
     )
 
 # %%
-order = [panel[i] for i in (0, 1, 3, 4) for panel in panels]
-titles = names + [""] * 8
-titles += [f"{psnr(panel[i], panel[0]):.1f}" for i in (3, 4) for panel in panels]
+order = [panel[i] for i in (1, 3, 4) for panel in panels]
+titles = names + [f"{psnr(panel[i], panel[0]):.1f}" for i in (3, 4) for panel in panels]
 slide_figure(show_images(order, titles, columns=8), "inverse-problems-table")
 
 # %% [markdown]
 r"""
-**What to see.** From top to bottom: image, observation, baseline, total variation (for phase retrieval: descent), with
-the PSNR in dB. The same prior and the same twenty lines of code improve every linear row. What differs is what $A$
+**What to see.** From top to bottom: observation, baseline, total variation (for phase retrieval: descent), with the PSNR
+in dB. The same prior and the same twenty lines of code improve every linear row. What differs is what $A$
 loses: high frequencies, pixels, random frequencies, directions, or the phase.
 
 **Question.** Sort the seven linear rows by $\dim \ker A$, and by the gain of TV over the baseline. Why are the two
