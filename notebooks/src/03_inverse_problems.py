@@ -800,8 +800,8 @@ slide_figure(show_images(order, titles, columns=8), "inverse-problems-table")
 
 # %% [markdown]
 r"""
-**What to see.** From top to bottom: observation, baseline, total variation (for phase retrieval: descent), with the PSNR
-in dB. The same prior and the same twenty lines of code improve every linear row. What differs is what $A$
+**What to see.** From top to bottom: observation, baseline, total variation (for phase retrieval: descent), with the
+PSNR in dB. The same prior and the same twenty lines of code improve every linear row. What differs is what $A$
 loses: high frequencies, pixels, random frequencies, directions, or the phase.
 
 **Question.** Sort the seven linear rows by $\dim \ker A$, and by the gain of TV over the baseline. Why are the two

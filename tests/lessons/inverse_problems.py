@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from course_utils.explorers.inverse_problems import explore_inverse_problem, inverse_problem_picture
 from course_utils.operators import Radon, blur, blur_adjoint
+from tests.explorer_case import ExplorerCase
 
 fft2, ifft2 = torch.fft.fft2, torch.fft.ifft2
 rfft, irfft, rfftfreq = torch.fft.rfft, torch.fft.irfft, torch.fft.rfftfreq
@@ -780,4 +782,11 @@ WRONG = {
         ("value", poisson_log10),
         ("value", poisson_with_the_factorial),
     ],
+}
+
+EXPLORERS = {
+    "explore_inverse_problem": ExplorerCase(
+        lambda: explore_inverse_problem(n_iterations=8),
+        lambda values: inverse_problem_picture(**values, n_iterations=8),
+    )
 }
