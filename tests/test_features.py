@@ -14,6 +14,7 @@ from course_utils import features
 from course_utils.classroom import weights as weights_module
 from course_utils.classroom.weights import fetch_vgg19, mean_activations, rescale_weights, save_weights
 from course_utils.features import ARCHITECTURES, LPIPS_LAYERS, VGGFeatures, load_lpips
+from course_utils.metrics import lpips
 
 
 @pytest.fixture(scope="module")
@@ -235,17 +236,15 @@ def test_vgg19_is_used_when_it_is_there_and_never_downloaded(cache, monkeypatch)
 
 def distance(u, v, name):
     network, weights = load_lpips(name)
-    unit = lambda x: x / (x.square().sum(0, keepdim=True).sqrt() + 1e-10)  # noqa: E731
-    pairs = zip(network(u).values(), network(v).values(), weights.values(), strict=True)
-    return float(sum((w @ (unit(a) - unit(b)).square().mean(dim=(1, 2))) for a, b, w in pairs))
+    return lpips(network(u), network(v), weights).item()
 
 
 @pytest.mark.filterwarnings("ignore")  # of the package, about torchvision
 @pytest.mark.parametrize("name", ["alex", "vgg"])
 def test_lpips_is_the_published_packages(name):
-    lpips = pytest.importorskip("lpips")
+    package = pytest.importorskip("lpips")
     u, v = random_image(3, 70, 99), random_image(3, 70, 99, seed=1)
-    published = lpips.LPIPS(net=name, pnet_rand=True, verbose=False)  # its own weights w_L
+    published = package.LPIPS(net=name, pnet_rand=True, verbose=False)  # its own weights w_L
     ours = load_lpips(name)[0].stack
     theirs = [layer for layer in published.net.modules() if isinstance(layer, torch.nn.Conv2d)]
     for mine, layer in zip([layer for layer in ours if hasattr(layer, "weight")], theirs, strict=True):
