@@ -41,6 +41,7 @@ __all__ = [
     "mean_loss",
     "relative_weights",
     "spectrum_loss",
+    "synthesis_records",
     "synthesize_texture",
 ]
 
@@ -635,6 +636,11 @@ def _require_init(init: Tensor, u: Tensor, full_size: tuple[int, int]) -> Tensor
 # Precomputed syntheses
 
 
+def synthesis_records() -> dict[str, dict[str, Any]]:
+    """Return how each precomputed texture was made, by name, in the order of ``data/remake_syntheses.py``."""
+    return json.loads(fetch("synthesis_records").read_text(encoding="utf-8"))
+
+
 def load_synthesis(name: str) -> tuple[Float[Tensor, "*channels H W"], dict[str, Any]]:
     """Load a texture that ``make syntheses`` made, and the record of how it was made.
 
@@ -656,6 +662,6 @@ def load_synthesis(name: str) -> tuple[Float[Tensor, "*channels H W"], dict[str,
     ValueError
         If there is no synthesis of that name, or its file was altered.
     """
-    records = json.loads(fetch("synthesis_records").read_text(encoding="utf-8"))
+    records = synthesis_records()
     record = records[require_choice(name, "name", records)]
     return read_picture(fetch(f"synthesis_{name}")), record

@@ -31,6 +31,7 @@ from course_utils.data import REGISTRY, fetch, make_entry, register
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import center_crop, load_image, read_picture, save_image
 from course_utils.textures import (
+    WHITENING,
     color_statistics_loss,
     gram_loss,
     gram_matrix,
@@ -56,7 +57,8 @@ class Recipe:
     seed: int = 0
     layers: tuple[str, ...] = TEXTURE_LAYERS
     scales: tuple[float, ...] = (0.25, 0.5, 1.0)
-    n_iterations: tuple[int, ...] = (80, 60, 45)
+    n_iterations: tuple[int, ...] = (60, 50, 50)
+    whitening: float | None = WHITENING
     init: str = "gaussian texture"
     statistic: str = "gram_matrix"
     extra: tuple[tuple[str, float], ...] = ()
@@ -72,29 +74,31 @@ class Recipe:
         return u if self.crop is None else center_crop(u, self.crop)
 
 
-LONGER = {"n_iterations": (80, 60, 100)}  # for what is projected large
-PLAIN = {"scales": (1.0,), "n_iterations": (150,), "init": "white noise", "crop": 128}
-# Depth is shown at one scale: with several, the shallow layers see large structures at the coarse ones.
-DEPTH = {"scales": (1.0,), "n_iterations": (150,), "exemplar": 128}
-UNIFORM = PLAIN | {"init": "uniform noise"}  # every colour of the cube: what the corrections are tried on
+ONE_SCALE = {"scales": (1.0,), "n_iterations": (70,)}
+UNIFORM = ONE_SCALE | {"init": "uniform noise", "crop": 128}  # every colour of the cube: what a correction is tried on
 RECIPES = {
-    "gravel": Recipe("gravel", **LONGER),
-    "cork": Recipe("cork", **LONGER),
-    "tissue": Recipe("tissue"),
+    "flowers": Recipe("flowers"),
+    "gravel": Recipe("gravel"),
+    "stones_yellow": Recipe("stones_yellow"),
+    "cork": Recipe("cork"),
+    "ballast": Recipe("ballast"),
+    "flagstones_blue": Recipe("flagstones_blue"),
+    "sand_ripples": Recipe("sand_ripples"),
+    "rock_layers": Recipe("rock_layers"),
+    "morris": Recipe("morris"),
+    "mosaic_tiles": Recipe("mosaic_tiles"),
     "brick": Recipe("brick"),
-    "deco_paper": Recipe("deco_paper"),
-    "brick_conv1_1": Recipe("brick", layers=TEXTURE_LAYERS[:1], **DEPTH),
-    "brick_pool1": Recipe("brick", layers=TEXTURE_LAYERS[:2], **DEPTH),
-    "brick_pool2": Recipe("brick", layers=TEXTURE_LAYERS[:3], **DEPTH),
-    "brick_pool3": Recipe("brick", layers=TEXTURE_LAYERS[:4], **DEPTH),
-    "brick_pool4": Recipe("brick", **DEPTH),
-    "gravel_seed1": Recipe("gravel", seed=1, **LONGER),
-    "gravel_seed2": Recipe("gravel", seed=2, **LONGER),
-    "gravel_means": Recipe("gravel", statistic="mean_feature"),
-    "brick_spectrum": Recipe("brick", extra=(("spectrum_loss", 1.0),)),
+    # Depth is shown at one scale: with several, the shallow layers see large structures at the coarse ones.
+    "stones_conv1_1": Recipe("stones_yellow", layers=TEXTURE_LAYERS[:1], **ONE_SCALE),
+    "stones_pool1": Recipe("stones_yellow", layers=TEXTURE_LAYERS[:2], **ONE_SCALE),
+    "stones_pool2": Recipe("stones_yellow", layers=TEXTURE_LAYERS[:3], **ONE_SCALE),
+    "stones_pool3": Recipe("stones_yellow", layers=TEXTURE_LAYERS[:4], **ONE_SCALE),
+    "stones_pool4": Recipe("stones_yellow", **ONE_SCALE),
+    "brick_spectrum": Recipe("brick", extra=(("spectrum_loss", 100.0),)),
     "cork_uniform": Recipe("cork", **UNIFORM),
     "cork_colors": Recipe("cork", extra=(("color_statistics_loss", 1e3),), **UNIFORM),
-    "cork_large": Recipe("cork", size=(256, 512), padding="reflect"),
+    "gravel_means": Recipe("gravel", statistic="mean_feature", whitening=None),
+    "flowers_large": Recipe("flowers", size=(256, 512), padding="reflect"),
     "portilla_simoncelli": Recipe("gravel", method="portilla_simoncelli", layers=TEXTURE_LAYERS),
 }
 
@@ -115,6 +119,7 @@ def synthesize(recipe: Recipe) -> Tensor:
         size=recipe.size,
         init=init,
         statistic=STATISTICS[recipe.statistic],
+        whitening=recipe.whitening,
         extra_losses=[(EXTRA_LOSSES[name], weight) for name, weight in recipe.extra],
     )
     if INTERRUPTED.is_set():

@@ -31,7 +31,7 @@ def test_this_machine_is_ready():
 
 def test_a_damaged_data_file_is_named_with_its_repair(tmp_path, monkeypatch):
     copy = tmp_path / "data"
-    shutil.copytree(data_folder(), copy, ignore=shutil.ignore_patterns("weights", "syntheses"))
+    shutil.copytree(data_folder(), copy, ignore=shutil.ignore_patterns("networks", "syntheses"))
     (copy / REGISTRY["cameraman"].file).write_bytes(b"not a picture")
     monkeypatch.setenv("COURSE_DATA", str(copy))
     found = {finding.subject: finding for finding in problems(doctor._data)}
