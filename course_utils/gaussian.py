@@ -24,9 +24,6 @@ from course_utils._validation import (
 FaceModel = tuple[Tensor, Tensor, Tensor]  # mean (d,), eigenvectors (d, r), eigenvalues (r,)
 
 
-# --- Gaussian model of a set of images -------------------------------------------------------------------------------
-
-
 def fit_gaussian(
     faces: Float[Tensor, "N d"],
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, "d r"], Float[Tensor, " r"]]:
@@ -36,30 +33,16 @@ def fit_gaussian(
     x_i - μ in X, the N × N Gram matrix (1/N) X Xᵀ has the same nonzero eigenvalues, and X Xᵀ w = Nλ w makes Xᵀw an
     eigenvector of Σ.
 
-    Parameters
-    ----------
-    faces : Tensor
-        ``(N, d)``, one flattened image a row, N >= 2.
+    The columns of E are orthonormal, r <= N - 1 of them, each with its largest entry in absolute value positive; the
+    eigenvalues, variances of the coefficients, descend and are > 0: those that are zero in float64 are left out.
+    Computed in float64 on the CPU (a float32 Gram matrix errs by 1e-4), by NumPy, which makes X Xᵀ with half of the
+    products since it is symmetric; without gradient. Slide "Image generation: Gaussian model".
 
-    Returns
-    -------
-    mean : Tensor
-        ``(d,)``.
-    eigenvectors : Tensor
-        ``(d, r)``, orthonormal columns, r <= N - 1, each with its largest entry in absolute value positive.
-    eigenvalues : Tensor
-        ``(r,)``, descending, > 0: variances of the coefficients. Those that are zero in float64 are left out.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``faces`` is not a finite floating-point matrix of at least two rows, or if all its rows are equal.
-
-    Notes
-    -----
-    Slide "Image generation: Gaussian model". The computation is in float64 on the CPU (a float32 Gram matrix errs by
-    1e-4), by NumPy, which makes X Xᵀ with half of the products since it is symmetric; the result has the dtype and the
-    device of ``faces``, and no gradient.
+    >>> faces = torch.tensor([[0.0, 0.0, 1.0], [0.0, 4.0, 1.0]])
+    >>> fit_gaussian(faces)
+    (tensor([0., 2., 1.]), tensor([[0.],
+            [1.],
+            [0.]]), tensor([4.]))
     """
     _require_floating_matrix(faces, "faces")
     n, d = faces.shape
@@ -82,21 +65,6 @@ def fix_signs(eigenvectors: Float[Tensor, "d r"]) -> Float[Tensor, "d r"]:
     """Return the same axes, each with its largest entry in absolute value positive.
 
     e and -e are the same axis of variation, and linear algebra libraries return either: this makes pictures repeatable.
-
-    Parameters
-    ----------
-    eigenvectors : Tensor
-        ``(d, r)``, one vector a column.
-
-    Returns
-    -------
-    Tensor
-        ``(d, r)``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``eigenvectors`` is not a finite floating-point matrix.
     """
     _require_matrix(eigenvectors, "eigenvectors")
     return eigenvectors * _signs(eigenvectors)
@@ -109,30 +77,12 @@ def sample_gaussian(
     n: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "n d"]:
-    """Draw n images from N(μ, Σ): x = μ + E Λ^(1/2) z with z ~ N(0, I_r).
+    """Draw n images from N(μ, Σ): x = μ + E Λ^(1/2) z with z ~ N(0, I_r). Slide "Image generation: Gaussian model".
 
-    Parameters
-    ----------
-    mean, eigenvectors, eigenvalues : Tensor
-        The model, as `fit_gaussian` returns it.
-    n : int
-        Number of samples, >= 1.
-    generator : torch.Generator
-        Source of z, drawn on the generator's device.
-
-    Returns
-    -------
-    Tensor
-        ``(n, d)``, one sample a row, not clipped.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the model's shapes do not fit together, or ``n`` or ``generator`` is not of its kind.
-
-    Notes
-    -----
-    Slide "Image generation: Gaussian model" (sampling).
+    >>> mean, E, variances = torch.tensor([1.0, 2.0]), torch.tensor([[1.0], [0.0]]), torch.tensor([0.0])
+    >>> sample_gaussian(mean, E, variances, 2, torch.Generator())
+    tensor([[1., 2.],
+            [1., 2.]])
     """
     _require_model(mean, eigenvectors, eigenvalues)
     n = require_count(n, "n")
@@ -144,32 +94,9 @@ def sample_gaussian(
 def project(
     face: Float[Tensor, "*batch d"], mean: Float[Tensor, " d"], eigenvectors: Float[Tensor, "d r"], rank: int
 ) -> Float[Tensor, "*batch d"]:
-    """Return the point nearest to a face in the affine space μ + span(e_1, ..., e_rank).
+    """Return the point nearest to a face in the affine space μ + span(e_1, ..., e_r): p(x) = μ + E_r E_rᵀ (x - μ).
 
-    p(x) = μ + E_r E_rᵀ (x - μ), where E_r holds the first ``rank`` eigenvectors.
-
-    Parameters
-    ----------
-    face : Tensor
-        Flattened image ``(d,)``, or several, ``(..., d)``.
-    mean, eigenvectors : Tensor
-        Of the model, as `fit_gaussian` returns them.
-    rank : int
-        Number of eigenvectors, between 0 (which gives μ) and r.
-
-    Returns
-    -------
-    Tensor
-        Of the shape of ``face``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes do not fit together or ``rank`` is out of range.
-
-    Notes
-    -----
-    Slide "Image generation: Gaussian model" (main variation axes).
+    E_r holds the first ``rank`` eigenvectors; 0 of them give μ. Slide "Image generation: Gaussian model".
     """
     _require_floating_matrix(eigenvectors, "eigenvectors")
     E = eigenvectors[:, : _require_rank(rank, eigenvectors)]
@@ -186,31 +113,9 @@ def log_likelihood(
     With c = E_rᵀ(x - μ), C is diagonal in an orthonormal basis that begins with E_r:
     -2 log N = d log 2π + Σ_i log(λ_i + σ²) + (d - r) log σ² + Σ_i c_i² / (λ_i + σ²) + (‖x - μ‖² - ‖c‖²) / σ².
 
-    Parameters
-    ----------
-    faces : Tensor
-        Flattened images ``(..., d)``.
-    model : tuple of Tensor
-        ``(mean, eigenvectors, eigenvalues)``, as `fit_gaussian` returns it.
-    rank : int
-        Number r of eigenvectors in the model, between 0 and all.
-    noise_std : float
-        σ, > 0, in the unit of the images: without noise the density is zero outside the face subspace.
-
-    Returns
-    -------
-    Tensor
-        ``(...)``: natural logarithm of the density of each image.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes do not fit together, ``rank`` is out of range or ``noise_std`` is not positive.
-
-    Notes
-    -----
-    Slide "Image generation: Gaussian model"; the slide's density lacks the factor ½ in its exponent. This differs from
-    probabilistic PCA (M. Tipping, C. Bishop 1999) in that Λ is not diminished by σ².
+    σ is ``noise_std`` > 0: without noise the density is zero outside the face subspace. Slide "Image generation:
+    Gaussian model", whose density lacks the factor ½ in its exponent. This differs from probabilistic PCA (M. Tipping,
+    C. Bishop 1999, 10.1111/1467-9868.00196) in that Λ is not diminished by σ².
     """
     mean, eigenvectors, eigenvalues = model
     _require_model(mean, eigenvectors, eigenvalues)
@@ -234,32 +139,9 @@ def condition(
     The model is x = μ + B z, B = E Λ^(1/2), z ~ N(0, I_r), and the seen pixels ω are v_ω = x_ω + σ n. Then z given v_ω
     is Gaussian, of precision S = I + B_ωᵀB_ω / σ² and mean S⁻¹ B_ωᵀ(v_ω - μ_ω) / σ².
 
-    Parameters
-    ----------
-    face : Tensor
-        Flattened image v ``(d,)``; its values outside ω are not looked at, but must be finite.
-    mask : Tensor
-        Boolean ``(d,)``, true on the set ω of known pixels.
-    model : tuple of Tensor
-        ``(mean, eigenvectors, eigenvalues)``, as `fit_gaussian` returns it. Truncate it for another rank.
-    noise_std : float
-        σ, > 0: how far seen pixels may be from the face subspace.
-
-    Returns
-    -------
-    mean : Tensor
-        m ``(d,)``, the posterior mean, which is the conditional expectation of the face without its noise.
-    factor : Tensor
-        F ``(d, r)``: m + F n with n ~ N(0, I_r) is a sample, and the norm of a row of F the pixel's standard deviation.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes do not fit together, ``mask`` is not boolean or ``noise_std`` is not positive.
-
-    Notes
-    -----
-    Slide "Image generation: Gaussian model"; inpainting as inference.
+    ``mask`` is true on ω; elsewhere the values of ``face`` are not looked at, but must be finite. σ is ``noise_std``
+    > 0: how far seen pixels may be from the face subspace. m + F n with n ~ N(0, I_r) is a sample, and the norm of a
+    row of F the pixel's standard deviation. Slide "Image generation: Gaussian model", inpainting as inference.
     """
     mean, eigenvectors, eigenvalues = model
     _require_model(mean, eigenvectors, eigenvalues)

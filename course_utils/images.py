@@ -152,7 +152,11 @@ def _values(picture: Image.Image, depth: int) -> Tensor:
 
 def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return ``size`` as a pair of positive integers."""
-    return require_size(size) if isinstance(size, tuple) else (require_count(size, "size"),) * 2
+    if not isinstance(size, tuple):
+        return (require_count(size, "size"),) * 2
+    if len(size) != 2:
+        raise ValueError(f"size must be an integer or a pair (height, width), got {size}")
+    return require_size(size)
 
 
 def to_gray(u: Float[Tensor, "*channels H W"]) -> Float[Tensor, "*batch H W"]:

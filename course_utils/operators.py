@@ -20,7 +20,6 @@ from course_utils._validation import (
     require_generator,
     require_image,
     require_kernel,
-    require_number,
     require_observation,
     require_same_device,
     require_size,
@@ -67,20 +66,18 @@ def blur_adjoint(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -
     return apply_filter(v, _checked_transfer(v, kernel, "v").conj())
 
 
-def pseudo_inverse(A: Float[Tensor, "m d"], rtol: float | None = None) -> Float[Tensor, "d m"]:
+def pseudo_inverse(A: Float[Tensor, "m d"]) -> Float[Tensor, "d m"]:
     """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix: A = U diag(s) Vᵀ gives A⁺ = V diag(1/s) Uᵀ.
 
-    1/s is replaced by 0 where s <= rtol max(s); ``rtol`` is 1e-10 by default, as in notebook 06, or
-    max(m, d) times the machine precision where that is larger (float32).
-    Slide "Let us start with zero regularization!".
+    1/s is replaced by 0 where s <= 1e-10 max(s), as in notebook 06, or, where that is larger (float32), where
+    s <= max(m, d) machine precisions × max(s). Slide "Let us start with zero regularization!".
 
     >>> pseudo_inverse(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
     tensor([[0.5000, 0.0000],
             [0.0000, 0.0000]])
     """
     require_kernel(A, name="A")
-    smallest = max(1e-10, max(A.shape) * torch.finfo(A.dtype).eps)
-    rtol = smallest if rtol is None else require_number(rtol, "rtol", minimum=0.0)
+    rtol = max(1e-10, max(A.shape) * torch.finfo(A.dtype).eps)
     U, s, Vt = torch.linalg.svd(A, full_matrices=False)
     inverse = torch.where(s > rtol * s.max(), 1 / s, 0)
     return Vt.T @ (inverse[:, None] * U.T)
@@ -105,14 +102,9 @@ class Blur:
         """Return Aᵀv."""
         return apply_filter(v, self._transfer_for(v, "v").conj())
 
-    def pinv(self, v: Float[Tensor, "*batch H W"], tol: float | None = None) -> Float[Tensor, "*batch H W"]:
-        """Return A⁺v: v_hat / k_hat where |k_hat| > tol max|k_hat|, 0 elsewhere.
-
-        ``tol`` is by default 10 times the machine precision: k_hat is known no better.
-        """
-        k_hat = self._transfer_for(v, "v")
-        tol = _rounding(v) if tol is None else require_number(tol, "tol", minimum=0.0)
-        return apply_filter(v, _inverse_transfer(k_hat, tol))
+    def pinv(self, v: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
+        """Return A⁺v: v_hat / k_hat, and 0 where |k_hat| is 0 up to rounding, 10 machine precisions × max|k_hat|."""
+        return apply_filter(v, _inverse_transfer(self._transfer_for(v, "v"), _rounding(v)))
 
     def norm(self) -> float:
         """Return ‖A‖ = max|k_hat|, which is 1 for a nonnegative kernel of sum 1."""

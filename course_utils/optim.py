@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor
 from course_utils._validation import (
     require_callable,
     require_count,
-    require_generator,
     require_number,
     require_tensor,
 )
@@ -37,16 +36,8 @@ Callback = Callable[[int, Tensor], object]
 class History:
     """What happened along the iterations.
 
-    Attributes
-    ----------
-    objective : list of float
-        f(x_0), ..., f(x_n) when the objective was given, else empty.
-    gradient_norm : list of float
-        Norm of the gradient wherever it was evaluated, one per iteration.
-    step : list of float
-        Step of each iteration.
-    interrupted : bool
-        Whether a KeyboardInterrupt or a StopIteration has ended `minimize_image`.
+    f(x_0), ..., f(x_n) when the objective was given; norm of the gradient wherever it was evaluated, and step, one each
+    iteration; whether a KeyboardInterrupt or a StopIteration has ended `minimize_image`.
     """
 
     objective: list[float] = field(default_factory=list)
@@ -127,47 +118,15 @@ def accelerated_gradient(
     """Minimize a convex f by Nesterov's accelerated gradient: a gradient step, then a step along the last move.
 
     x_{k+1} = y_k - τ ∇f(y_k), y_{k+1} = x_{k+1} + β_k (x_{k+1} - x_k). When f is known to be α-strongly convex,
-    β = (1 - √(τα)) / (1 + √(τα)). Else β_k = (t_k - 1) / t_{k+1} with t_0 = 1 and t_{k+1} = (1 + √(1 + 4 t_k²)) / 2,
-    and t starts again from 1 whenever the move points uphill.
+    ``strong_convexity`` <= 1/τ, β = (1 - √(τα)) / (1 + √(τα)). Else β_k = (t_k - 1) / t_{k+1} with t_0 = 1 and
+    t_{k+1} = (1 + √(1 + 4 t_k²)) / 2, and t starts again from 1 whenever the move points uphill.
 
-    Parameters
-    ----------
-    gradient : callable
-        ∇f.
-    x0 : Tensor
-        First iterate; it is not changed.
-    tau : float
-        Step, > 0; the method needs τ <= 1/L, half of what plain gradient descent allows.
-    n : int
-        Largest number of iterations, >= 0.
-    objective : callable
-        f; its values are recorded in the history when it is given.
-    lipschitz : float
-        Lipschitz constant L of ∇f. When given, τ > 1/L is an error; without it no step is refused.
-    strong_convexity : float
-        α, 0 <= α <= 1/τ; 0 when it is not known.
-    tol : float
-        Stop as soon as the root mean square of ∇f(y_k) (of each image of a batch) is <= tol, and return y_k. When f is
-        α-strongly convex, ‖y_k - x*‖ <= ‖∇f(y_k)‖ / α: y_k is then at tol / α of the minimizer.
-    callback : callable
-        Called as ``callback(k, x_k)`` for k = 0, 1, ...
+    With ``lipschitz`` (L) a step beyond 1/L is a ValueError: half of what plain gradient descent allows. It stops, and
+    returns y_k, when the root mean square of ∇f(y_k) (of each image of a batch) is <= ``tol``: when f is α-strongly
+    convex, ‖y_k - x*‖ <= ‖∇f(y_k)‖ / α. The history has ‖∇f(y_k)‖, and f(x_k) when ``objective`` (f) is given.
 
-    Returns
-    -------
-    Tensor
-        The last iterate.
-    History
-        Objective at x_0, x_1, ..., norm of the gradient at y_0, y_1, ... and step.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not of its kind, τ > 1/L with ``lipschitz`` given, or α > 1/τ.
-
-    Notes
-    -----
-    Y. Nesterov (1983, and 2004 for the strongly convex case); the restart is the gradient scheme of B. O'Donoghue and
-    E. Candès (2015), a departure from the original method which spares knowing α.
+    Y. Nesterov (1983), and 2004 for the strongly convex case; the restart is that of B. O'Donoghue and E. Candès
+    (2015), 10.1007/s10208-013-9150-3, a departure from the original method which spares knowing α.
     """
     tau, n = _require_step(tau, lipschitz, 1), require_count(n, "n", 0)
     tol = require_number(tol, "tol", minimum=0.0)
@@ -194,50 +153,21 @@ def accelerated_gradient(
 
 
 def optimal_step(
-    gradient: Map,
-    x0: Float[Tensor, "*shape"],
-    n: int,
-    *,
-    objective: Map | None = None,
-    callback: Callback | None = None,
+    gradient: Map, x0: Float[Tensor, "*shape"], n: int, *, callback: Callback | None = None
 ) -> tuple[Float[Tensor, "*shape"], History]:
     """Minimize a convex f by gradient descent with optimal step: τ_k in argmin_t f(x_k - t ∇f(x_k)).
 
     The step is the zero of t -> <∇f(x_k - t g), g>, g = ∇f(x_k), found by the secant method inside a bracket; for a
-    quadratic f this is exact after one secant, τ_k = ‖g‖² / <g, H g>.
+    quadratic f this is exact after one secant, τ_k = ‖g‖² / <g, H g>. It stops when the gradient vanishes, and it is a
+    ValueError when f decreases for ever along a half-line. Slide "Gradient Descent".
 
-    Parameters
-    ----------
-    gradient : callable
-        ∇f.
-    x0 : Tensor
-        First iterate; it is not changed.
-    n : int
-        Number of iterations, >= 0; it stops before when the gradient vanishes.
-    objective : callable
-        f; its values are recorded in the history when it is given.
-    callback : callable
-        Called as ``callback(k, x_k)`` for k = 0, 1, ...
-
-    Returns
-    -------
-    Tensor
-        The last iterate.
-    History
-        Objective, norm of the gradient and optimal steps.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not of its kind, or f decreases for ever along a half-line (it has no minimum there).
-
-    Notes
-    -----
-    Slide "Gradient Descent".
+    >>> x, history = optimal_step(lambda x: 3 * x, torch.tensor([8.0, 4.0]), n=5)
+    >>> x.abs().max() < 1e-5, round(history.step[0], 4)
+    (tensor(True), 0.3333)
     """
     n = require_count(n, "n", 0)
     x, history = require_tensor(x0, "x0").clone(), History()
-    _record(0, x, history, objective, callback)
+    _record(0, x, history, None, callback)
     for k in range(1, n + 1):
         g = gradient(x)
         if not g.any():
@@ -245,63 +175,8 @@ def optimal_step(
         tau = _exact_line_search(gradient, x, g, history.step[-1] if history.step else 1.0)
         x = x - tau * g
         _record_step(g, tau, history)
-        _record(k, x, history, objective, callback)
+        _record(k, x, history, None, callback)
     return x, history
-
-
-def power_iteration(
-    operator: Map,
-    shape: Sequence[int],
-    n: int,
-    generator: torch.Generator,
-    dtype: torch.dtype = torch.float64,
-    device: torch.device | str | None = None,
-) -> tuple[Tensor, list[float]]:
-    """Estimate the largest eigenvalue of a symmetric nonnegative operator B: x <- B x / ‖B x‖.
-
-    With B = AᵀA this is L = ‖A‖², with the Hessian of f it is the Lipschitz constant of ∇f.
-
-    Parameters
-    ----------
-    operator : callable
-        B, linear, symmetric and nonnegative.
-    shape : sequence of int
-        Shape of its input.
-    n : int
-        Number of iterations, >= 1.
-    generator : torch.Generator
-        CPU generator of the first guess, Gaussian white noise.
-    dtype, device
-        Of the iterates.
-
-    Returns
-    -------
-    Tensor
-        The last x, of norm 1: an approximate eigenvector.
-    list of float
-        The estimates <x, B x>, which increase towards the largest eigenvalue: the last one is the best.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not of its kind.
-
-    Notes
-    -----
-    Slide "Optimization for Inverse Problems": L = ‖AᵀA + λBᵀB‖.
-    """
-    n = require_count(n, "n")
-    require_generator(generator)
-    x = torch.randn(tuple(shape), generator=generator, dtype=dtype).to(device)
-    x = x / x.norm()
-    estimates = []
-    for _ in range(n):
-        y = operator(x)
-        estimates.append((x * y).sum().item())
-        if not y.any():  # x is in the kernel: the estimate 0 is all this start can tell
-            break
-        x = y / y.norm()
-    return x, estimates
 
 
 def minimize_image(

@@ -89,21 +89,9 @@ def show_images(
     width: float = 10.0,
     color_map: str = "gray",
 ) -> Figure:
-    """Return a figure of images side by side, all shown over the same range of values.
+    """Return a figure of images ``(H, W)`` or ``(3, H, W)`` side by side, ``value_range`` from black to white.
 
-    Parameters
-    ----------
-    images : images ``(H, W)`` or ``(3, H, W)``.
-    titles : one title per image.
-    columns : images per row; by default all in one row.
-    value_range : values shown as black and white (as the two ends of ``color_map``).
-    width : width of the figure in inches.
-    color_map : matplotlib colour map of gray images.
-
-    Raises
-    ------
-    ValueError
-        If there is no image, or not one title per image.
+    ``columns`` images in a row, all by default; ``width`` in inches; ``color_map`` of the gray ones.
     """
     if len(images) == 0:
         raise ValueError("images is empty: give at least one image")
@@ -140,22 +128,15 @@ def draw_image(
         axis.set_title(title, fontsize=style()["axes.titlesize"])
 
 
-def show_spectrum(
-    transfers: Sequence[Tensor], titles: Sequence[str] | None = None, decades: float = 6.0, width: float = 10.0
-) -> Figure:
+def show_spectrum(transfers: Sequence[Tensor], titles: Sequence[str] | None = None, decades: float = 6.0) -> Figure:
     """Return a figure of log10|û|, zero frequency in the middle, all over the same ``decades`` below the maximum.
 
-    Parameters
-    ----------
-    transfers : full spectra or transfer functions ``(H, W)``, real or complex, zero frequency first (as from ``fft2``).
-    titles : one title per spectrum.
-    decades : range shown, in powers of ten.
-    width : width of the figure in inches.
+    ``transfers`` are full spectra or transfer functions ``(H, W)``, real or complex, as from ``torch.fft.fft2``.
     """
     moduli = [torch.fft.fftshift(spectrum.detach().abs()).double().cpu() for spectrum in transfers]
     top = max(torch.log10(modulus.max()).item() for modulus in moduli)
     with plt.rc_context(style()):
-        figure, axes = new_figure(1, len(transfers), width, width / (len(transfers) + 0.6) + 0.3)
+        figure, axes = new_figure(1, len(transfers), height=10 / (len(transfers) + 0.6) + 0.3)
         for index, (axis, modulus) in enumerate(zip(axes.flat, moduli, strict=True)):
             shown = torch.log10(modulus.clamp(min=10 ** (top - decades)))
             drawn = axis.imshow(shown.numpy(), cmap=SPECTRUM_MAP, vmin=top - decades, vmax=top)
@@ -177,12 +158,8 @@ def plot_curves(
 ) -> Figure:
     """Return a figure of labelled curves, told apart by colour and by line style, and points, by colour and by shape.
 
-    Parameters
-    ----------
-    curves : label -> (abscissas, ordinates). A single point is drawn as a marker.
-    x_label, y_label : what the axes show, with units.
-    x_scale, y_scale : "linear" or "log".
-    axis : axes to draw into; by default a new figure of ``width`` inches.
+    ``curves`` gives (abscissas, ordinates) by label; a single point is drawn as a marker. The scales are "linear" or
+    "log". Without ``axis`` they are drawn into a new figure, ``width`` inches wide.
     """
     if axis is None:
         axis = new_figure(1, 1, width, 0.5 * width)[1][0, 0]
@@ -206,14 +183,9 @@ def plot_curves(
 
 
 def move_legend(axis: Axes, place: str, anchor: tuple[float, float] | None = None, columns: int = 1) -> None:
-    """Put the legend of ``axis`` elsewhere, in the course's style.
+    """Put the legend of ``axis`` elsewhere: at ``place``, matplotlib's name such as "upper center", in ``columns``.
 
-    Parameters
-    ----------
-    axis : axes whose curves have labels.
-    place : matplotlib's name of the place, such as "upper center".
-    anchor : point of the axes, in units of their size, that the place refers to; (0.5, -0.2) is below.
-    columns : number of columns.
+    ``anchor`` is the point that the place refers to, in units of the size of the axes: (0.5, -0.2) is below them.
     """
     with plt.rc_context(style()):
         legend: Any = axis.legend  # its overloads know the places one by one, not as str

@@ -79,13 +79,7 @@ def read_card(path: Path) -> Card:
 
 
 def list_figures(cards: Mapping[str, Card], slides: Sequence[str]) -> dict[str, SlideFigure]:
-    """Return the figures of the cards by name, in the order of the lecture's slides.
-
-    Raises
-    ------
-    ValueError
-        If a card names a slide that the lecture does not have, or a figure of another card.
-    """
+    """Return the figures of the cards by name, in the order of the lecture's slides; a name is in one card only."""
     figures: dict[str, SlideFigure] = {}
     for notebook, card in cards.items():
         for name, entry in card.get("figures", {}).items():
@@ -103,21 +97,11 @@ def manifest() -> dict[str, SlideFigure]:
 
 
 def slide_figure(figure: Figure, name: str) -> None:
-    """Display a figure of the lecture with its caption, under the name that its card gives it.
+    """Display a figure of the lecture under the name that its card gives it, with the card's caption.
 
-    When the environment variable ``COURSE_FIGURES`` names a folder, the figure is written there too, in the formats of
-    ``COURSE_FORMATS``: so ``course figures`` gets from the notebook the very picture that the notebook shows.
-
-    Parameters
-    ----------
-    figure : the figure.
-    name : its name in the card of its notebook, which holds its slide's title, caption and alternative text.
-
-    Raises
-    ------
-    ValueError
-        If no card has a figure of that name, or if the figure cannot be read on a slide: too tall, or a text
-        under 8 points when a 4:3 slide shows it at full width.
+    A figure that a slide cannot show is a ValueError: too tall, or a text under 8 points when a 4:3 slide shows it at
+    full width. When the environment variable ``COURSE_FIGURES`` names a folder, the figure is written there too, in
+    the formats of ``COURSE_FORMATS``: so ``course figures`` gets the very picture that the notebook shows.
     """
     entry = manifest()[require_choice(name, "name", manifest())]
     _require_legible(figure, name)

@@ -79,14 +79,6 @@ def test_operators_take_batches_and_keep_dtype(name):
         assert method(u.float()).dtype == torch.float32
 
 
-def test_blur_pinv_has_a_relative_tolerance():
-    k = 7 * random_kernel((3, 4))
-    A, v = Blur(k, SMALL), random_image(SMALL)
-    s = torch.fft.fft2(A.pinv(v, tol=0.99)).abs()
-    assert (s > 1e-12).sum() == 1  # all but frequency 0 count as zero
-    torch.testing.assert_close(A.pinv(v, tol=0.0), A.pinv(v))
-
-
 @pytest.mark.parametrize(("m", "d", "rank"), [(6, 5, 5), (4, 7, 4), (6, 5, 2), (5, 5, 1)])
 def test_pseudo_inverse_satisfies_penrose_s_four_identities(m, d, rank):
     A = random_image((m, rank), seed=1) @ (random_image((rank, d), seed=2) - 0.5)
@@ -99,9 +91,9 @@ def test_pseudo_inverse_satisfies_penrose_s_four_identities(m, d, rank):
 
 
 def test_pseudo_inverse_has_a_relative_tolerance():
-    A = torch.diag(torch.tensor([5.0, 1.0, 4e-3], dtype=torch.float64))
+    A = torch.diag(torch.tensor([5.0, 1.0, 4e-10], dtype=torch.float64))
     expected = torch.tensor([0.2, 1.0, 0.0], dtype=torch.float64)
-    torch.testing.assert_close(pseudo_inverse(A, rtol=1e-3), torch.diag(expected))
+    torch.testing.assert_close(pseudo_inverse(A), torch.diag(expected))
     assert torch.equal(pseudo_inverse(torch.zeros(2, 3)), torch.zeros(3, 2))
 
 
@@ -131,12 +123,10 @@ BAD = [
     (ValueError, "u", lambda: blur(IMAGE, KERNEL.to("meta"))),
     (ValueError, "A", lambda: pseudo_inverse(IMAGE[0])),
     (TypeError, "A", lambda: pseudo_inverse(IMAGE.long())),
-    (ValueError, "rtol", lambda: pseudo_inverse(IMAGE, rtol=-1.0)),
     (ValueError, "kernel", lambda: Blur(KERNEL, (2, 5))),
     (ValueError, "shape", lambda: Blur(KERNEL, (5,))),
     (ValueError, "u", lambda: Blur(KERNEL, (6, 5))(torch.ones(6, 6))),
     (ValueError, "v", lambda: Blur(KERNEL, (6, 5)).adjoint(torch.ones(5, 6))),
-    (ValueError, "tol", lambda: Blur(KERNEL, (6, 5)).pinv(IMAGE, tol=-1.0)),
     (TypeError, "mask", lambda: Mask(IMAGE)),
     (TypeError, "mask", lambda: Mask([[True]])),
     (ValueError, "mask", lambda: Mask(IMAGE[0] > 0)),

@@ -94,18 +94,7 @@ class _Convolution(torch.autograd.Function):
 
 
 def transform_filters(weight: Float[Tensor, "m n 3 3"]) -> Float[Tensor, "36 n m"]:
-    """Return G g Gᵀ for the filters g.
-
-    Parameters
-    ----------
-    weight : Tensor, shape (m, n, 3, 3)
-        As in ``nn.Conv2d``.
-
-    Returns
-    -------
-    Tensor, shape (36, n, m)
-        One matrix for each place of a tile.
-    """
+    """Return G g Gᵀ for the filters g of an ``nn.Conv2d``, one matrix for each place of a tile."""
     both = torch.kron(*[torch.tensor(_G, dtype=weight.dtype)] * 2)  # g -> G g Gᵀ, for g as a column of 9
     m, n = weight.shape[:2]
     return (both @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, n, m)
@@ -116,20 +105,8 @@ def convolve(
 ) -> Float[Tensor, "batch m h w"]:
     """Return the convolution, in the sense of networks, of images with 3 x 3 filters; beyond its border an image is 0.
 
-    Parameters
-    ----------
-    image : Tensor, shape (batch, n, h, w)
-        Images of n channels.
-    filters : Tensor, shape (36, n, m)
-        From :func:`transform_filters`.
-    bias : Tensor, shape (m,), optional
-        Added to each channel of the result.
-
-    Returns
-    -------
-    Tensor, shape (batch, m, h, w)
-        Same dtype. In memory the channels of a pixel are side by side (``torch.channels_last``): tiles are then copied
-        in long runs. An image in this format is read faster too.
+    ``filters`` are those of `transform_filters`. In memory the channels of a pixel of the result are side by side
+    (``torch.channels_last``): tiles are then copied in long runs. An image in this format is read faster too.
     """
     before, after = _BEFORE.to(image.dtype), _AFTER.to(image.dtype)
     batch, n, h, w = image.shape
