@@ -1,7 +1,5 @@
 """Checks of notebook 10: Gram matrices, their number, the losses of a texture, the synthesis by L-BFGS."""
 
-
-
 from __future__ import annotations
 
 import math
@@ -21,6 +19,7 @@ from course_utils.checks.engine import (
     is_close,
     random_image,
     recognise,
+    recognise_generic,
     relative_error,
     tolerance,
 )
@@ -32,7 +31,9 @@ Known = tuple[str, Tensor | float, str]
 Layers = Mapping[str, Tensor]
 
 _FEATURES = ((4, 6, 5), (3, 7, 8), (2, 3, 5, 6))  # the last one is a batch
-_WEIGHTS = {"relu3_2": 0.25, "conv1_1": 0.5, "pool1": 2.0}  # neither Gatys' five layers nor in the features' order
+# neither Gatys' five layers nor in the order of the features: the first and the last of both are four different layers
+_WEIGHTS = {"pool1": 2.0, "conv1_1": 0.5, "relu3_2": 0.25, "conv2_2": 0.75}
+_LAYERS = {"conv1_1": (3, 6, 5), "pool1": (4, 3, 4), "conv2_2": (2, 5, 3), "relu3_2": (4, 2, 3)}
 
 # --- statistics ------------------------------------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ def gram_matrix(student: Student) -> str:
         if is_close(answer, expected):
             continue
         recognise(answer, *_wrong_grams(v))
-        _recognise_constant_or_scaled(answer, expected, _gram_answer(student, v.flip(0) * 2))
+        recognise_generic(student, answer, expected)
         expect_close(answer, answer.mT, "value", "A Gram matrix is symmetric, yours is not.")
         text = "G is not (1/wh) Σ_k V_k V_kᵀ, the mean over the pixels of the products of two channels."
         expect_close(answer, expected, "value", text)
@@ -75,7 +76,13 @@ def _expect_differentiable(student: Student) -> None:
 
 def _gram_answer(student: Student, v: Tensor) -> Tensor:
     n, pixels = v.shape[-3], v.shape[-2] * v.shape[-1]
-    result = student(v)
+    try:
+        result = student(v)
+    except Mistake as mistake:
+        if mistake.cause == "exception" and v.ndim == 4:
+            text = "With a batch of images, features of shape (B, n, h, w), your function stops. Work on the last dimensions only: flatten(start_dim=-2), and .mT for the transpose."
+            raise Mistake("shape", f"{text} {mistake.message}") from None
+        raise
     if isinstance(result, Tensor) and result.shape[-2:] == (pixels, pixels) and pixels != n:
         text = "You multiplied the pixels with each other, Vᵀ V. The Gram matrix of the channels is V Vᵀ, n × n."
         raise Mistake("transpose", text, {"your shape": tuple(result.shape), "expected shape": (n, n)})
@@ -92,6 +99,7 @@ def _wrong_grams(v: Tensor) -> list[Known]:
     centred = flat - flat.mean(dim=-1, keepdim=True)
     reordered = v.reshape(*v.shape[:-3], h * w, n)
     norms = g.diagonal(dim1=-2, dim2=-1).sqrt()
+    m = flat.mean(dim=-1)
     return [
         ("normalisation", g * h * w, "You forgot 1/(wh): the sum over the pixels must be divided by their number, or images of different sizes cannot be compared."),
         ("normalisation", g / n, "You divided by the number n of channels too. The lecture divides by the number wh of pixels only."),
@@ -101,18 +109,11 @@ def _wrong_grams(v: Tensor) -> list[Known]:
         ("normalisation", g * h * w / (h * w - 1), "You divided by wh − 1. The lecture divides by wh: G is a mean over the pixels."),
         ("normalisation", g / (norms[..., :, None] * norms[..., None, :]), "These are correlations: you normalised each channel. How large the channels are is part of the statistics."),
         ("mean", centred @ centred.mT / (h * w), "You subtracted the mean of each channel: that is the covariance. The Gram matrix contains the mean too."),
+        ("mean", m[..., :, None] * m[..., None, :], "You multiplied the means. G is the mean of the products: multiply first."),
+        ("value", torch.triu(g), "Only half of G is there: it is symmetric, and both triangles belong to it."),
         ("axis", reordered.mT @ reordered / (h * w), "reshape(wh, n) does not bring the channels to the columns, it mixes channels and pixels. Flatten to (n, wh), then transpose."),
         ("value", _gram(v.abs()), "You took absolute values of the features. The Gram matrix keeps their signs."),
     ]  # fmt: skip
-
-
-def _recognise_constant_or_scaled(answer: Tensor, expected: Tensor, another: Tensor) -> None:
-    """Raise the mistake of a result that ignores its input, or is right up to a factor."""
-    if is_close(answer, another):
-        raise Mistake("constant", "The result is the same whatever the input is.")
-    factor = (torch.sum(answer * expected) / torch.sum(expected * expected)).item()
-    if factor > 0 and is_close(answer, factor * expected):
-        raise Mistake("normalisation", "The result is right up to a factor.", {"your result / the right one": factor})
 
 
 @exercise(
@@ -190,10 +191,9 @@ _BY_NAME = (
 
 
 def _random_layers(statistic: Callable[[Tensor], Tensor], seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return features of x, and the statistics of features of u, on three layers."""
-    shapes = {"conv1_1": (3, 6, 5), "pool1": (4, 3, 4), "relu3_2": (4, 2, 3)}
-    v = {k: random_image(s, seed + i) + 0.5 for i, (k, s) in enumerate(shapes.items())}
-    u = {k: statistic(random_image(s, seed + 10 + i) + 1) for i, (k, s) in enumerate(shapes.items())}
+    """Return features of x, and the statistics of features of u, on four layers."""
+    v = {k: random_image(s, seed + i) + 0.5 for i, (k, s) in enumerate(_LAYERS.items())}
+    u = {k: statistic(random_image(s, seed + 10 + i) + 1) for i, (k, s) in enumerate(_LAYERS.items())}
     return {k: value.requires_grad_() for k, value in v.items()}, u
 
 
@@ -258,18 +258,33 @@ def _wrong_sums(v: Layers, targets: Layers, statistic: Callable[[Tensor], Tensor
     d = {k: statistic(value) - targets[k] for k, value in v.items()}
     w, squares = _WEIGHTS, {k: value.square().sum() for k, value in d.items()}
     total = sum((w[k] * squares[k] for k in d), torch.zeros(()))
-    first, *_, last = d
+    zero = torch.zeros((), dtype=torch.float64)
+
+    def over(term: Callable[[str], Tensor]) -> Tensor:
+        return sum((term(k) for k in d), zero)
+
+    half = over(lambda k: w[k] * (torch.triu(d[k]) if d[k].ndim == 2 else d[k]).square().sum())
+    late, early = "Only the last layer counts: add the terms up, loss = loss + …", "Only the first layer counts: the return must come after the loop, not in it."
     return [
         ("sign", -total, "The sign is wrong: E is a sum of squares, to be minimized."),
-        ("square-root", sum((w[k] * squares[k].sqrt() for k in d), torch.zeros(())), "The norms must be squared: w_L ‖·‖²."),
-        ("square-root", sum((w[k] * d[k].abs().sum() for k in d), torch.zeros(())), "You summed absolute values. The squared norm is the sum of the squares."),
-        ("square-root", sum((w[k] * d[k].sum() for k in d), torch.zeros(())), "You forgot the squares: differences of opposite signs cancel."),
-        ("weight", sum(squares.values(), torch.zeros(())), "The weights w_L are missing."),
-        ("weight", sum((w[k] ** 2 * squares[k] for k in d), torch.zeros(())), "The weights are inside the square: w_L multiplies ‖·‖², once."),
-        ("normalisation", sum((w[k] * d[k].square().mean() for k in d), torch.zeros(())), "You took the mean of the squares (as torch's mse_loss does). The squared norm is their sum."),
+        ("square-root", over(lambda k: w[k] * squares[k].sqrt()), "The norms must be squared: w_L ‖·‖²."),
+        ("square-root", over(lambda k: w[k] * d[k].abs().sum()), "You summed absolute values. The squared norm is the sum of the squares."),
+        ("square-root", over(lambda k: w[k] * d[k].sum()), "You forgot the squares: differences of opposite signs cancel."),
+        ("square-root", over(lambda k: w[k] * d[k].sum() ** 2), "You squared the sum. The squared norm is the sum of the squares: square every entry first."),
+        ("square-root", over(lambda k: w[k] * squares[k] ** 2), "You squared twice: the sum of the squares is ‖·‖² already."),
+        ("value", over(lambda k: w[k] * (d[k] + targets[k]).square().sum()), "The targets are not subtracted: E compares the statistics of x with those of the exemplar."),
+        ("value", half, "Only half of the matrices is compared. ‖·‖²_F is the sum over all entries."),
+        ("weight", over(lambda k: squares[k]), "The weights w_L are missing."),
+        ("weight", over(lambda k: squares[k]) / len(d), "All the layers have the same weight: multiply each term by weights[layer]."),
+        ("weight", over(lambda k: w[k] ** 2 * squares[k]), "The weights are inside the square: w_L multiplies ‖·‖², once."),
+        ("weight", total / sum(w.values()), "You divided by the sum of the weights: they are taken as they are."),
+        *(("weight", w[j] * over(lambda k: squares[k]), f"The weight of {j} multiplies all the layers: weights[layer], the layer being that of the term.") for j in d),
+        ("normalisation", over(lambda k: w[k] * d[k].square().mean()), "You took the mean of the squares (as torch's mse_loss does). The squared norm is their sum."),
+        ("normalisation", over(lambda k: w[k] * squares[k] / (4 * len(d[k]) ** 2)), "The factor 1/(4 n²) is that of Gatys et al. The lecture has it in the weights: w_L ‖·‖²."),
         ("normalisation", total / len(d), "You divided by the number of layers: E is a sum over the layers."),
-        ("truncation", w[last] * squares[last], "Only the last layer counts: add the terms up, loss = loss + …."),
-        ("truncation", w[first] * squares[first], "Only the first layer counts: the return must come after the loop, not in it."),
+        *(("truncation", w[k] * squares[k], late) for k in (list(d)[-1], list(w)[-1])),
+        *(("truncation", w[k] * squares[k], early) for k in (next(iter(d)), next(iter(w)))),
+        *(("truncation", total - w[k] * squares[k], f"The layer {k} is left out: the sum is over all the layers of targets.") for k in d),
     ]  # fmt: skip
 
 
@@ -283,7 +298,7 @@ def _wrong_sums(v: Layers, targets: Layers, statistic: Callable[[Tensor], Tensor
     ),
 )
 def gram_loss(student: Student) -> str:
-    """Compare with the definition on three layers of different sizes."""
+    """Compare with the definition on four layers of different sizes."""
 
     def wrong(v: Layers, targets: Layers) -> list[Known]:
         w, g = _WEIGHTS, {k: _gram(value) for k, value in v.items()}
@@ -302,7 +317,7 @@ def gram_loss(student: Student) -> str:
 
     formula = "Σ_L w_L ‖G^L(x) − G^L(u)‖²_F"
     _examine_layers_loss(student, textures.gram_loss, _gram, wrong, formula)
-    return f"E(x) = {formula} on three layers of different sizes, and it can be differentiated"
+    return f"E(x) = {formula} on four layers of different sizes, and it can be differentiated"
 
 
 @exercise(
@@ -314,7 +329,7 @@ def gram_loss(student: Student) -> str:
     ),
 )
 def mean_loss(student: Student) -> str:
-    """Compare with the definition on three layers of different sizes."""
+    """Compare with the definition on four layers of different sizes."""
 
     def wrong(v: Layers, targets: Layers) -> list[Known]:
         w = _WEIGHTS
@@ -326,10 +341,12 @@ def mean_loss(student: Student) -> str:
         every_mean = [w[k] * spread[k].mean(dim=(-2, -1)).sum() for k in v]
         squares = [w[k] * (_gram(v[k]).diagonal() - targets[k] ** 2).square().sum() for k in v]
         in_order = [a * (_mean(v[k]) - targets[k]).square().sum() for a, k in zip(w.values(), v, strict=True)]
+        rows = [w[k] * (v[k].mean(dim=-1) - targets[k][:, None]).square().sum() for k in v]
         late = "You squared before taking the mean: every pixel is pulled to the target. First the mean over the pixels, then the difference and its square."
         return [
             ("normalisation", torch.stack(sums).sum(), "You summed the features over the pixels: divide by wh, it is their mean."),
             ("axis", torch.stack(one).sum(), "You took one mean for all the channels: each channel has its own, over dimensions −2 and −1."),
+            ("axis", torch.stack(rows).sum(), "You took the mean of each row. It goes over all the pixels, dimensions −2 and −1."),
             ("axis", torch.stack(channels).sum(), "You took the mean over the channels: it goes over the pixels, dimensions −2 and −1."),
             ("order", torch.stack(in_order).sum(), _BY_NAME),
             ("mean", torch.stack(every).sum(), late),
@@ -339,7 +356,7 @@ def mean_loss(student: Student) -> str:
 
     formula = "Σ_L w_L ‖m^L(x) − m^L(u)‖²"
     _examine_layers_loss(student, textures.mean_loss, _mean, wrong, formula)
-    return f"{formula} on three layers of different sizes, and it can be differentiated"
+    return f"{formula} on four layers of different sizes, and it can be differentiated"
 
 
 # --- losses on images ------------------------------------------------------------------------------------------------
@@ -362,9 +379,7 @@ def color_statistics_loss(student: Student) -> str:
         if is_close(answer, expected):
             continue
         recognise(answer, *_wrong_colors(x.detach(), u))
-        other = (2 * x.detach() + 1).requires_grad_()
-        pair = textures.color_statistics_loss(other, u).detach()
-        _recognise_constant_or_factor((answer, _loss_answer(student, other, u)), (expected, pair))
+        recognise_generic(student, answer, expected)
         shuffled = x.detach().flip(-1).roll(2, -2).requires_grad_()
         text = (
             "The loss changes when the pixels of x are moved. The statistics of the colours do not see where they are."
@@ -383,8 +398,19 @@ def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
     shared = a - b.mean(1, keepdim=True)
     scatter = (torch.cov(a, correction=0) * a.shape[1] - torch.cov(b, correction=0) * b.shape[1]).square().sum()
     moments = (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
+    correlations = (torch.corrcoef(a) - torch.corrcoef(b)).square().sum()
     root = "The norms must be squared."
+    of_pixels = "This is the covariance of the pixels, N × N. That of the colours is 3 × 3: torch.cov takes the variables on rows."
+    swapped = [(torch.cov(a.T, correction=c) - torch.cov(b.T, correction=c)).square().sum() for c in (0, 1)] if a.shape == b.shape else []
     return [
+        *(("transpose", mean + value, of_pixels) for value in swapped),
+        ("normalisation", mean + correlations, "You compared correlations: how large the covariances are must count."),
+        ("square-root", d_mean.abs().sum() + d_cov.abs().sum(), "You summed absolute values. A squared norm is a sum of squares."),
+        ("square-root", d_mean.sum() + d_cov.sum(), "You forgot the squares: differences of opposite signs cancel."),
+        ("square-root", mean.sqrt() + cov, "The norm of the means must be squared too."),
+        ("square-root", mean + cov.sqrt(), "The norm of the covariances must be squared too."),
+        ("sign", cov - mean, "The two squared norms are added, yours are subtracted."),
+        ("sign", mean - cov, "The two squared norms are added, yours are subtracted."),
         ("value", mean, "Only the means are compared: the covariances are missing."),
         ("mean", cov, "Only the covariances are compared: the mean colours are missing."),
         ("mean", mean + moments, "You did not subtract the mean before the product: that is the Gram matrix of the colours, not their covariance."),
@@ -415,19 +441,32 @@ def spectrum_loss(student: Student) -> str:
     """Compare with the squared distance, in colour, on odd and even sizes, and its gradient with 2(x − P(x))."""
     for seed, shape in enumerate(((3, 6, 5), (3, 7, 8))):
         x, u = random_image(shape, seed).requires_grad_(), 2 * random_image(shape, seed + 10) + 0.3
-        answer, expected = _loss_answer(student, x, u), textures.spectrum_loss(x, u).detach()
+        answer, expected = _spectrum_answer(student, x, u), textures.spectrum_loss(x, u).detach()
         if is_close(answer, expected):
             continue
         recognise(answer, *_wrong_spectra(x.detach(), u))
-        other = (2 * x.detach() + 1).requires_grad_()
-        pair = textures.spectrum_loss(other, u).detach()
-        _recognise_constant_or_factor((answer, _loss_answer(student, other, u)), (expected, pair))
+        recognise_generic(student, answer, expected)
         moved = u.roll((2, 1), (-2, -1)).requires_grad_()
         text = "A translated exemplar has the same spectrum: its loss should be 0."
         value = _loss_answer(student, moved, u)
         expect(value.abs() < 1e3 * tolerance(value) ** 2 * u.square().mean(), "value", text, yours=value.item())
         expect_close(answer, expected, "value", "The result is not ‖x − P(x)‖² / (HW).")
     return "‖x − P(x)‖² / (HW) in colour, on odd and even sizes; it can be differentiated"
+
+
+def _spectrum_answer(student: Student, x: Tensor, u: Tensor) -> Tensor:
+    try:
+        return _loss_answer(student, x, u)
+    except Mistake as mistake:
+        if mistake.cause == "exception" and x.shape[-1] % 2:
+            even = [image.detach()[..., :-1] for image in (x, u)]
+            text = "Your function stops at images of an odd width, not at those of an even one: irfft2 must be told the size, s=(h, w)."
+            try:
+                student(*even)
+            except Mistake:
+                raise mistake from None
+            raise Mistake("shape", text) from None
+        raise
 
 
 def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
@@ -450,7 +489,17 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
     product = torch.sgn((a * b).sum(0))
     gray_a, gray_b = torch.fft.fft2(x.mean(0)).abs(), torch.fft.fft2(u.mean(0)).abs()
     powers = a.abs().square() - b.abs().square()
+    half_a, half_b = torch.fft.rfft2(x), torch.fft.rfft2(u)
+    half = (half_a - torch.sgn((half_b.conj() * half_a).sum(0)) * half_b).abs().square().sum()
+    not_unit = (b.conj() * a).sum(0)
+    unit = "⟨û, x̂⟩ is not a phase yet: divide it by its modulus, or P(x) does not have the moduli of u."
     return [
+        ("truncation", half / pixels**2, "rfft2 returns half of the frequencies: their sum lacks the other half. Take fft2."),
+        ("normalisation", projected(not_unit), unit),
+        ("normalisation", with_phase(not_unit), unit),
+        ("normalisation", right / pixels, "You divided by HW once too often."),
+        ("value", projected(torch.sgn(a.sum(0))), "This is the phase of x alone. P(x) turns û by the phase of ⟨û, x̂⟩, the difference between the two."),
+        ("value", squares(a - torch.sgn(not_unit) * b.abs()), "P(x) has the transform e^{iφ} û, and û keeps its own phase: you took |û|."),
         ("value", squares(a - b), "The phases of x are compared too: this is ‖x − u‖² (Parseval). The phase of x must be left free."),
         ("value", squares(a.abs() - b.abs()), "Each channel has a phase of its own: that loses the relations between the colours. One phase for all channels, from ⟨û, x̂⟩."),
         ("value", squares(gray_a - gray_b), "Only the gray image, the mean of the channels, is compared."),
@@ -461,6 +510,7 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
         ("conjugate", with_phase(backwards), conjugate),
         ("normalisation", right * pixels, "Divide by HW once more: in Fourier a squared norm is HW times larger (Parseval)."),
         ("normalisation", right * pixels**2, "Divide by (HW)²: once for Parseval, once for the mean over the pixels."),
+        ("normalisation", right * pixels / len(x), "Fourier's values are larger (Parseval): divide their squared norm by (HW)², not by the number of values."),
         ("normalisation", right / len(x), "You took a mean over the channels too: the loss is per pixel, summed over the channels."),
         ("square-root", right.sqrt(), "The distance must be squared."),
         ("square-root", (a - torch.sgn((b.conj() * a).sum(0)) * b).abs().sum() / pixels**2, "You summed the moduli of the differences. The squared norm is the sum of their squares."),
@@ -495,7 +545,17 @@ def synthesize_texture(student: Student) -> str:
 
     noise = u.mean() + u.std() * torch.randn(u.shape, generator=torch.Generator().manual_seed(2))
     at_start = energy(noise)
+    evaluations = 0
+
+    def count(*_: Any) -> None:
+        nonlocal evaluations
+        evaluations += 1
+
+    handle = network.register_forward_hook(count)
     x, losses = _synthesis(student, u, network, weights, 0, n)
+    handle.remove()
+    text = "The network was evaluated far more often than asked for: n_iterations iterations in all, about two evaluations each. With max_iter=n_iterations, step is called once."
+    expect(evaluations <= 5 * n, "too-slow", text, n_iterations=n, evaluations=evaluations)
     copied = "The result is the exemplar: a texture must be a new image. Start from Gaussian white noise, not from u."
     expect(not is_close(x, u, 1e-6), "identity", copied)
     correlation = torch.corrcoef(torch.stack([x.double().flatten(), u.double().flatten()]))[0, 1].item()
@@ -504,7 +564,7 @@ def synthesize_texture(student: Student) -> str:
     levels = x.unique(return_counts=True)[1].max().item() / x.numel()
     text = "Many pixels have exactly the same value: you clipped the image. Nothing is clipped in the algorithm, only in pictures."
     expect(levels < 0.01, "clipping", text, part_of_the_pixels=levels)
-    _expect_loss_fell(energy(x), at_start, losses)
+    _expect_loss_fell(energy(x), at_start, losses, lambda: _synthesis(student, u, network, weights, 0, 2)[1])
     _expect_white_noise(student, u, network, weights)
     _expect_plain_losses(losses, at_start)
     (first, _), (again, _), (other, _) = (_synthesis(student, u, network, weights, seed, 2) for seed in (0, 0, 1))
@@ -528,7 +588,9 @@ def _expect_plain_losses(losses: list[float], at_start: float) -> None:
 def _expect_white_noise(student: Student, u: Tensor, network: VGGFeatures, weights: dict[str, float]) -> None:
     """Raise unless the first image has the mean and the deviation of u: with weights 0, nothing moves it."""
     dark = 0.3 + (u - 0.5) / 2
-    x, _ = _synthesis(student, dark, network, dict.fromkeys(weights, 0.0), 0, 1)
+    x, losses = _synthesis(student, dark, network, dict.fromkeys(weights, 0.0), 0, 1)
+    text = "With weights 0 your loss is not 0: pass the weights of the argument to gram_loss."
+    expect(losses[0] == 0, "weight", text, your_first_loss=losses[0])
     numbers = {"mean of the first image": x.mean(), "mean of u": dark.mean()}
     text = (
         "The first image does not have the mean of the exemplar u: start from white noise, u.mean() + u.std() * noise."
@@ -578,24 +640,23 @@ def _synthesis(
     return x, losses
 
 
-def _expect_loss_fell(reached: float, at_start: float, losses: list[float]) -> None:
+def _expect_loss_fell(
+    reached: float, at_start: float, losses: list[float], begin: Callable[[], list[float]]
+) -> None:
     """Raise the mistake of a loss that did not fall, or that fell elsewhere than in the returned image."""
     if reached < 0.05 * at_start:  # right answers end below 0.02, after 20 evaluations
         return
     details = {"E(x) of your image": reached, "E of white noise": at_start}
-    if losses[-1] < 0.2 * losses[0]:
-        text = (
-            "The losses fall, but E(x) of the image that you return is large: it is not the x that was optimized, or the "
-            "targets are not the Gram matrices of the exemplar."
-        )
+    if losses[-1] < 0.2 * losses[0] and reached / at_start > 3 * losses[-1] / losses[0]:
+        text = "The losses fall, but E(x) of the image that you return is large: it is not the x that was optimized, or the targets are not the Gram matrices of the exemplar."
         raise Mistake("value", text, details)
-    if not losses[-1] <= losses[0]:
-        raise Mistake(
-            "sign",
-            "The loss went up: is the gradient that L-BFGS gets that of +E, and does one call of step do all the iterations?",
-            details,
-        )
-    raise Mistake("not-converged", _HARDLY_FELL, details)
+    if losses[-1] <= losses[0]:
+        raise Mistake("not-converged", _HARDLY_FELL, details)
+    first = begin()
+    if len(first) > 1 and first[1] > first[0]:
+        raise Mistake("sign", "The loss goes up from the first step: is the gradient that L-BFGS gets that of +E?", details)
+    text = "The loss goes down first, then up: the steps are too long. Take the line search 'strong_wolfe', and let one optimizer do all the iterations."
+    raise Mistake("not-converged", text, details)
 
 
 _HARDLY_FELL = (

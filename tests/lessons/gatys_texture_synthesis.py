@@ -844,31 +844,482 @@ def gram_loss_from_zeros_of_one(features, targets, weights):
     return loss
 
 
+# --- a third list: what the checks called by the wrong name, or showed as an exception -------------------------------
+
+
+def gram_with_the_shape_unpacked(features):
+    n, h, w = features.shape
+    v = features.reshape(n, h * w)
+    return v @ v.T / (h * w)
+
+
+def gram_by_matmul_of_t(features):
+    v = features.flatten(-2)
+    return torch.matmul(v, v.t()) / v.shape[-1]
+
+
+def gram_of_one_size(features):
+    v = features.reshape(*features.shape[:-2], 30)
+    return v @ v.mT / 30
+
+
+def gram_squared_entries(features):
+    return gram_by_flatten(features) ** 2
+
+
+def gram_diagonal_only(features):
+    return torch.diag_embed(gram_by_flatten(features).diagonal(dim1=-2, dim2=-1))
+
+
+def gram_mean_times_mean(features):
+    m = features.mean((-2, -1))
+    return m[..., :, None] * m[..., None, :]
+
+
+def gram_upper_triangle(features):
+    return torch.triu(gram_by_flatten(features))
+
+
+def gram_divided_by_root(features):
+    v = features.flatten(-2)
+    return v @ v.mT / v.shape[-1] ** 0.5
+
+
+def gram_over_rows_only(features):
+    return torch.einsum("...ihw,...jhw->...ijh", features, features).sum(-1) / features.shape[-2]
+
+
+def gram_by_loop_over_channels_undetached(features):
+    v = features.flatten(-2)
+    rows = [(v * v[..., i : i + 1, :]).mean(-1) for i in range(v.shape[-2])]
+    return torch.stack(rows, dim=-2)
+
+
+def gram_by_bmm(features):
+    *batch, n, h, w = features.shape
+    v = features.reshape(-1, n, h * w)
+    return torch.bmm(v, v.transpose(1, 2)).div(h * w).reshape(*batch, n, n)
+
+
+def count_until_before_the_break(architecture, last):
+    total = 0
+    for layer, n in architecture.items():
+        if layer == last:
+            break
+        total += n * (n + 1) // 2
+    return total
+
+
+def count_by_squares_and_half(architecture, last):
+    total = 0
+    for layer, n in architecture.items():
+        total += n**2 + n
+        if layer == last:
+            return total / 2
+    raise ValueError(last)
+
+
+def count_total_of_all_pairs_of_layers(architecture, last):
+    channels = list(_up_to(architecture, last).values())
+    return sum(a * b for a in channels for b in channels)
+
+
+def gram_loss_with_equal_weights(features, targets, weights):
+    return sum((gram(features[k]) - targets[k]).square().sum() for k in targets) / len(targets)
+
+
+def gram_loss_with_weights_of_sum_one(features, targets, weights):
+    total = sum(weights.values())
+    return gram_loss_by_loop(features, targets, {k: w / total for k, w in weights.items()})
+
+
+def gram_loss_with_the_first_weight(features, targets, weights):
+    w = next(iter(weights.values()))
+    return sum(w * (gram(v) - targets[k]).square().sum() for k, v in features.items())
+
+
+def gram_loss_of_the_features_last_layer(features, targets, weights):
+    for layer in features:
+        loss = weights[layer] * (gram(features[layer]) - targets[layer]).square().sum()
+    return loss
+
+
+def gram_loss_returns_in_the_features_loop(features, targets, weights):  # noqa: RET503
+    for layer, v in features.items():
+        return weights[layer] * (gram(v) - targets[layer]).square().sum()
+
+
+def gram_loss_without_the_first_layer(features, targets, weights):
+    return sum(weights[k] * (gram(features[k]) - targets[k]).square().sum() for k in list(features)[1:])
+
+
+def gram_loss_without_the_last_layer(features, targets, weights):
+    return sum(weights[k] * (gram(features[k]) - targets[k]).square().sum() for k in list(features)[:-1])
+
+
+def gram_loss_without_targets(features, targets, weights):
+    return sum(w * gram(features[k]).square().sum() for k, w in weights.items())
+
+
+def gram_loss_difference_of_squares(features, targets, weights):
+    return sum(w * (gram(features[k]) ** 2 - targets[k] ** 2).sum() for k, w in weights.items())
+
+
+def gram_loss_square_of_the_sum(features, targets, weights):
+    return sum(w * (gram(features[k]) - targets[k]).sum() ** 2 for k, w in weights.items())
+
+
+def gram_loss_with_gatys_factor(features, targets, weights):
+    return sum(
+        w / (4 * len(targets[k]) ** 2) * (gram(features[k]) - targets[k]).square().sum() for k, w in weights.items()
+    )
+
+
+def gram_loss_fourth_power(features, targets, weights):
+    return sum(w * (gram(features[k]) - targets[k]).square().sum() ** 2 for k, w in weights.items())
+
+
+def gram_loss_root_of_all(features, targets, weights):
+    return gram_loss_by_loop(features, targets, weights).sqrt()
+
+
+def gram_loss_triangle_only(features, targets, weights):
+    return sum(w * torch.triu(gram(features[k]) - targets[k]).square().sum() for k, w in weights.items())
+
+
+def gram_loss_takes_the_gram_of_the_targets(features, targets, weights):
+    return sum(w * (gram(features[k]) - targets[k] @ targets[k].T).square().sum() for k, w in weights.items())
+
+
+def gram_loss_of_the_largest_layer(features, targets, weights):
+    return torch.stack([w * (gram(features[k]) - targets[k]).square().sum() for k, w in weights.items()]).max()
+
+
+def gram_loss_changes_the_targets(features, targets, weights):
+    loss = 0.0
+    for k, w in weights.items():
+        targets[k] -= gram(features[k]).detach()
+        loss = loss + w * targets[k].square().sum()
+    return loss
+
+
+def gram_loss_by_einsum(features, targets, weights):
+    loss = torch.zeros((), dtype=torch.float64)
+    for k, w in weights.items():
+        d = gram(features[k]) - targets[k]
+        loss = loss + w * torch.einsum("ij,ij->", d, d)
+    return loss
+
+
+def mean_loss_over_the_width_only(features, targets, weights):
+    return sum(w * (features[k].mean(-1) - targets[k][:, None]).square().sum() for k, w in weights.items())
+
+
+def mean_loss_returns_in_the_loop(features, targets, weights):  # noqa: RET503
+    for k, w in weights.items():
+        return w * (mean_of(features[k]) - targets[k]).square().sum()
+
+
+def mean_loss_absolute_values(features, targets, weights):
+    return sum(w * (mean_of(features[k]) - targets[k]).abs().sum() for k, w in weights.items())
+
+
+def mean_loss_without_targets(features, targets, weights):
+    return sum(w * mean_of(features[k]).square().sum() for k, w in weights.items())
+
+
+def mean_loss_with_equal_weights(features, targets, weights):
+    return sum((mean_of(v) - targets[k]).square().sum() for k, v in features.items()) / len(features)
+
+
+def mean_loss_of_absolute_features(features, targets, weights):
+    return sum(w * (mean_of(features[k].abs()) - targets[k]).square().sum() for k, w in weights.items())
+
+
+def mean_loss_of_the_largest_values(features, targets, weights):
+    return sum(w * (features[k].amax((-2, -1)) - targets[k]).square().sum() for k, w in weights.items())
+
+
+def mean_loss_by_einsum(features, targets, weights):
+    loss = 0.0
+    for k, v in features.items():
+        m = torch.einsum("nhw->n", v) / v[0].numel()
+        loss = loss + weights[k] * torch.dot(m - targets[k], m - targets[k])
+    return loss
+
+
+def colors_correlations(x, u):
+    (m, _), (m_u, _) = _moments(x), _moments(u)
+    return (m - m_u).square().sum() + (torch.corrcoef(_flat(x)) - torch.corrcoef(_flat(u))).square().sum()
+
+
+def colors_covariance_of_pixels(x, u):
+    a, b = _flat(x), _flat(u)
+    return (a.mean(1) - b.mean(1)).square().sum() + (torch.cov(a.T) - torch.cov(b.T)).square().sum()
+
+
+def colors_absolute_values(x, u):
+    (m, c), (m_u, c_u) = _moments(x), _moments(u)
+    return (m - m_u).abs().sum() + (c - c_u).abs().sum()
+
+
+def colors_mean_not_squared(x, u):
+    (m, c), (m_u, c_u) = _moments(x), _moments(u)
+    return (m - m_u).norm() + (c - c_u).square().sum()
+
+
+def colors_difference_of_norms(x, u):
+    (m, c), (m_u, c_u) = _moments(x), _moments(u)
+    return (m.norm() - m_u.norm()) ** 2 + (c.norm() - c_u.norm()) ** 2
+
+
+def colors_sum_without_squares(x, u):
+    (m, c), (m_u, c_u) = _moments(x), _moments(u)
+    return (m - m_u).sum() + (c - c_u).sum()
+
+
+def colors_difference_instead_of_sum(x, u):
+    (m, c), (m_u, c_u) = _moments(x), _moments(u)
+    return (c - c_u).square().sum() - (m - m_u).square().sum()
+
+
+def colors_by_loops(x, u):
+    loss = 0.0
+    for i in range(len(x)):
+        loss = loss + (x[i].mean() - u[i].mean()) ** 2
+        for j in range(len(x)):
+            c = ((x[i] - x[i].mean()) * (x[j] - x[j].mean())).mean()
+            c_u = ((u[i] - u[i].mean()) * (u[j] - u[j].mean())).mean()
+            loss = loss + (c - c_u) ** 2
+    return loss
+
+
+def spectrum_half_of_the_frequencies(x, u):
+    x_hat, u_hat = torch.fft.rfft2(x), torch.fft.rfft2(u)
+    phase = torch.sgn((x_hat * u_hat.conj()).sum(0))
+    return (x_hat - phase * u_hat).abs().pow(2).sum() / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def spectrum_by_real_fft_of_even_sizes(x, u):
+    x_hat, u_hat = torch.fft.rfft2(x), torch.fft.rfft2(u)
+    inner = (x_hat * u_hat.conj()).sum(0)
+    return (x - torch.fft.irfft2(inner / inner.abs() * u_hat)).pow(2).sum() / x[0].numel()
+
+
+def spectrum_mean_in_fourier(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn((x_hat * u_hat.conj()).sum(0))
+    return (x_hat - phase * u_hat).abs().pow(2).mean()
+
+
+def spectrum_divided_too_often(x, u):
+    return spectrum_by_projection(x, u) / x[0].numel()
+
+
+def spectrum_with_the_phase_of_x(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.exp(1j * torch.angle(x_hat.sum(0)))
+    return (x - torch.fft.ifft2(phase * u_hat).real).pow(2).sum() / x[0].numel()
+
+
+def spectrum_modulus_of_u_with_the_phase(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn((x_hat * u_hat.conj()).sum(0))
+    return (x_hat - phase * u_hat.abs()).abs().pow(2).sum() / x[0].numel() ** 2
+
+
+def spectrum_not_made_a_phase(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    inner = (x_hat * u_hat.conj()).sum(0)
+    return (x - torch.fft.ifft2(inner * u_hat).real).pow(2).sum() / x[0].numel()
+
+
+def spectrum_opposite(x, u):
+    return -spectrum_by_projection(x, u)
+
+
+def spectrum_of_the_image_itself(x, u):
+    return (x - u).square().sum() / x[0].numel()
+
+
+def spectrum_sum_of_channels_outside(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn(x_hat * u_hat.conj())
+    return (x_hat - phase * u_hat).abs().pow(2).sum() / x[0].numel() ** 2
+
+
+def spectrum_by_orthonormal_transforms(x, u):
+    x_hat, u_hat = torch.fft.fft2(x, norm="ortho"), torch.fft.fft2(u, norm="ortho")
+    inner = (x_hat * u_hat.conj()).sum(0)
+    return (x_hat - inner / (inner.abs() + 1e-12) * u_hat).abs().square().sum() / x[0].numel()
+
+
+def _stepwise(u, network, weights, generator, n, scale=1e6, fresh=False, **settings):
+    """Return the texture of a loop over single steps, as the slide is written."""
+    targets = {k: gram(v) for k, v in network(u).items()}
+    x, losses = _start(u, generator).requires_grad_(), []
+    lbfgs = torch.optim.LBFGS([x], **settings)
+
+    def closure():
+        x.grad = None
+        loss = gram_loss_by_loop(network(x), targets, weights)
+        (scale * loss).backward()
+        losses.append(loss.item())
+        return scale * loss
+
+    for _ in range(n):
+        lbfgs = torch.optim.LBFGS([x], **settings) if fresh else lbfgs
+        lbfgs.step(closure)
+    return x.detach(), losses
+
+
+def synthesis_one_plain_step_at_a_time(exemplar, network, weights, generator, n_iterations):
+    return _stepwise(exemplar, network, weights, generator, n_iterations, scale=1.0, max_iter=1)
+
+
+def synthesis_one_searched_step_at_a_time(exemplar, network, weights, generator, n_iterations):
+    return _stepwise(
+        exemplar, network, weights, generator, n_iterations, max_iter=1, line_search_fn="strong_wolfe",
+        tolerance_grad=0, tolerance_change=0,
+    )  # fmt: skip
+
+
+def synthesis_one_scaled_step_at_a_time(exemplar, network, weights, generator, n_iterations):
+    return _stepwise(exemplar, network, weights, generator, n_iterations, max_iter=1)
+
+
+def synthesis_with_a_new_lbfgs_each_time(exemplar, network, weights, generator, n_iterations):
+    return _stepwise(exemplar, network, weights, generator, n_iterations, fresh=True, max_iter=1)
+
+
+def synthesis_with_twenty_times_the_work(exemplar, network, weights, generator, n_iterations):
+    return _stepwise(
+        exemplar, network, weights, generator, n_iterations, max_iter=20, line_search_fn="strong_wolfe",
+        tolerance_grad=0, tolerance_change=0,
+    )  # fmt: skip
+
+
+def synthesis_by_adam(exemplar, network, weights, generator, n_iterations):
+    targets = {k: gram(v) for k, v in network(exemplar).items()}
+    x, losses = _start(exemplar, generator).requires_grad_(), []
+    adam = torch.optim.Adam([x], lr=0.01)
+    for _ in range(n_iterations):
+        adam.zero_grad()
+        loss = gram_loss_by_loop(network(x), targets, weights)
+        loss.backward()
+        losses.append(loss.item())
+        adam.step()
+    return x.detach(), losses
+
+
+def synthesis_undetached(exemplar, network, weights, generator, n_iterations):
+    targets = {k: gram(v) for k, v in network(exemplar).items()}
+    x, losses = _start(exemplar, generator).requires_grad_(), []
+    lbfgs = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0
+    )
+
+    def closure():
+        lbfgs.zero_grad()
+        loss = 1e6 * gram_loss_by_loop(network(x), targets, weights)
+        loss.backward()
+        losses.append(loss / 1e6)
+        return loss
+
+    lbfgs.step(closure)
+    return x, losses
+
+
+def synthesis_closure_without_backward(exemplar, network, weights, generator, n_iterations):
+    targets = {k: gram(v) for k, v in network(exemplar).items()}
+    x, losses = _start(exemplar, generator).requires_grad_(), []
+    lbfgs = torch.optim.LBFGS([x], max_iter=n_iterations, line_search_fn="strong_wolfe")
+
+    def closure():
+        lbfgs.zero_grad()
+        loss = 1e6 * gram_loss_by_loop(network(x), targets, weights)
+        losses.append(loss.item() / 1e6)
+        return loss
+
+    lbfgs.step(closure)
+    return x.detach(), losses
+
+
+def synthesis_closure_returns_nothing(exemplar, network, weights, generator, n_iterations):
+    targets = {k: gram(v) for k, v in network(exemplar).items()}
+    x, losses = _start(exemplar, generator).requires_grad_(), []
+    lbfgs = torch.optim.LBFGS([x], max_iter=n_iterations, line_search_fn="strong_wolfe")
+
+    def closure():
+        lbfgs.zero_grad()
+        loss = 1e6 * gram_loss_by_loop(network(x), targets, weights)
+        loss.backward()
+        losses.append(loss.item() / 1e6)
+
+    lbfgs.step(closure)
+    return x.detach(), losses
+
+
+def synthesis_ignores_the_weights(exemplar, network, weights, generator, n_iterations):
+    return _synthesize(exemplar, network, dict.fromkeys(weights, 1.0), generator, n_iterations)
+
+
+def synthesis_of_the_mean_features(exemplar, network, weights, generator, n_iterations):
+    targets = {k: mean_of(v) for k, v in network(exemplar).items()}
+    x, losses = _start(exemplar, generator).requires_grad_(), []
+    lbfgs = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0
+    )
+
+    def closure():
+        lbfgs.zero_grad()
+        loss = mean_loss_by_loop(network(x), targets, weights)
+        (1e6 * loss).backward()
+        losses.append(loss.item())
+        return 1e6 * loss
+
+    lbfgs.step(closure)
+    return x.detach(), losses
+
+
 RIGHT = {
     "gram_matrix": [
+        gram_by_loop_over_channels_undetached,
+        gram_by_bmm,
         gram_by_flatten,
         gram_by_einsum,
         gram_by_loop_over_pixels,
         gram_by_mean_of_products,
         gram_in_float32,
     ],
-    "count_statistics": [count_by_loop, count_by_sum, count_as_float, count_as_tensor],
+    "count_statistics": [count_by_squares_and_half, count_by_loop, count_by_sum, count_as_float, count_as_tensor],
     "gram_loss": [
+        gram_loss_by_einsum,
         gram_loss_from_zeros_of_one,
         gram_loss_by_loop,
         gram_loss_by_norm,
         gram_loss_by_stack,
         gram_loss_in_float32,
     ],
-    "mean_loss": [mean_loss_by_loop, mean_loss_by_flatten, mean_loss_by_sum],
+    "mean_loss": [mean_loss_by_einsum, mean_loss_by_loop, mean_loss_by_flatten, mean_loss_by_sum],
     "synthesize_texture": [
+        synthesis_one_scaled_step_at_a_time,
+        synthesis_one_searched_step_at_a_time,
+        synthesis_undetached,
         synthesis_with_line_search,
         synthesis_without_line_search,
         synthesis_one_step_at_a_time,
         synthesis_in_float64,
     ],
-    "color_statistics_loss": [colors_by_matrix, colors_by_cov, colors_by_second_moments, colors_in_float32],
+    "color_statistics_loss": [
+        colors_by_loops,
+        colors_by_matrix,
+        colors_by_cov,
+        colors_by_second_moments,
+        colors_in_float32,
+    ],
     "spectrum_loss": [
+        spectrum_by_orthonormal_transforms,
         spectrum_in_closed_form,
         spectrum_by_projection,
         spectrum_by_closed_form,
@@ -879,6 +1330,15 @@ RIGHT = {
 
 WRONG = {
     "gram_matrix": [
+        ("shape", gram_with_the_shape_unpacked),
+        ("shape", gram_by_matmul_of_t),
+        ("exception", gram_of_one_size),
+        ("square-root", gram_squared_entries),
+        ("value", gram_diagonal_only),
+        ("mean", gram_mean_times_mean),
+        ("value", gram_upper_triangle),
+        ("normalisation", gram_divided_by_root),
+        ("axis|normalisation", gram_over_rows_only),
         ("type", gram_by_numpy),
         ("type", gram_detached),
         ("normalisation", gram_not_divided),
@@ -902,6 +1362,8 @@ WRONG = {
         ("not-finite", gram_not_finite),
     ],
     "count_statistics": [
+        ("truncation", count_until_before_the_break),
+        ("value", count_total_of_all_pairs_of_layers),
         ("value", count_without_the_half),
         ("value", count_every_entry),
         ("value", count_without_the_diagonal),
@@ -916,6 +1378,23 @@ WRONG = {
         ("mutates-input", count_changes_the_table),
     ],
     "gram_loss": [
+        ("weight", gram_loss_with_equal_weights),
+        ("weight", gram_loss_with_weights_of_sum_one),
+        ("weight", gram_loss_with_the_first_weight),
+        ("truncation", gram_loss_of_the_features_last_layer),
+        ("truncation", gram_loss_returns_in_the_features_loop),
+        ("truncation", gram_loss_without_the_first_layer),
+        ("truncation", gram_loss_without_the_last_layer),
+        ("constant|value", gram_loss_without_targets),
+        ("square-root|value", gram_loss_difference_of_squares),
+        ("square-root|value", gram_loss_square_of_the_sum),
+        ("normalisation|weight", gram_loss_with_gatys_factor),
+        ("square-root", gram_loss_fourth_power),
+        ("square-root", gram_loss_root_of_all),
+        ("value", gram_loss_triangle_only),
+        ("value", gram_loss_takes_the_gram_of_the_targets),
+        ("value|truncation", gram_loss_of_the_largest_layer),
+        ("mutates-input", gram_loss_changes_the_targets),
         ("normalisation", gram_loss_without_one_over_wh),
         ("order", gram_loss_paired_by_order),
         ("value", gram_loss_of_gatys_five_layers),
@@ -937,6 +1416,13 @@ WRONG = {
         ("constant", gram_loss_always_zero),
     ],
     "mean_loss": [
+        ("axis", mean_loss_over_the_width_only),
+        ("truncation", mean_loss_returns_in_the_loop),
+        ("square-root", mean_loss_absolute_values),
+        ("value", mean_loss_without_targets),
+        ("weight", mean_loss_with_equal_weights),
+        ("value", mean_loss_of_absolute_features),
+        ("value", mean_loss_of_the_largest_values),
         ("order", mean_loss_paired_by_order),
         ("normalisation", mean_loss_sums_of_features),
         ("axis|value", mean_loss_one_mean_for_all_channels),
@@ -951,6 +1437,14 @@ WRONG = {
         ("truncation|value", mean_loss_last_layer_only),
     ],
     "synthesize_texture": [
+        ("not-converged", synthesis_one_plain_step_at_a_time),
+        ("not-converged", synthesis_with_a_new_lbfgs_each_time),
+        ("too-slow", synthesis_with_twenty_times_the_work),
+        ("not-converged", synthesis_by_adam),
+        ("autograd|not-converged|exception", synthesis_closure_without_backward),
+        ("type|exception", synthesis_closure_returns_nothing),
+        ("weight", synthesis_ignores_the_weights),
+        ("value", synthesis_of_the_mean_features),
         ("start", synthesis_from_unit_noise),
         ("start", synthesis_from_uniform_noise),
         ("start", synthesis_from_strong_noise),
@@ -974,6 +1468,13 @@ WRONG = {
         ("too-slow", synthesis_endless),
     ],
     "color_statistics_loss": [
+        ("normalisation", colors_correlations),
+        ("transpose|axis", colors_covariance_of_pixels),
+        ("square-root", colors_absolute_values),
+        ("square-root", colors_mean_not_squared),
+        ("value", colors_difference_of_norms),
+        ("square-root", colors_sum_without_squares),
+        ("sign", colors_difference_instead_of_sum),
         ("mean", colors_with_one_gray_mean),
         ("value", colors_mean_only),
         ("mean", colors_covariance_only),
@@ -990,6 +1491,16 @@ WRONG = {
         ("mutates-input", colors_centred_in_place),
     ],
     "spectrum_loss": [
+        ("truncation|axis", spectrum_half_of_the_frequencies),
+        ("shape", spectrum_by_real_fft_of_even_sizes),
+        ("normalisation", spectrum_mean_in_fourier),
+        ("normalisation", spectrum_divided_too_often),
+        ("value", spectrum_with_the_phase_of_x),
+        ("modulus|value", spectrum_modulus_of_u_with_the_phase),
+        ("normalisation", spectrum_not_made_a_phase),
+        ("sign", spectrum_opposite),
+        ("value", spectrum_of_the_image_itself),
+        ("value", spectrum_sum_of_channels_outside),
         ("square-root", spectrum_without_the_square),
         ("value", spectrum_of_the_difference),
         ("value", spectrum_channel_by_channel),
