@@ -59,7 +59,8 @@ class Entry:
     credit : str
         Whom to name when you show it.
     kind : str
-        ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"weights"`` or ``"synthesis"``.
+        ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"weights"``, ``"synthesis"`` or
+        ``"restoration"``.
     """
 
     name: str
@@ -190,7 +191,7 @@ def _how_to_repair(entry: Entry) -> str:
         return f"Repair it in {folder.parent} with: git checkout -- {folder.name}/{entry.file}"
     if folder == _PACKAGE / "_data":
         return "Repair it from the course's own folder with: pip install --force-reinstall --no-deps ."
-    if (folder / "rebuild.py").is_file() and entry.kind not in ("weights", "synthesis"):
+    if (folder / "rebuild.py").is_file() and entry.kind not in ("weights", "synthesis", "restoration"):
         return f"Repair it with: python {folder / 'rebuild.py'} {entry.name}"
     return f"COURSE_DATA is {folder}: copy {entry.file} there again from the course, or unset COURSE_DATA"
 

@@ -1,4 +1,4 @@
-"""Restoration of a degraded image: inverse filter, ridge, Tychonov, total variation, pseudo-inverse.
+"""Restoration of a degraded image: inverse filter, ridge, Tychonov, total variation, pseudo-inverse, inpainting.
 
 Batches and colour channels are restored one by one, except that one number of iterations holds for all. The functions
 that work by Fourier filters can be differentiated by autograd, those of total variation return a detached image.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Bool, Float, Inexact
 from torch import Tensor
 
 from course_utils._fast.spectra import apply_filter, half_laplacian
@@ -20,11 +20,13 @@ from course_utils._validation import (
     require_image,
     require_number,
     require_observation,
+    require_same_device,
     require_same_shape,
     require_tensor,
 )
-from course_utils.operators import LinearOperator, Radon, _checked_transfer, _inverse_transfer, _rounding
-from course_utils.optim import Callback, accelerated_gradient, gradient_descent
+from course_utils.derivatives import laplacian
+from course_utils.operators import LinearOperator, Mask, Radon, _checked_transfer, _inverse_transfer, _rounding
+from course_utils.optim import Callback, accelerated_gradient, gradient_descent, projected_gradient
 
 STEP = 1.9  # default step of the gradient descents, in units of 1/L: close to the bound 2/L, where they are fastest
 
@@ -305,6 +307,113 @@ def poisson_fit(u: Float[Tensor, "*shape"], v: Float[Tensor, "*shape"]) -> Float
             raise ValueError(f"{name} must be nonnegative, its least value is {value.min():g}")
     require_same_shape(u, v, ("u", "v"))
     return (u - torch.xlogy(v, u)).sum()
+
+
+# --- under constraints, slides "Projected Gradient Descent" and "Inpainting" -----------------------------------------
+
+
+def project_known(
+    u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], mask: Bool[Tensor, "H W"]
+) -> Float[Tensor, "*batch H W"]:
+    """Return the nearest image to u that equals v on ω: v where ``mask`` is true (known), u elsewhere.
+
+    Slide "Projected Gradient Descent", its example.
+
+    >>> project_known(torch.zeros(1, 3), torch.ones(1, 3), torch.tensor([[True, False, True]]))
+    tensor([[1., 0., 1.]])
+    """
+    require_same_shape(require_image(u, "u"), require_image(v, "v"), ("u", "v"))
+    _require_known(v, mask)
+    return torch.where(mask, v, u)
+
+
+def project_consistent(
+    u: Float[Tensor, "*image"], v: Inexact[Tensor, "*observed"], A: LinearOperator
+) -> Float[Tensor, "*image"]:
+    """Return the nearest image to u among those with Aw = v: u + A⁺(v - Au).
+
+    ``A`` needs ``A.pinv``. Without a solution of Aw = v, the images that minimize ‖Aw - v‖ stand in.
+    Slides "Projected Gradient Descent" and "Let us start with zero regularization!".
+    """
+    pinv = getattr(A, "pinv", None)
+    if not callable(pinv):
+        raise TypeError(f"A must be an operator with A(u) and A.pinv(v), got {type(A).__name__}")
+    return u + pinv(require_observation(v, "v") - A(require_tensor(u, "u")))
+
+
+def project_box(u: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return the nearest image to u with values in [0, 1]: each value is cut off. Slide "Projected Gradient Descent".
+
+    >>> project_box(torch.tensor([-0.5, 0.25, 3.0]))
+    tensor([0.0000, 0.2500, 1.0000])
+    """
+    return require_tensor(u, "u").clamp(0, 1)
+
+
+def projected_descent(
+    gradient: Callable[[Tensor], Tensor],
+    projection: Callable[[Tensor], Tensor],
+    x0: Float[Tensor, "*shape"],
+    tau: float,
+    n: int,
+) -> Float[Tensor, "*shape"]:
+    """Return x_n of x_{k+1} = p_C(x_k - τ ∇f(x_k)), p_C the ``projection``. Slide "Projected Gradient Descent".
+
+    >>> projected_descent(lambda x: x - 3, project_box, torch.zeros(1), tau=0.1, n=10)
+    tensor([1.])
+    """
+    return projected_gradient(gradient, projection, x0, tau, n)[0]
+
+
+def harmonic_inpaint(v: Float[Tensor, "*batch H W"], mask: Bool[Tensor, "H W"], n: int) -> Float[Tensor, "*batch H W"]:
+    """Minimize ½‖∇u‖² subject to u = v on ω by n iterations of projected descent, with step 1.9/8: Δu = 0 off ω.
+
+    ``mask`` is true on ω, the known pixels; v is not looked at elsewhere. The hidden pixels begin at the mean of the
+    known ones. A hole of s pixels across needs some s² iterations.
+    Slides "Inpainting" and "Projected Gradient Descent".
+    """
+    u0 = _mean_filled(v, mask)
+    return projected_descent(lambda u: -laplacian(u), lambda u: project_known(u, u0, mask), u0, STEP / 8, n)
+
+
+def tv_inpaint(
+    v: Float[Tensor, "*batch H W"],
+    mask: Bool[Tensor, "H W"],
+    eps: float,
+    n: int,
+    *,
+    callback: Callback | None = None,
+) -> Float[Tensor, "*batch H W"]:
+    """Minimize TV_ε(u) subject to u = v on ω by n iterations of accelerated gradient, with step ε/8.
+
+    The projection of a step from u = v on ω is the step whose gradient is erased on ω: momentum may be used as without
+    a constraint.  ``mask``, v and the start are those of `harmonic_inpaint`.
+    Slides "Inpainting", "Projected Gradient Descent" and "Smoothed Total Variation".
+    """
+    u0 = _mean_filled(v, mask)
+    eps = require_number(eps, "eps", minimum=0.0, strict=True)
+    add_tv_gradient = tv_gradient_adder(u0, 1.0, eps)
+
+    def gradient(u: Tensor) -> Tensor:
+        return add_tv_gradient(u, torch.zeros_like(u)).mul_(~mask)  # 0 on ω, ∇TV_ε(u) elsewhere
+
+    return accelerated_gradient(gradient, u0, eps / 8, n, lipschitz=8 / eps, callback=callback)[0]
+
+
+def _mean_filled(v: Tensor, mask: Tensor) -> Tensor:
+    """Return v on ω and, elsewhere, the mean of v on ω, image by image."""
+    v = require_image(v, "v").detach()
+    _require_known(v, mask)
+    if not mask.any():
+        raise ValueError("mask must be true somewhere: no pixel is known")
+    return torch.where(mask, v, v[..., mask].mean(dim=-1)[..., None, None])
+
+
+def _require_known(v: Tensor, mask: Tensor) -> None:
+    """Raise unless ``mask`` is boolean and has the height and width of ``v``."""
+    if Mask(mask).mask.shape != v.shape[-2:]:
+        raise ValueError(f"mask must have shape {tuple(v.shape[-2:])}, got {tuple(mask.shape)}")
+    require_same_device(v, mask, ("v", "mask"))
 
 
 def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor) -> Tensor:

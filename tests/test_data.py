@@ -64,9 +64,10 @@ UNREGISTERED = {
     "registry.json",
     "contact_sheet.jpg",
     "derive_networks.py",
+    "remake_inpainting.py",
     "remake_syntheses.py",
 }
-OWN_FOLDERS = {"faces", "photographs", "textures", "kernels", "digits", "paintings", "medical"}
+OWN_FOLDERS = {"inpainting", "faces", "photographs", "textures", "kernels", "digits", "paintings", "medical"}
 
 
 @pytest.fixture(scope="module")
