@@ -11,8 +11,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,20 +21,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_utils._files import write_atomically
 from course_utils._validation import require_choice
 
 __all__ = [
     "REGISTRY",
     "Entry",
     "data_folder",
+    "digest",
     "fetch",
     "load_digits",
     "load_faces",
     "load_kernel",
-    "make_entry",
     "names_of_kind",
-    "register",
 ]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -176,10 +174,11 @@ def fetch(name: str) -> Path:
 @lru_cache(maxsize=1024)
 def _verified_digest(path: Path, modified: int, size: int) -> str:
     """Return the SHA-256 of a file, computed once for each date and size."""
-    return _digest(path)
+    return digest(path)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -247,21 +246,3 @@ def load_digits() -> tuple[Float[Tensor, "digits height width"], Int[Tensor, " d
     text = gzip.decompress(fetch("mnist_digits").read_bytes()).decode("ascii")
     rows = torch.from_numpy(np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.uint8))
     return rows[:, :-1].reshape(-1, 28, 28).double() / 255, rows[:, -1].long()
-
-
-def make_entry(name: str, file: str, *, kind: str, source: str, licence: str, credit: str) -> Entry:
-    """Return the registry's entry of a file of the data folder, with the SHA-256 that it has now."""
-    return Entry(name, file, _digest(data_folder() / file), source, licence, credit, kind)
-
-
-def register(entries: Iterable[Entry], dropped: Iterable[str] = ()) -> None:
-    """Write entries into ``registry.json``; all others stay, but for those of names in ``dropped``.
-
-    The file is sorted by name and replaced at once, so that no half-written registry is ever seen.
-    """
-    gone = set(dropped)
-    merged = {name: entry for name, entry in REGISTRY.items() if name not in gone}
-    merged.update((entry.name, entry) for entry in entries)
-    records = [asdict(merged[name]) for name in sorted(merged)]
-    text = json.dumps(records, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(data_folder() / "registry.json", text)

@@ -29,8 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.classroom.registry import make_entry, register
 from course_utils.classroom.weights import rescale_weights, rescaling_images, save_weights
-from course_utils.data import REGISTRY, make_entry, register
+from course_utils.data import REGISTRY
 from course_utils.features import ARCHITECTURES, LPIPS_LAYERS
 
 HERE = Path(__file__).resolve().parent

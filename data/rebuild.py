@@ -38,7 +38,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from course_utils._files import write_atomically
-from course_utils.data import REGISTRY, Entry, make_entry, register
+from course_utils.classroom.registry import make_entry, register
+from course_utils.data import REGISTRY, Entry
 
 HERE = Path(__file__).resolve().parent
 KINDS = ("faces", "photograph", "texture", "kernel", "digits", "painting", "medical")

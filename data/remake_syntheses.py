@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 
 from course_utils._files import write_atomically
-from course_utils.data import REGISTRY, fetch, make_entry, register
+from course_utils.classroom.registry import make_entry, register
+from course_utils.data import REGISTRY, fetch
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import center_crop, load_image, read_picture, save_image
 from course_utils.textures import (

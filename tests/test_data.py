@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from course_utils import data
+from course_utils.classroom import registry
 from course_utils.data import REGISTRY, Entry, data_folder, fetch, names_of_kind
 from course_utils.images import load_image
 
@@ -301,16 +302,16 @@ def test_register_adds_replaces_drops_and_keeps(copied: Path) -> None:
     before = dict(REGISTRY)
     (copied / "syntheses").mkdir()
     (copied / "syntheses/new.png").write_bytes(b"picture")
-    entry = data.make_entry(
+    entry = registry.make_entry(
         "new", "syntheses/new.png", kind="synthesis", source="a script", licence="CC0-1.0", credit="é"
     )
     assert entry.sha256 == hashlib.sha256(b"picture").hexdigest()
-    data.register([entry])
+    registry.register([entry])
     assert dict(REGISTRY) == before | {"new": entry}
     assert list(REGISTRY) == sorted(REGISTRY)
     assert fetch("new").read_bytes() == b"picture"
     replaced = dataclasses.replace(entry, credit="someone else")
-    data.register([replaced], dropped=["cat"])
+    registry.register([replaced], dropped=["cat"])
     assert REGISTRY["new"] == replaced
     assert "cat" not in REGISTRY
     assert sorted(path.name for path in copied.iterdir() if path.is_file()) == ["registry.json"]
@@ -349,8 +350,8 @@ def test_rebuild_finds_nothing_to_say_and_then_each_difference(copied: Path, reb
     assert rebuild.differences(items, None, copied) == []
     (copied / "kernels/disk.npy").unlink()
     (copied / "kernels/gaussian.npy").write_bytes(b"")
-    data.register([dataclasses.replace(REGISTRY["motion_1"], credit="nobody")])
-    data.register([dataclasses.replace(REGISTRY["motion_1"], name="motion_9")])
+    registry.register([dataclasses.replace(REGISTRY["motion_1"], credit="nobody")])
+    registry.register([dataclasses.replace(REGISTRY["motion_1"], name="motion_9")])
     found = rebuild.differences(items, None, copied)
     assert [line.split(":")[0] for line in found] == [
         "kernels/gaussian.npy",

@@ -207,7 +207,7 @@ def test_the_loss_falls_and_is_that_of_the_image(network, exemplar):
     assert isinstance(result, Synthesis)
     assert result.image.shape == exemplar.shape
     assert result.image.dtype == exemplar.dtype
-    assert result.losses[-1] < 1e-2 * result.losses[0]
+    assert result.losses[-1] < 2e-2 * result.losses[0]
     assert 30 <= len(result.losses) <= 40
     targets = {k: gram_matrix(v) for k, v in network(exemplar).items()}
     found = gram_loss(network(result.image), targets, relative_weights(targets)).item()
@@ -297,16 +297,18 @@ def test_whitening_divides_by_the_eigenvalues():
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_whitening_lowers_the_same_loss_faster(network, exemplar, relative):
+def test_whitening_lowers_the_same_loss_faster(relative):
+    network = VGGFeatures("vgg16", layers=("conv1_1", "pool1"))
+    u = load_image("gravel", 96)[..., :40, :48]  # with more layers nothing so small comes near E = 0
     weights = None if relative else {layer: 1e3 / ARCHITECTURES["vgg16"][layer] ** 4 for layer in network.layers}
 
     def synthesize(whitening):
         settings = {"init": "gaussian texture", "whitening": whitening, "progress": False}
-        return synthesize_texture(exemplar, network, weights, generator(), 60, **settings)
+        return synthesize_texture(u, network, weights, generator(), 40, **settings)
 
     plain, whitened = synthesize(None), synthesize(WHITENING)
     assert whitened.losses[0] == pytest.approx(plain.losses[0], rel=1e-4)  # losses are always those of E
-    assert min(whitened.losses) < 0.7 * min(plain.losses)
+    assert min(whitened.losses) < 0.5 * min(plain.losses)
 
 
 def test_extra_losses_and_other_statistics_count(network, exemplar):
