@@ -100,9 +100,24 @@ def require_size(value: object, name: str = "size") -> tuple[int, int]:
     return require_count(value[-2], f"{name}[-2]"), require_count(value[-1], f"{name}[-1]")
 
 
-def require_callable(value: object, name: str) -> None:
-    """Raise unless ``value`` can be called."""
-    if not callable(value):
+def require_shape(value: object, name: str = "shape") -> tuple[int, ...]:
+    """Return ``value`` when it is a sequence of at least one positive integer, the shape of a tensor, else raise."""
+    if not isinstance(value, (tuple, list)) or not value:
+        raise ValueError(f"{name} must be a shape, such as (height, width), got {value!r}")
+    return tuple(require_count(side, f"{name}[{i}]") for i, side in enumerate(value))
+
+
+def require_range(value: object, name: str = "value_range") -> tuple[float, float]:
+    """Return ``value`` when it is a pair (low, high) of numbers with low < high, else raise."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name} must be a pair (low, high), got {value!r}")
+    low = require_number(value[0], f"{name}[0]")
+    return low, require_number(value[1], f"{name}[1]", minimum=low, strict=True)
+
+
+def require_callable(value: object, name: str, *, optional: bool = False) -> None:
+    """Raise unless ``value`` can be called, or is None when ``optional``."""
+    if not callable(value) and not (optional and value is None):
         raise TypeError(f"{name} must be callable, got {type(value).__name__}")
 
 

@@ -84,6 +84,7 @@ def sample_gaussian(
     tensor([[1., 2.],
             [1., 2.]])
     """
+    require_tensor(eigenvalues, "eigenvalues")
     _require_model(mean, eigenvectors, eigenvalues)
     n = require_count(n, "n")
     require_generator(generator)
@@ -117,8 +118,7 @@ def log_likelihood(
     Gaussian model", whose density lacks the factor ½ in its exponent. This differs from probabilistic PCA (M. Tipping,
     C. Bishop 1999, 10.1111/1467-9868.00196) in that Λ is not diminished by σ².
     """
-    mean, eigenvectors, eigenvalues = model
-    _require_model(mean, eigenvectors, eigenvalues)
+    mean, eigenvectors, eigenvalues = _unpacked(model)
     _require_faces(faces, mean, "faces")
     rank = _require_rank(rank, eigenvectors)
     sigma2 = require_number(noise_std, "noise_std", minimum=0, strict=True) ** 2
@@ -143,9 +143,10 @@ def condition(
     > 0: how far seen pixels may be from the face subspace. m + F n with n ~ N(0, I_r) is a sample, and the norm of a
     row of F the pixel's standard deviation. Slide "Image generation: Gaussian model", inpainting as inference.
     """
-    mean, eigenvectors, eigenvalues = model
-    _require_model(mean, eigenvectors, eigenvalues)
+    mean, eigenvectors, eigenvalues = _unpacked(model)
     _require_faces(face, mean, "face")
+    if face.ndim > 1:
+        raise ValueError(f"face must be one flattened image, shape {tuple(mean.shape)}, got {tuple(face.shape)}")
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != mean.shape:
         raise ValueError(f"mask must be a boolean tensor of shape {tuple(mean.shape)}, true on the known pixels")
     require_same_device(mask, mean, ("mask", "the model"))
@@ -188,6 +189,15 @@ def _require_matrix(value: Tensor, name: str) -> None:
     require_tensor(value, name)
 
 
+def _unpacked(model: FaceModel) -> FaceModel:
+    """Return the mean, the eigenvectors and the eigenvalues of a model, checked."""
+    if not isinstance(model, (tuple, list)) or len(model) != 3:
+        raise ValueError(f"model must be (mean, eigenvectors, eigenvalues), got {type(model).__name__}")
+    mean, eigenvectors, eigenvalues = model
+    _require_model(mean, eigenvectors, eigenvalues)
+    return mean, eigenvectors, eigenvalues
+
+
 def _require_model(mean: Tensor, eigenvectors: Tensor, eigenvalues: Tensor | None = None) -> None:
     """Raise unless mean (d,), eigenvectors (d, r) and eigenvalues (r,) belong together."""
     require_tensor(mean, "mean")
@@ -197,15 +207,16 @@ def _require_model(mean: Tensor, eigenvectors: Tensor, eigenvalues: Tensor | Non
             "mean and eigenvectors must have shapes (d,) and (d, r), "
             f"got {tuple(mean.shape)} and {tuple(eigenvectors.shape)}"
         )
-    require_same_device(mean, eigenvectors, ("mean", "eigenvectors"))
+    _require_one_kind(mean, eigenvectors, ("mean", "eigenvectors"))
     if eigenvalues is None:
         return
     require_tensor(eigenvalues, "eigenvalues")
     if eigenvalues.shape != eigenvectors.shape[1:]:
         raise ValueError(
-            f"eigenvalues must have one entry per eigenvector, {eigenvectors.shape[1]}, got {tuple(eigenvalues.shape)}"
+            "eigenvalues and eigenvectors must have shapes (r,) and (d, r), "
+            f"got {tuple(eigenvalues.shape)} and {tuple(eigenvectors.shape)}"
         )
-    require_same_device(eigenvalues, eigenvectors, ("eigenvalues", "eigenvectors"))
+    _require_one_kind(eigenvalues, eigenvectors, ("eigenvalues", "eigenvectors"))
     if (eigenvalues < 0).any():
         raise ValueError(f"eigenvalues must be >= 0, they are variances, got {eigenvalues.min().item():g}")
 
@@ -214,9 +225,16 @@ def _require_faces(faces: Tensor, mean: Tensor, name: str) -> None:
     require_tensor(faces, name)
     if faces.ndim == 0 or faces.shape[-1:] != mean.shape:
         raise ValueError(f"{name} must be flattened, shape (..., {len(mean)}), got {tuple(faces.shape)}")
-    if faces.dtype != mean.dtype:
-        raise TypeError(f"{name} and the model must have one dtype, got {faces.dtype} and {mean.dtype}: convert one")
-    require_same_device(faces, mean, (name, "mean"))
+    _require_one_kind(faces, mean, (name, "mean"))
+
+
+def _require_one_kind(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
+    """Raise unless both tensors have one dtype and live on one device."""
+    if first.dtype != second.dtype:
+        raise TypeError(
+            f"{names[0]} and {names[1]} must have one dtype, got {first.dtype} and {second.dtype}: convert one"
+        )
+    require_same_device(first, second, names)
 
 
 def _require_rank(rank: int, eigenvectors: Tensor) -> int:

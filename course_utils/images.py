@@ -20,6 +20,7 @@ from course_utils._validation import (
     require_generator,
     require_image,
     require_number,
+    require_range,
     require_size,
 )
 from course_utils.data import fetch, names_of_kind
@@ -40,8 +41,7 @@ def load_image(name: str | Path, size: int | tuple[int, int] | None = None) -> F
     >>> tuple(load_image("cameraman").shape), tuple(load_image("astronaut", (100, 128)).shape)
     ((512, 512), (3, 100, 128))
     """
-    path = _picture_path(name)
-    return read_picture(path) if size is None else read_picture(path, _height_and_width(size))
+    return read_picture(_picture_path(name), size)
 
 
 def _picture_path(name: str | Path) -> Path:
@@ -56,13 +56,17 @@ def _picture_path(name: str | Path) -> Path:
     return fetch(require_choice(name, "name", known))
 
 
-def read_picture(path: Path, size: tuple[int, int] | None = None) -> Float[Tensor, "*channels H W"]:
+def read_picture(path: str | Path, size: int | tuple[int, int] | None = None) -> Float[Tensor, "*channels H W"]:
     """Read a picture file, float64: ``(H, W)`` if it is gray, else ``(3, H, W)``; ``size`` as for `load_image`.
 
     It has 8 bits a channel, or is gray with 16. A camera's orientation mark is applied, and what is transparent lies on
     white. A file that is damaged, too large, no picture or of another type is a ValueError that names it.
     """
-    with path.open("rb") as stream, warnings.catch_warnings():
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"path must be a path, got {type(path).__name__}")
+    if size is not None:
+        size = _height_and_width(size)
+    with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of damaged marks, which do not matter
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -238,7 +242,7 @@ def png_bytes(
 
     ``compress_level`` goes from 1, fast, to 9, small.
     """
-    low, high = value_range
+    low, high = require_range(value_range)
     pixels = np.clip((to_numpy(u) - low) / (high - low), 0.0, 1.0)
     picture = Image.fromarray(np.rint(255 * pixels).astype(np.uint8))
     picture = picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
@@ -284,5 +288,5 @@ def shepp_logan(size: int) -> Float[Tensor, "size size"]:
     for value, a, b, x0, y0, degrees in _ELLIPSES:
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         right, up = x - x0, -x[:, None] - y0
-        u += value * (((right * cosine + up * sine) / a) ** 2 + ((up * cosine - right * sine) / b) ** 2 <= 1)
-    return u.reshape(size, 4, size, 4).mean((1, 3))
+        u[((right * cosine + up * sine) / a) ** 2 + ((up * cosine - right * sine) / b) ** 2 <= 1] += value
+    return u.round(decimals=9).reshape(size, 4, size, 4).mean((1, 3))  # 1 - 0.8 - 0.2 is not 0

@@ -159,7 +159,7 @@ def lpips(
 
 def _moments(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the means, the variances and the covariance of two patches."""
-    _require_pair(x, y)
+    _require_pair(x, y, names=("x", "y"))
     a, b = x.double(), y.double()
     mean_x, mean_y = a.mean(), b.mean()
     var_x, var_y = (a - mean_x).square().mean(), (b - mean_y).square().mean()
@@ -174,7 +174,7 @@ def _unit(features: Tensor) -> Tensor:
 def _require_features(
     features_u: Mapping[str, Tensor], features_v: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> None:
-    for name, value in (("features_u", features_u), ("features_v", features_v), ("weights", weights)):
+    for name, value in (("weights", weights), ("features_u", features_u), ("features_v", features_v)):
         if not isinstance(value, Mapping):
             raise TypeError(f"{name} must be a dictionary from layers to tensors, got {type(value).__name__}")
         for layer in weights:
@@ -189,15 +189,15 @@ def _require_features(
         require_same_device(u, v, (f"features_u[{layer!r}]", f"features_v[{layer!r}]"))
         if u.ndim != 3 or w.shape != u.shape[:1]:
             raise ValueError(
-                f"features_u and weights must have shapes (n, h, w) and (n,) at {layer!r}, "
-                f"got {tuple(u.shape)} and {tuple(w.shape)}"
+                f"weights and features_u must have shapes (n,) and (n, h, w) at {layer!r}, "
+                f"got {tuple(w.shape)} and {tuple(u.shape)}"
             )
 
 
-def _require_pair(u: Tensor, v: Tensor, finite: bool = True) -> None:
-    require_image(u, "u", finite=finite)
-    require_image(v, "v", finite=finite)
-    require_same_shape(u, v, ("u", "v"))
+def _require_pair(u: Tensor, v: Tensor, finite: bool = True, names: tuple[str, str] = ("u", "v")) -> None:
+    require_image(u, names[0], finite=finite)
+    require_image(v, names[1], finite=finite)
+    require_same_shape(u, v, names)
 
 
 def _window_mean(u: Tensor) -> Tensor:

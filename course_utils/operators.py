@@ -22,6 +22,7 @@ from course_utils._validation import (
     require_kernel,
     require_observation,
     require_same_device,
+    require_shape,
     require_size,
     require_tensor,
 )
@@ -199,7 +200,8 @@ def dense_matrix(
     has m d. Slide "Let us start with zero regularization!".
     """
     require_callable(operator, "operator")
-    basis = torch.eye(torch.Size(shape).numel(), dtype=dtype)
+    shape = require_shape(shape)
+    basis = torch.eye(math.prod(shape), dtype=dtype)
     return torch.stack([operator(e.reshape(shape)).flatten() for e in basis], dim=1)
 
 
@@ -248,8 +250,11 @@ def dot_test(
 
     Slide "Image Restoration by Optimization": A* is what the gradient of ½‖Au − v‖² needs.
     """
-    u = torch.randn(tuple(u_shape), generator=generator, dtype=dtype)
-    v = torch.randn(tuple(v_shape), generator=generator, dtype=dtype)
+    require_callable(A, "A")
+    require_callable(adjoint, "adjoint")
+    require_generator(generator)
+    u = torch.randn(require_shape(u_shape, "u_shape"), generator=generator, dtype=dtype)
+    v = torch.randn(require_shape(v_shape, "v_shape"), generator=generator, dtype=dtype)
     Au = A(u)
     mismatch = (Au * v.conj()).sum() - (u * adjoint(v).conj()).sum()
     scale = Au.norm() * v.norm()
@@ -568,7 +573,9 @@ def phase_retrieval_gradient(
 
     Slide "Classical Inverse Problems"; E. Candès, X. Li, M. Soltanolkotabi (2015), doi 10.1109/TIT.2015.2399924.
     """
-    Au = A(u)
+    require_callable(A, "A")
+    Au = A(require_tensor(u, "u"))
+    _require_shape(require_tensor(b, "b"), Au.shape, "b", exactly=True)
     gradient = A.adjoint((Au.abs().square() - b) * Au)
     return gradient.real if gradient.is_complex() else gradient
 

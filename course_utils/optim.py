@@ -66,11 +66,10 @@ def gradient_descent(
     >>> x, history.gradient_norm
     (tensor([1.]), [8.0, 4.0, 2.0])
     """
-    tau, n = _require_step(tau, lipschitz, 2), require_count(n, "n", 0)
-    x, history = require_tensor(x0, "x0").clone(), History()
-    _record(0, x, history, objective, callback)
+    tau = _require_step(tau, lipschitz, 2)
+    x, n, history = _start(gradient, x0, n, objective, callback)
     for k in range(1, n + 1):
-        g = gradient(x)
+        g = _evaluate(gradient, x)
         x = torch.add(x, g, alpha=-tau)  # x - τ g
         _record_step(g, tau, history)
         _record(k, x, history, objective, callback)
@@ -92,11 +91,11 @@ def projected_gradient(
 
     x_{k+1} = p_C(x_k - τ ∇f(x_k)), where ``projection`` is p_C. Slide "Projected Gradient Descent".
     """
-    tau, n = _require_step(tau, lipschitz, 2), require_count(n, "n", 0)
-    x, history = require_tensor(x0, "x0").clone(), History()
-    _record(0, x, history, objective, callback)
+    require_callable(projection, "projection")
+    tau = _require_step(tau, lipschitz, 2)
+    x, n, history = _start(gradient, x0, n, objective, callback)
     for k in range(1, n + 1):
-        g = gradient(x)
+        g = _evaluate(gradient, x)
         x = projection(torch.add(x, g, alpha=-tau))
         _record_step(g, tau, history)
         _record(k, x, history, objective, callback)
@@ -128,16 +127,15 @@ def accelerated_gradient(
     Y. Nesterov (1983), and 2004 for the strongly convex case; the restart is that of B. O'Donoghue and E. Candès
     (2015), 10.1007/s10208-013-9150-3, a departure from the original method which spares knowing α.
     """
-    tau, n = _require_step(tau, lipschitz, 1), require_count(n, "n", 0)
+    tau = _require_step(tau, lipschitz, 1)
     tol = require_number(tol, "tol", minimum=0.0)
     q = math.sqrt(tau * require_number(strong_convexity, "strong_convexity", minimum=0.0))
     if q > 1:
         raise ValueError(f"strong_convexity must be at most 1/tau = {1 / tau:g}, got {strong_convexity:g}")
-    x, history = require_tensor(x0, "x0").clone(), History()
+    x, n, history = _start(gradient, x0, n, objective, callback)
     y, t = x, 1.0
-    _record(0, x, history, objective, callback)
     for k in range(1, n + 1):
-        g = gradient(y)
+        g = _evaluate(gradient, y)
         _record_step(g, tau, history)
         if tol > 0 and _rms(g) <= tol:
             return y, history
@@ -165,11 +163,9 @@ def optimal_step(
     >>> x.abs().max() < 1e-5, round(history.step[0], 4)
     (tensor(True), 0.3333)
     """
-    n = require_count(n, "n", 0)
-    x, history = require_tensor(x0, "x0").clone(), History()
-    _record(0, x, history, None, callback)
+    x, n, history = _start(gradient, x0, n, None, callback)
     for k in range(1, n + 1):
-        g = gradient(x)
+        g = _evaluate(gradient, x)
         if not g.any():
             break
         tau = _exact_line_search(gradient, x, g, history.step[-1] if history.step else 1.0)
@@ -202,7 +198,8 @@ def minimize_image(
     (True, True)
     """
     require_callable(energy, "energy")
-    start, n = require_tensor(x0, "x0").detach(), require_count(n, "n", 0)
+    require_callable(watch, "watch", optional=True)
+    start, n = _require_start(x0).detach(), require_count(n, "n", 0)
     descent = _ImageDescent(energy, start, n, watch, progress)
     if n == 0:
         return start.clone(), descent.history
@@ -290,6 +287,34 @@ def _require_step(tau: float, lipschitz: float | None, factor: int) -> float:
     return tau
 
 
+def _start(
+    gradient: Map, x0: Tensor, n: int, objective: Map | None, callback: Callback | None
+) -> tuple[Tensor, int, History]:
+    """Check what all methods take; return x_0, n and a history that begins with x_0."""
+    require_callable(gradient, "gradient")
+    require_callable(objective, "objective", optional=True)
+    require_callable(callback, "callback", optional=True)
+    x, history = _require_start(x0).clone(), History()
+    n = require_count(n, "n", 0)
+    _record(0, x, history, objective, callback)
+    return x, n, history
+
+
+def _require_start(x0: Tensor) -> Tensor:
+    if require_tensor(x0, "x0").numel() == 0:
+        raise ValueError(f"x0 must have at least one entry, got shape {tuple(x0.shape)}")
+    return x0
+
+
+def _evaluate(gradient: Map, x: Tensor) -> Tensor:
+    """Return ∇f(x), of the shape of x: another one would be broadcast."""
+    g = gradient(x)
+    if not isinstance(g, Tensor) or g.shape != x.shape:
+        got = tuple(g.shape) if isinstance(g, Tensor) else type(g).__name__
+        raise ValueError(f"gradient must return a tensor of the shape of x, {tuple(x.shape)}, got {got}")
+    return g
+
+
 def _record(k: int, x: Tensor, history: History, objective: Map | None, callback: Callback | None) -> None:
     if objective is not None:
         history.objective.append(float(objective(x)))
@@ -304,6 +329,7 @@ def _record_step(g: Tensor, tau: float, history: History) -> None:
 
 def _rms(g: Tensor) -> float:
     """Return the root mean square of ``g``, the largest over the images of a batch."""
+    g = g.reshape(1) if g.ndim == 0 else g
     dims = (-2, -1) if g.ndim > 1 else (-1,)
     return torch.linalg.vector_norm(g, dim=dims).max().item() / math.sqrt(math.prod(g.shape[d] for d in dims))
 

@@ -12,10 +12,11 @@ import torch
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter
 from torch import Tensor
 
-from course_utils._validation import require_choice, require_image
+from course_utils._validation import require_choice, require_image, require_range
 from course_utils.images import to_numpy
 
 # Okabe-Ito palette, with gray for black so that it shows on dark slides. Curves differ by line style as well, points by
@@ -93,10 +94,9 @@ def show_images(
 
     ``columns`` images in a row, all by default; ``width`` in inches; ``color_map`` of the gray ones.
     """
-    if len(images) == 0:
-        raise ValueError("images is empty: give at least one image")
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(f"titles must have one entry per image, got {len(titles)} for {len(images)} images")
+    _require_tensors(images, "images", titles)
+    for u in images:
+        require_image(u, "images")
     columns = min(columns or len(images), len(images))
     rows = -(-len(images) // columns)
     ratio = max(u.shape[-2] / u.shape[-1] for u in images)
@@ -118,7 +118,8 @@ def draw_image(
     title: str | None = None,
 ) -> None:
     """Draw one image into ``axis``; values outside ``value_range`` are saturated in the picture only."""
-    low, high = value_range
+    low, high = require_range(value_range)
+    _require_axes(axis)
     pixels = to_numpy(require_image(u, "u").detach())
     if pixels.ndim == 3:
         pixels = np.clip((pixels - low) / (high - low), 0.0, 1.0)  # matplotlib ignores the range of a colour image
@@ -133,6 +134,7 @@ def show_spectrum(transfers: Sequence[Tensor], titles: Sequence[str] | None = No
 
     ``transfers`` are full spectra or transfer functions ``(H, W)``, real or complex, as from ``torch.fft.fft2``.
     """
+    _require_tensors(transfers, "transfers", titles)
     moduli = [torch.fft.fftshift(spectrum.detach().abs()).double().cpu() for spectrum in transfers]
     top = max(torch.log10(modulus.max()).item() for modulus in moduli)
     with plt.rc_context(style()):
@@ -161,8 +163,11 @@ def plot_curves(
     ``curves`` gives (abscissas, ordinates) by label; a single point is drawn as a marker. The scales are "linear" or
     "log". Without ``axis`` they are drawn into a new figure, ``width`` inches wide.
     """
+    if not isinstance(curves, Mapping):
+        raise TypeError(f"curves must be a dictionary from labels to (x, y), got {type(curves).__name__}")
     if axis is None:
         axis = new_figure(1, 1, width, 0.5 * width)[1][0, 0]
+    _require_axes(axis)
     with plt.rc_context(style()):
         for index, (label, (x, y)) in enumerate(curves.items()):
             point = len(x) == 1
@@ -187,9 +192,26 @@ def move_legend(axis: Axes, place: str, anchor: tuple[float, float] | None = Non
 
     ``anchor`` is the point that the place refers to, in units of the size of the axes: (0.5, -0.2) is below them.
     """
+    _require_axes(axis)
+    require_choice(place, "place", Legend.codes)
     with plt.rc_context(style()):
         legend: Any = axis.legend  # its overloads know the places one by one, not as str
         legend(framealpha=0.8, edgecolor="none", loc=place, bbox_to_anchor=anchor, ncols=columns)
+
+
+def _require_axes(axis: object) -> None:
+    if not isinstance(axis, Axes):
+        raise TypeError(f"axis must be matplotlib axes, got {type(axis).__name__}")
+
+
+def _require_tensors(values: object, name: str, titles: object) -> None:
+    """Raise unless ``values`` are tensors, at least one, and ``titles``, where there are, one for each."""
+    if not isinstance(values, Sequence) or not all(isinstance(value, Tensor) for value in values):
+        raise TypeError(f"{name} must be a sequence of tensors, got {type(values).__name__}")
+    if not values:
+        raise ValueError(f"{name} is empty: give at least one")
+    if titles is not None and (not isinstance(titles, Sequence) or len(titles) != len(values)):
+        raise ValueError(f"titles must be {len(values)}, one for each of the {name}, got {titles!r}")
 
 
 def show(figure: Figure, alt: str) -> None:

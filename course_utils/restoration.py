@@ -16,6 +16,7 @@ from torch import Tensor
 from course_utils._fast.spectra import apply_filter, half_laplacian
 from course_utils._fast.tv import dual_tv, tv_gradient_adder
 from course_utils._validation import (
+    require_callable,
     require_count,
     require_image,
     require_number,
@@ -249,6 +250,7 @@ def dual_tv_denoise(
     Regularizations", channel by channel. The fastest TV denoiser of this module.
     """
     require_image(v, "v")
+    require_callable(callback, "callback", optional=True)
     lam, n = require_number(lam, "lam", minimum=0.0), require_count(n, "n", 0)
     return dual_tv(v.detach(), lam, n, require_number(tol, "tol", minimum=0.0), callback)
 
@@ -286,9 +288,9 @@ def filtered_backprojection(
     2D cells, so that the filter does not wrap around.  Slide "Classical Inverse Problems", computed tomography.
     """
     require_image(sinogram, "sinogram")
-    if len(angles) != sinogram.shape[-2]:
+    if require_tensor(angles, "angles").ndim != 1 or len(angles) != sinogram.shape[-2]:
         raise ValueError(
-            f"angles must be one for each of the {sinogram.shape[-2]} rows of the sinogram, got {len(angles)}"
+            f"angles must be one for each of the {sinogram.shape[-2]} rows of the sinogram, got {tuple(angles.shape)}"
         )
     D = sinogram.shape[-1]
     ramp = torch.fft.rfftfreq(2 * D, dtype=sinogram.dtype, device=sinogram.device)  # |ω|, cycles per cell

@@ -201,7 +201,11 @@ def test_condition_ignores_hidden_pixels_and_knows_the_extremes():
             ValueError,
             "eigenvalues must be >= 0",
         ),
-        (lambda x, m: gaussian.sample_gaussian(m[0], m[1], m[2][1:], 2, generator()), ValueError, "eigenvalues must"),
+        (
+            lambda x, m: gaussian.sample_gaussian(m[0], m[1], m[2][1:], 2, generator()),
+            ValueError,
+            "eigenvalues and eigenvectors must",
+        ),
         (lambda x, m: gaussian.project(x[0], m[0], m[1], 9), ValueError, "rank must be at most"),
         (lambda x, m: gaussian.project(x[0], m[0], m[1], -1), ValueError, "rank must be at least 0"),
         (lambda x, m: gaussian.project(x[0], m[0], m[1], 2.0), TypeError, "rank must be an integer"),

@@ -278,3 +278,9 @@ def test_minimize_image_descends_one_function_and_judges_by_the_other():
 )
 def test_minimize_image_refuses_bad_input_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x[0], lambda x: x.sum(), lambda x: 1.0])
+def test_a_gradient_of_another_shape_is_refused_and_not_broadcast(unchecked, wrong):
+    for method in (gradient_descent, accelerated_gradient):
+        raises_naming(pytest, ValueError, "gradient", lambda method=method: method(wrong, torch.ones(3, 4), 0.5, 2))

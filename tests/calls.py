@@ -1,0 +1,155 @@
+"""A good call of every public function of the flat modules: what the tests of bad calls and of devices start from."""
+
+import importlib
+import inspect
+
+import matplotlib.pyplot as plt
+import torch
+
+from course_utils.slides import PACKAGE
+from tests.numerics import generator, random_image, random_kernel
+
+OTHERS = {"data", "features", "slides", "textures"}  # registry, cards and networks, which have tests of their own
+MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py") if path.stem not in OTHERS)
+H, W, D, R = 12, 15, 20, 3
+
+U, V, KERNEL = random_image((H, W)), random_image((H, W), 1), random_kernel((3, 4))
+MASK = random_image((H, W), 2) > 0.3
+EIGENVECTORS = torch.linalg.qr(random_image((D, R), 3))[0]
+MODEL = (random_image((D,), 4), EIGENVECTORS, torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64))
+ANGLES = torch.linspace(0, 150, 6, dtype=torch.float64)
+FEATURES = {"conv1": random_image((4, 6, 5), 5), "conv2": random_image((3, 3, 2), 6)}
+
+# By the name of the argument, whatever the function; a function's own come after.
+BY_NAME = {
+    "u": lambda: U,
+    "v": lambda: V,
+    "u1": lambda: U,
+    "u2": lambda: V,
+    "x0": lambda: U,
+    "x": lambda: U[:11, :11],
+    "y": lambda: V[:11, :11],
+    "t": lambda: U - U.mean(),
+    "z": lambda: V,
+    "d": lambda: U,
+    "k": lambda: torch.fft.fft2(U),
+    "b": lambda: U.square(),
+    "p": lambda: random_image((2, H, W)),
+    "A": lambda: built("operators", "Blur", kernel=KERNEL, shape=(H, W)),
+    "operator": lambda: built("operators", "Blur", kernel=KERNEL, shape=(H, W)),
+    "apply": lambda: lambda x: 2 * x,
+    "adjoint": lambda: lambda x: x,
+    "hessian_times": lambda: lambda x: 2 * x,
+    "kernel": lambda: KERNEL,
+    "matrix": lambda: random_image((4, 5)),
+    "mask": lambda: MASK,
+    "coil": lambda: random_image((H, W), 7),
+    "angles": lambda: ANGLES,
+    "sinogram": lambda: random_image((6, 15)),
+    "points": lambda: torch.tensor([[0.0, 0.0], [1.0, 2.0]], dtype=torch.float64),
+    "face": lambda: random_image((D,), 8),
+    "faces": lambda: random_image((5, D), 9),
+    "mean": lambda: MODEL[0],
+    "eigenvectors": lambda: MODEL[1],
+    "eigenvalues": lambda: MODEL[2],
+    "model": lambda: MODEL,
+    "shape": lambda: (H, W),
+    "u_shape": lambda: (H, W),
+    "v_shape": lambda: (H, W),
+    "size": lambda: (8, 9),
+    "dtype": lambda: torch.float64,
+    "generator": generator,
+    "gradient": lambda: lambda x: x - 0.5,
+    "objective": lambda: lambda x: 0.5 * (x - 0.5).square().sum(),
+    "energy": lambda: lambda x: (x - 0.5).square().sum(),
+    "projection": lambda: lambda x: x.clamp(0, 1),
+    "callback": lambda: lambda k, u: None,
+    "watch": lambda: lambda k, u, e: None,
+    "images": lambda: [U, V],
+    "transfers": lambda: [torch.fft.fft2(U)],
+    "titles": lambda: None,
+    "curves": lambda: {"one": ([1.0, 2.0], [3.0, 4.0])},
+    "axis": lambda: drawn().axes[0],
+    "figure": lambda: drawn(),
+    "features_u": lambda: FEATURES,
+    "features_v": lambda: {layer: f.flip(-1) for layer, f in FEATURES.items()},
+    "weights": lambda: {layer: torch.ones(len(f), dtype=f.dtype) for layer, f in FEATURES.items()},
+    "value_range": lambda: (0.0, 1.0),
+    "lams": lambda: [0.1, 0.01],
+    "name": lambda: "cameraman",
+    "x_label": lambda: "x",
+    "y_label": lambda: "y",
+    "place": lambda: "upper center",
+    "alt": lambda: "a picture for a test",
+    "f_x": lambda: 1.0,
+    "gradient_norm": lambda: 1.0,
+}
+NUMBERS = {"n": 3, "m": 7, "rank": 2, "s": 2, "stride": 3, "factor": 2, "tau": 0.5, "rho": 0.5, "alpha": 0.5, "L": 2.0}
+NUMBERS |= {
+    "lam": 0.1,
+    "eps": 0.1,
+    "sigma": 0.1,
+    "tol": 0.1,
+    "noise_std": 0.1,
+    "std": 1.0,
+    "radius": 1.5,
+    "angle": 30.0,
+}
+NUMBERS |= {"length": 3.0}
+OWN = {
+    "operators.pseudo_inverse": {"A": lambda: random_image((4, 5))},
+    "operators.blur_and_subsample_adjoint": {"v": lambda: random_image((6, 8))},
+    "gaussian.condition": {"mask": lambda: torch.arange(D) < 8},
+    "optim.lipschitz_constant": {"shape": lambda: (4, 5)},
+    "optim.quadratic_step": {"gradient": lambda: U},
+    "images.shepp_logan": {"size": lambda: 16},
+    "gaussian_textures.enlarge_texton": {"size": lambda: (20, 24)},
+    "plotting.move_legend": {"axis": lambda: drawn(legend=True).axes[0]},
+    "images.read_picture": {"path": lambda: picture_path()},
+}
+LEFT_OUT = {"operators.LinearOperator", "optim.History", "images.save_image"}  # a protocol, a record, a file
+
+
+def built(module, name, **arguments):
+    return getattr(importlib.import_module(f"course_utils.{module}"), name)(**arguments)
+
+
+def drawn(legend=False):
+    figure, axes = plt.subplots()
+    if legend:
+        axes.plot([1, 2], label="one")
+    plt.close(figure)
+    return figure
+
+
+def picture_path():
+    return importlib.import_module("course_utils.data").fetch("cameraman")
+
+
+def public(module):
+    """Return the public functions and classes of a flat module, by name."""
+    loaded = importlib.import_module(f"course_utils.{module}")
+    own = {name: value for name, value in vars(loaded).items() if getattr(value, "__module__", "") == loaded.__name__}
+    kept = {name: value for name, value in own.items() if not name.startswith("_")}
+    return {
+        name: value
+        for name, value in kept.items()
+        if (inspect.isroutine(value) or inspect.isclass(value)) and f"{module}.{name}" not in LEFT_OUT
+    }
+
+
+def good_arguments(module, name):
+    """Return the arguments of a good call: all that are required, and the optional ones that a value is known for."""
+    found = {}
+    for argument, parameter in inspect.signature(public(module)[name]).parameters.items():
+        makers = BY_NAME | OWN.get(f"{module}.{name}", {})
+        make = makers.get(argument)
+        if make is not None:
+            found[argument] = make()
+        elif argument in NUMBERS:
+            found[argument] = NUMBERS[argument]
+        elif parameter.default is inspect.Parameter.empty:
+            raise LookupError(
+                f"{module}.{name} has a new argument {argument!r}: give it a good value in tests/calls.py"
+            )
+    return found
