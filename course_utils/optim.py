@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,7 @@ from torch import Tensor
 from course_utils._validation import (
     require_callable,
     require_count,
+    require_generator,
     require_number,
     require_tensor,
 )
@@ -358,3 +360,71 @@ def _exact_line_search(gradient: Map, x: Tensor, g: Tensor, guess: float) -> flo
             high, slope_high, slope_low = tau, slope_tau, slope_low / (2 if side < 0 else 1)
         side = 1 if slope_tau > 0 else -1
     return tau
+
+
+# --- what a descent does, step by step (lesson 05) -------------------------------------------------------------------
+
+
+def descent_path(gradient: Map, x0: Float[Tensor, "*shape"], tau: float, n: int) -> Float[Tensor, n_plus_1 * shape]:
+    """Return all the iterates of x_{k+1} = x_k - τ ∇f(x_k), from x_0 to x_n, along a first dimension.
+
+    Slide "Gradient Descent".
+    """
+    path = [require_tensor(x0, "x0")]
+    tau = require_number(tau, "tau", minimum=0.0, strict=True)
+    for _ in range(require_count(n, "n", 0)):
+        path.append(path[-1] - tau * gradient(path[-1]))
+    return torch.stack(path)
+
+
+def descent_bound(f_x: Any, gradient_norm: Any, tau: Any, L: Any) -> Any:
+    """Return f(x) - τ (1 - τL/2) ‖∇f(x)‖², which f(x - τ∇f(x)) does not exceed when ∇f is L-Lipschitz.
+
+    Numbers, or tensors that broadcast. Slide "Descent Lemma".
+    """
+    return f_x - tau * (1 - tau * L / 2) * gradient_norm**2
+
+
+def quadratic_step(gradient: Float[Tensor, "*shape"], hessian_times: Map) -> float:
+    """Return the step ‖g‖² / ⟨g, Hg⟩ that minimizes t -> f(x - t g) for a quadratic f with ∇f(x) = g, ∇²f = H.
+
+    A vanishing gradient, or a direction along which f is not strictly convex, is a ValueError.
+
+    Slide "Gradient Descent".
+    """
+    g = require_tensor(gradient, "gradient")
+    curvature = (g * hessian_times(g)).sum().item()
+    if not curvature > 0:
+        raise ValueError(f"gradient must be a direction along which <g, Hg> > 0, got {curvature:g}")
+    return g.square().sum().item() / curvature
+
+
+def rate(tau: float, alpha: float, L: float) -> float:
+    """Return max(|1 - τα|, |1 - τL|): what a gradient step multiplies the distance to the minimizer by, at worst.
+
+    Exact for a quadratic whose Hessian has its eigenvalues in [α, L]; below 1 where 0 < τ < 2/L and α > 0. The
+    theorem's factor is √(1 - τα). Slide "Strong Convexity".
+    """
+    tau = require_number(tau, "tau", minimum=0.0, strict=True)
+    if require_number(alpha, "alpha") > require_number(L, "L"):
+        raise ValueError(f"alpha must be at most L, got alpha = {alpha:g} and L = {L:g}")
+    return max(abs(1 - tau * alpha), abs(1 - tau * L))
+
+
+def lipschitz_constant(apply: Map, shape: Sequence[int], n: int, generator: torch.Generator) -> float:
+    """Return ⟨x, Bx⟩ after n power iterations x <- Bx / ‖Bx‖: the largest eigenvalue of B, from below.
+
+    B is symmetric and nonnegative, such as the Hessian AᵀA + λ∇ᵀ∇, whose largest eigenvalue is the Lipschitz constant
+    of the gradient. The start is Gaussian white noise in float64 on the device of the generator; 0 when B maps it to 0.
+    Slide "Optimization for Inverse Problems".
+    """
+    n = require_count(n, "n", 0)
+    require_generator(generator)
+    x = torch.randn(tuple(shape), generator=generator, dtype=torch.float64, device=generator.device)
+    x = x / x.norm()
+    for _ in range(n):
+        y = apply(x)
+        if not y.any():
+            return 0.0
+        x = y / y.norm()
+    return (x * apply(x)).sum().item()

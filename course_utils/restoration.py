@@ -26,7 +26,16 @@ from course_utils._validation import (
     require_tensor,
 )
 from course_utils.derivatives import laplacian
-from course_utils.operators import LinearOperator, Mask, Radon, _checked_transfer, _inverse_transfer, _rounding
+from course_utils.operators import (
+    LinearOperator,
+    Mask,
+    Radon,
+    _checked_transfer,
+    _inverse_transfer,
+    _rounding,
+    blur,
+    blur_adjoint,
+)
 from course_utils.optim import Callback, accelerated_gradient, gradient_descent, projected_gradient
 
 STEP = 1.9  # default step of the gradient descents, in units of 1/L: close to the bound 2/L, where they are fastest
@@ -446,3 +455,15 @@ def _tv_problem(v: Tensor, lam: float, eps: float) -> tuple[Callable[[Tensor], T
     v, (lam, eps) = require_image(v, "v").detach(), _require_tv_weights(lam, eps)
     add_tv_gradient = tv_gradient_adder(v, lam, eps)
     return lambda u: add_tv_gradient(u, u - v), 1 + 8 * lam / eps
+
+
+def objective_gradient(
+    u: Float[Tensor, "*batch H W"], v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"], lam: float
+) -> Float[Tensor, "*batch H W"]:
+    """Return Aᵀ(Au - v) + λ∇ᵀ∇u, the gradient of ½‖k * u - v‖² + (λ/2)‖∇u‖² at u.
+
+    Slide "Optimization for Inverse Problems".
+    """
+    require_same_shape(u, v, ("u", "v"))
+    lam = require_number(lam, "lam", minimum=0.0)
+    return blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)

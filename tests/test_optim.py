@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from course_utils import optim
 from course_utils.optim import (
     accelerated_gradient,
     gradient_descent,
@@ -284,3 +285,65 @@ def test_minimize_image_refuses_bad_input_by_name(unchecked, error, argument, ca
 def test_a_gradient_of_another_shape_is_refused_and_not_broadcast(unchecked, wrong):
     for method in (gradient_descent, accelerated_gradient):
         raises_naming(pytest, ValueError, "gradient", lambda method=method: method(wrong, torch.ones(3, 4), 0.5, 2))
+
+
+# --- lesson 05 -------------------------------------------------------------------------------------------------------
+
+
+def quadratic(d, seed=0):
+    Q = torch.linalg.qr(torch.randn(d, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))[0]
+    eigenvalues = torch.linspace(0.4, 5.0, d, dtype=torch.float64)
+    return Q @ torch.diag(eigenvalues) @ Q.T, eigenvalues
+
+
+def test_descent_path_holds_every_iterate():
+    H, _ = quadratic(5)
+    x0 = torch.ones(5, dtype=torch.float64)
+    path = optim.descent_path(lambda x: H @ x, x0, 0.1, 7)
+    seen = []
+    optim.gradient_descent(lambda x: H @ x, x0, 0.1, 7, callback=lambda k, x: seen.append(x))
+    torch.testing.assert_close(path, torch.stack(seen), rtol=1e-12, atol=0)
+    assert optim.descent_path(lambda x: H @ x, x0, 0.1, 0).tolist() == [x0.tolist()]
+
+
+def test_descent_bound_is_sharp_along_the_steepest_eigenvector_and_holds_elsewhere():
+    H, eigenvalues = quadratic(6)
+    L = eigenvalues[-1].item()
+    steepest = torch.linalg.eigh(H)[1][:, -1]
+    for x in (steepest, torch.ones(6, dtype=torch.float64)):
+        for tau in (0.1 / L, 1 / L, 2.3 / L):
+            value = 0.5 * (x - tau * H @ x) @ H @ (x - tau * H @ x)
+            bound = optim.descent_bound(0.5 * x @ H @ x, (H @ x).norm(), tau, L)
+            assert value <= bound + 1e-12
+            if x is steepest:
+                assert value == pytest.approx(bound.item(), rel=1e-12)
+
+
+def test_quadratic_step_is_the_minimum_along_the_line():
+    H, _ = quadratic(4)
+    g = H @ torch.arange(1.0, 5.0, dtype=torch.float64)
+    tau = optim.quadratic_step(g, lambda x: H @ x)
+    _, history = optim.optimal_step(lambda x: H @ x, torch.arange(1.0, 5.0, dtype=torch.float64), 1)
+    assert tau == pytest.approx(history.step[0], rel=1e-9)
+    with pytest.raises(ValueError, match="gradient"):
+        optim.quadratic_step(torch.zeros(3, dtype=torch.float64), lambda x: x)
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.3, 0.37, 0.5])
+def test_rate_is_what_a_descent_does_in_the_end(tau):
+    H, eigenvalues = quadratic(4)
+    path = optim.descent_path(lambda x: H @ x, torch.ones(4, dtype=torch.float64), tau, 700)
+    measured = (path[700].norm() / path[500].norm()).item() ** (1 / 200)
+    assert measured == pytest.approx(optim.rate(tau, eigenvalues[0].item(), eigenvalues[-1].item()), rel=1e-3)
+    with pytest.raises(ValueError, match="alpha"):
+        optim.rate(0.1, 3.0, 1.0)
+
+
+def test_lipschitz_constant_climbs_to_the_largest_eigenvalue():
+    H, eigenvalues = quadratic(6)
+    estimates = [
+        optim.lipschitz_constant(lambda x: H @ x, (6,), n, torch.Generator().manual_seed(1)) for n in (0, 3, 200)
+    ]
+    assert estimates == sorted(estimates)
+    assert estimates[-1] == pytest.approx(eigenvalues[-1].item(), rel=1e-9)
+    assert optim.lipschitz_constant(torch.zeros_like, (3, 2), 4, torch.Generator()) == 0.0

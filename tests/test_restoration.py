@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage.restoration import denoise_tv_chambolle, wiener
 
+from course_utils import restoration
 from course_utils.derivatives import gradient, laplacian
 from course_utils.fourier import kernel_to_transfer, laplacian_transfer
 from course_utils.operators import Blur, Identity, Mask, Matrix, blur, blur_adjoint, dense_matrix
@@ -459,3 +460,14 @@ BAD = (
 @pytest.mark.parametrize(("error", "argument", "call"), BAD)
 def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (8, 7)])
+def test_objective_gradient_is_that_of_automatic_differentiation(shape):
+    generator = torch.Generator().manual_seed(0)
+    u, v = torch.randn(2, *shape, dtype=torch.float64, generator=generator)
+    kernel = torch.rand(4, 3, dtype=torch.float64, generator=generator)
+    x = u.clone().requires_grad_(True)
+    value = 0.5 * (blur(x, kernel) - v).square().sum() + 0.7 / 2 * gradient(x).square().sum()
+    expected = torch.autograd.grad(value, x)[0]
+    torch.testing.assert_close(restoration.objective_gradient(u, v, kernel, 0.7), expected, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,353 @@
+"""Checks of lesson 05: the iterates, the descent lemma, the optimal step, rates, power iteration, a gradient by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from course_utils import optim, restoration
+from course_utils.checks.engine import (
+    SHAPES,
+    Mistake,
+    Student,
+    exercise,
+    expect,
+    expect_close,
+    inner,
+    is_close,
+    random_image,
+    recognise,
+)
+from course_utils.derivatives import laplacian
+from course_utils.operators import blur, blur_adjoint
+
+Known = tuple[str, Tensor | float, str]
+
+
+def _hessian(seed: int, shape: tuple[int, ...]) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """Return x -> Hx for a random symmetric positive H on tensors of this shape, and its eigenvalues."""
+    d = int(torch.tensor(shape).prod())
+    Q, _ = torch.linalg.qr(random_image((d, d), seed))
+    eigenvalues = torch.linspace(0.3, 3.1, d, dtype=torch.float64)
+    matrix = Q @ torch.diag(eigenvalues) @ Q.T
+    return lambda x: (matrix @ x.reshape(d)).reshape(shape), eigenvalues
+
+
+# --- the iterates ----------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    optim.descent_path,
+    hints=(
+        "Each iterate is the last one minus τ times the gradient at the last one. Keep them all, the start too.",
+        "x_{k+1} = x_k − τ ∇f(x_k), k = 0 … n−1: n steps, n + 1 iterates.",
+        "path = [x0]",
+    ),
+)
+def descent_path(student: Student) -> str:
+    """Examine the iterates on a quadratic and on a function that is not one."""
+    for seed, (shape, tau, n) in enumerate(
+        (((2,), 0.3, 4), ((3, 2), 0.11, 3), ((), 0.25, 5), ((2,), 0.5, 1), ((3,), 0.4, 0))
+    ):
+        apply, _ = _hessian(seed, shape or (1,))
+        target = random_image(shape, 50 + seed)
+
+        def gradient(x: Tensor, apply: Callable[[Tensor], Tensor] = apply, target: Tensor = target) -> Tensor:
+            return apply((x - target).reshape(target.shape or (1,))).reshape(x.shape) + 0.1 * (x - target) ** 3
+
+        x0 = random_image(shape, 10 + seed)
+        expected = optim.descent_path(gradient, x0, tau, n)
+        answer = student(gradient, x0, tau, n)
+        if isinstance(answer, Tensor) and answer.shape != expected.shape:
+            _recognise_path_shape(answer, expected, n)
+        answer = student.as_tensor(answer, expected.shape)
+        if not is_close(answer, expected):
+            recognise(answer, *_wrong_paths(gradient, x0, tau, n))
+            expect_close(answer[0], x0, "start", "The first entry must be the start x0.")
+            expect_close(answer, expected, "value", "An iterate is not the one before minus τ times its gradient.")
+    return "x_{k+1} = x_k − τ ∇f(x_k), n + 1 iterates with the start, on tensors of every shape, for n = 0 too"
+
+
+def _recognise_path_shape(answer: Tensor, expected: Tensor, n: int) -> None:
+    """Raise the mistake of a path that has not its n + 1 iterates along the first dimension."""
+    if answer.shape == expected.shape[1:]:
+        raise Mistake(
+            "shape", "You return the last iterate only. Return all of them, from x_0 to x_n: torch.stack(path)."
+        )
+    count = {"yours": len(answer) if answer.ndim else 0, "expected": n + 1}
+    if is_close(answer, expected[1:]):
+        raise Mistake("shape", "The start x_0 is missing: begin the list with x0.", count)
+    if is_close(answer, expected[:-1]):
+        raise Mistake("shape", "The last iterate x_n is missing: n steps give n + 1 iterates.", count)
+    if answer.ndim == expected.ndim and answer.shape[1:] == expected.shape[1:]:
+        raise Mistake(
+            "shape", "The number of iterates is wrong: n steps give n + 1 iterates, the start included.", count
+        )
+    if answer.shape == expected.movedim(0, -1).shape:
+        raise Mistake("axis", "The iterates lie along the last dimension. They belong along the first: path[k] is x_k.")
+
+
+def _wrong_paths(gradient: Callable[[Tensor], Tensor], x0: Tensor, tau: float, n: int) -> list[Known]:
+    path, g0 = optim.descent_path(gradient, x0, tau, n), gradient(x0)
+
+    def steps(step: Callable[[int, Tensor], Tensor]) -> Tensor:
+        iterates = [x0]
+        for k in range(n):
+            iterates.append(step(k, iterates[-1]))
+        return torch.stack(iterates)
+
+    return [
+        ("sign", steps(lambda k, x: x + tau * gradient(x)), "You go up: the step is x − τ ∇f(x)."),
+        ("value", torch.stack([x0 - k * tau * g0 for k in range(n + 1)]), "The gradient is always taken at x_0. Take it at the last iterate."),
+        ("value", path[-1].expand_as(path), "All the entries are the last iterate: the list holds one tensor that you change in place. Write x = x − …, which makes a new one."),
+        ("normalisation", steps(lambda k, x: x - tau * gradient(x) / torch.linalg.vector_norm(gradient(x))), "You divide by the norm of the gradient. The step is τ ∇f(x): it shortens by itself near the minimum."),
+        ("step-size", steps(lambda k, x: x - gradient(x)), "The step τ is not used."),
+        ("step-size", steps(lambda k, x: x - tau / (k + 1) * gradient(x)), "Your step decreases with k. It is fixed here."),
+        ("step-size", steps(lambda k, x: x - tau / 2 * gradient(x)), "Your step is τ/2."),
+        ("value", steps(lambda k, x: -tau * gradient(x)), "The iterate itself is forgotten: x − τ ∇f(x), not −τ ∇f(x)."),
+    ]  # fmt: skip
+
+
+# --- the descent lemma -----------------------------------------------------------------------------------------------
+
+
+@exercise(
+    optim.descent_bound,
+    hints=(
+        "Put y = x − τ ∇f(x) into f(y) ≤ f(x) + ⟨∇f(x), y − x⟩ + (L/2) ‖y − x‖².",
+        "f(x) − τ ‖∇f(x)‖² + (L/2) τ² ‖∇f(x)‖² = f(x) − τ (1 − τL/2) ‖∇f(x)‖².",
+        "return f_x - tau * (1 - tau * L / 2) * ...",
+    ),
+)
+def descent_bound(student: Student) -> str:
+    """Examine the bound at steps below, at and beyond 2/L, all together: one case alone can fit two mistakes."""
+    cases = ((1.7, 0.6, 0.3, 2.5), (-0.4, 2.3, 0.05, 7.0), (0.9, 1.4, 0.8, 3.1), (2.0, 3.0, 0.25, 8.0))
+    f_x, norm, tau, L = torch.tensor(cases, dtype=torch.float64).T
+    answer = torch.tensor([student.number(*case) for case in cases], dtype=torch.float64)
+    g, gain = norm**2, tau * (1 - tau * L / 2) * norm**2
+    recognise(
+        answer,
+        ("square-root", f_x - tau * (1 - tau * L / 2) * norm, "The norm of the gradient is squared: ‖∇f(x)‖²."),
+        ("weight", f_x - tau * (1 - tau * L) * g, "The ½ of the parabola is missing: (L/2) ‖y − x‖²."),
+        ("sign", f_x + gain, "The sign is wrong: the step goes down, ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+        ("sign", f_x - tau * (1 + tau * L / 2) * g, "The parabola adds: + (L/2) τ² ‖∇f(x)‖². Your bound promises more than the slope alone."),
+        ("value", gain, "This is what is gained. The bound on the value is f(x) minus it."),
+        ("value", -gain, "f(x) is missing: this is the change alone."),
+        ("value", f_x - tau * g, "This is the tangent. The parabola's term (L/2) ‖y − x‖² is missing."),
+        ("step-size", f_x - g / (2 * L), "This is the bound at the step 1/L. Yours must hold for the step τ that is given."),
+        ("step-size", f_x - (1 - tau * L / 2) * g, "A factor τ is missing: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+        ("square-root", f_x - tau * (1 - L / 2) * g, "‖y − x‖² = τ² ‖∇f(x)‖²: the step is squared too."),
+    )  # fmt: skip
+    expect_close(answer, f_x - gain, "value", "This is not f(x) − τ ‖∇f(x)‖² + (L/2) τ² ‖∇f(x)‖².")
+    return "the bound is f(x) + ⟨∇f(x), y − x⟩ + (L/2) ‖y − x‖² at y = x − τ ∇f(x), below and beyond 2/L"
+
+
+# --- the optimal step ------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    optim.quadratic_step,
+    hints=(
+        "f(x − t g) is a parabola in t: its derivative vanishes once.",
+        "−‖g‖² + t ⟨g, Hg⟩ = 0, so t = ‖g‖² / ⟨g, Hg⟩.",
+        "return (gradient * gradient).sum() / ...",
+    ),
+)
+def quadratic_step(student: Student) -> str:
+    """Examine the step by the minimum along the line, for vectors, images and stacks of images, all together."""
+    answers, products = [], []
+    for seed, shape in enumerate(((2,), (5,), (4, 3), (2, 3, 2))):
+        apply, _ = _hessian(seed, shape)
+        g = (1 + seed) * random_image(shape, 20 + seed)
+        h = apply(g)
+        answers.append(student.number(g, apply))
+        products.append((inner(g, g), inner(g, h), inner(h, h)))
+    answer = torch.tensor(answers, dtype=torch.float64)
+    gg, gh, hh = torch.tensor(products, dtype=torch.float64).T
+    recognise(
+        answer,
+        ("constant", answer[:1].expand(4), "Your step does not depend on the gradient and the Hessian."),
+        ("order", gh / gg, "The quotient is upside down: ‖g‖² / ⟨g, Hg⟩."),
+        ("square-root", gg**0.5 / gh, "The norm is squared: ‖g‖²."),
+        ("square-root", (gg / hh) ** 0.5, "‖g‖ / ‖Hg‖ is not the minimum along the line: minimize −t ‖g‖² + (t²/2) ⟨g, Hg⟩."),
+        ("value", gg / hh, "The denominator is ⟨g, Hg⟩, not ‖Hg‖²."),
+        ("value", gh / hh, "This step makes the norm of the next gradient smallest. The lecture's makes f smallest: ‖g‖² / ⟨g, Hg⟩."),
+        ("weight", 2 * gg / gh, "Twice the right step leads back to the same height: differentiate −t ‖g‖² + (t²/2) ⟨g, Hg⟩ once more."),
+        ("weight", gg / gh / 2, "Half the right step: the ½ of (t²/2) ⟨g, Hg⟩ cancels when you differentiate."),
+        ("sign", -gg / gh, "The sign is wrong: the descent subtracts, x − t g with t > 0."),
+    )  # fmt: skip
+    expect_close(answer, gg / gh, "value", "f(x − t g) is not smallest at your step: −‖g‖² + t ⟨g, Hg⟩ is not 0 there.")
+    return "t ↦ f(x − t g) is smallest at the step, for vectors, images and stacks of images"
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    optim.rate,
+    hints=(
+        "Along an eigenvector of eigenvalue ℓ the error is multiplied by 1 − τℓ. The slowest direction decides.",
+        "max over ℓ in [α, L] of |1 − τℓ| = max(|1 − τα|, |1 − τL|).",
+        "return max(abs(1 - tau * alpha), ...)",
+    ),
+)
+def rate(student: Student) -> str:
+    """Examine the factor on both sides of the best step and where the descent diverges, all cases together."""
+    cases = [(tau, *ends) for tau in (0.1, 0.31, 0.45, 0.9) for ends in ((0.5, 3.0), (1.3, 4.7))]
+    tau, alpha, L = torch.tensor(cases, dtype=torch.float64).T
+    answer = torch.tensor([student.number(*case) for case in cases], dtype=torch.float64)
+    low, high = 1 - tau * alpha, 1 - tau * L
+    expected = torch.maximum(low.abs(), high.abs())
+    recognise(
+        answer,
+        ("square-root", low.clamp(min=0) ** 0.5, "This is the theorem's bound, √(1 − τα). For a quadratic the factor is known exactly: the largest |1 − τℓ|."),
+        ("square-root", expected**2, "This is the factor of the squared distance. Return that of the distance."),
+        ("square-root", expected**0.5, "The root is too much: the distance itself is multiplied by |1 − τℓ|."),
+        ("clipping", expected.clamp(max=1), "Where the descent diverges the factor is above 1: do not cut it off."),
+        ("sign", torch.maximum(low, high), "1 − τL is negative for τ > 1/L: it is its modulus that counts."),
+        ("value", low.abs(), "Only the smallest eigenvalue α is looked at. For a long step it is L that decides."),
+        ("value", high.abs(), "Only the largest eigenvalue L is looked at. For a short step it is α that decides."),
+        ("order", torch.minimum(low.abs(), high.abs()), "This is the fastest direction. The slowest one decides: max, not min."),
+        ("step-size", (L - alpha) / (L + alpha), "This is the factor of the best step 2/(α + L). Yours must hold for the step τ that is given."),
+        ("step-size", 1 - alpha / L, "This is the factor of the step 1/L. Yours must hold for the step τ that is given."),
+        ("value", (low * high).abs(), "The factors of two directions are not multiplied: each coefficient has its own. Take the largest."),
+    )  # fmt: skip
+    expect_close(
+        answer, expected, "value", "This is not the largest |1 − τℓ| over α ≤ ℓ ≤ L, for short and for long steps."
+    )
+    return "the factor is the largest |1 − τℓ| over the eigenvalues, for short, good and too long steps"
+
+
+# --- the power iteration ---------------------------------------------------------------------------------------------
+
+
+@exercise(
+    optim.lipschitz_constant,
+    hints=(
+        "Apply B again and again: the part along the largest eigenvalue grows fastest. Normalise each time, or it overflows.",
+        "x ← Bx / ‖Bx‖, n times; then λ_max ≈ ⟨x, Bx⟩ since ‖x‖ = 1.",
+        "x = torch.randn(shape, generator=generator, dtype=torch.float64); x = x / x.norm()",
+    ),
+)
+def lipschitz_constant(student: Student) -> str:
+    """Examine the estimate against known eigenvalues, and the number of calls."""
+    for seed, (shape, n) in enumerate((((4,), 120), ((3, 4), 150), ((2, 5), 100))):
+        apply, _ = _hessian(seed, shape)
+        calls = [0]
+
+        def counted(x: Tensor, apply: Callable[[Tensor], Tensor] = apply, calls: list[int] = calls) -> Tensor:
+            calls[0] += 1
+            return apply(x)
+
+        largest = 3.1 * (1 + seed)
+        answer = student.number(
+            lambda x, c=counted, s=1 + seed: s * c(x), shape, n, torch.Generator().manual_seed(seed)
+        )
+        recognise(
+            answer,
+            ("square-root", largest**0.5, "This is ‖A‖ when B = AᵀA. Asked for is the largest eigenvalue of B itself: no root.", ),
+            ("square-root", largest**2, "This is the square of the eigenvalue: ⟨x, Bx⟩ with ‖x‖ = 1."),
+            ("normalisation", largest**3, "You take ⟨y, By⟩ at y = Bx, which is not of norm 1: take it at x."),
+            ("normalisation", 1.0, "You return the norm of x after its normalisation, which is 1. Return ⟨x, Bx⟩."),
+            rtol=1e-3,
+        )  # fmt: skip
+        if calls[0] < n:
+            raise Mistake(
+                "not-converged",
+                "B is applied too seldom: n iterations are asked for.",
+                {"calls of B": calls[0], "n": n},
+            )
+        if answer > 50 * largest:
+            raise Mistake(
+                "normalisation",
+                "The estimate explodes: divide by the norm at each iteration.",
+                {"yours": answer, "expected": largest},
+            )
+        expect_close(
+            answer,
+            largest,
+            "value",
+            "This is not the largest eigenvalue of B: return ⟨x, Bx⟩ for the last x, of norm 1.",
+            rtol=1e-3,
+        )
+        expect(
+            calls[0] <= 2 * n + 2,
+            "too-slow",
+            "B is applied more than twice an iteration: keep Bx under a name.",
+            calls_of_B=calls[0],
+            n=n,
+        )
+    _examine_start(student)
+    return "the largest eigenvalue of three operators to a thousandth, from a start drawn from the generator"
+
+
+def _examine_start(student: Student) -> None:
+    """Require a start that depends on the generator and sees an eigenvector that a constant start does not."""
+
+    def apply(x: Tensor) -> Tensor:  # 5 on images of mean zero, 1 on constants
+        return 5 * x - 4 * x.mean()
+
+    def blocks(x: Tensor) -> Tensor:  # far from converged after one iteration: the estimate depends on the start
+        return torch.linspace(0.1, 1, 12, dtype=torch.float64).reshape(3, 4) * x
+
+    answer = student.number(apply, (4, 5), 30, torch.Generator().manual_seed(3))
+    recognise(
+        answer,
+        ("start", 1.0, "From a constant image the iteration never leaves the constants. Start from white noise."),
+    )
+    first, again, other = (student.number(blocks, (3, 4), 1, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    expect(
+        first == again,
+        "randomness",
+        "Two runs with the same seed differ: draw the start from the generator that is given.",
+    )
+    expect(first != other, "randomness", "Two seeds give the same start: draw it from the generator that is given.")
+
+
+# --- a gradient by hand ----------------------------------------------------------------------------------------------
+
+
+@exercise(
+    restoration.objective_gradient,
+    hints=(
+        "The gradient of ½‖Au − v‖² is Aᵀ(Au − v), that of ½‖∇u‖² is ∇ᵀ∇u = −Δu.",
+        "∇F(u) = Aᵀ(Au − v) − λ Δu.",
+        "residual = blur(u, kernel) - v",
+    ),
+)
+def objective_gradient(student: Student) -> str:
+    """Examine the gradient by automatic differentiation of the objective."""
+    for seed, (shape, size) in enumerate(zip(SHAPES, ((4, 3), (3, 6), (5, 4)), strict=True)):
+        u, v, lam = random_image(shape, seed), random_image(shape, 30 + seed), (0.7, 0.05, 2.0)[seed]
+        kernel = random_image(size, 60 + seed).abs()
+        kernel = kernel / kernel.sum()
+        expected = restoration.objective_gradient(u, v, kernel, lam)
+        answer = student.tensor(u, v, kernel, lam, shape=shape)
+        if not is_close(answer, expected):
+            recognise(answer, *_wrong_gradients(u, v, kernel, lam))
+            text = "This is not the gradient of ½‖k ∗ u − v‖² + (λ/2)‖∇u‖²: compare with automatic differentiation."
+            expect_close(answer, expected, "value", text)
+    return "Aᵀ(Au − v) − λΔu, the gradient that automatic differentiation gives, for asymmetric kernels"
+
+
+def _wrong_gradients(u: Tensor, v: Tensor, kernel: Tensor, lam: float) -> list[Known]:
+    residual, prior = blur(u, kernel) - v, -lam * laplacian(u)
+    data = blur_adjoint(residual, kernel)
+    return [
+        ("sign", -(data + prior), "The sign is wrong: this is −∇F, the direction of descent. Return the gradient."),
+        ("sign", data - prior, "The sign of the regularization is wrong: ∇ᵀ∇u = −Δu."),
+        ("sign", prior - data, "The sign of the data term is wrong: the residual is k ∗ u − v."),
+        ("adjoint", residual + prior, "Aᵀ is missing in front of the residual."),
+        ("adjoint", blur(residual, kernel) + prior, "You blur the residual. It is Aᵀ that belongs there, blur_adjoint: the same only for symmetric kernels."),
+        ("adjoint", blur(u, kernel) - blur_adjoint(v, kernel) + prior, "Aᵀ is applied to v only. It applies to the whole residual, Au − v."),
+        ("weight", data, "The regularization is missing: + λ ∇ᵀ∇u."),
+        ("weight", prior, "The data term is missing: Aᵀ(Au − v)."),
+        ("weight", data + prior / lam, "The weight λ is not used."),
+        ("weight", data + 2 * prior, "The regularization is counted twice: the ½ cancels the 2 of the square."),
+        ("weight", 2 * data + prior, "The data term is counted twice: the ½ cancels the 2 of the square."),
+        ("weight", 2 * (data + prior), "Twice too large: the ½ in front of the squares cancels the 2 of their derivative."),
+        ("value", data + lam * u, "This is the gradient for the ridge (λ/2)‖u‖². The regularization here is (λ/2)‖∇u‖²: λ ∇ᵀ∇u."),
+        ("value", blur_adjoint(blur(u, kernel), kernel) + prior, "The observation v is not used: the residual is Au − v."),
+    ]  # fmt: skip
