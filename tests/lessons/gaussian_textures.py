@@ -5,7 +5,9 @@ import math
 import torch
 
 from course_utils import gaussian_textures
+from course_utils.explorers.gaussian_textures import explore_gaussian_textures, mixing_picture
 from course_utils.gaussian_textures import texton
+from tests.explorer_case import ExplorerCase
 
 
 def mean_of(u):
