@@ -160,7 +160,7 @@ def lpips(
 def _moments(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the means, the variances and the covariance of two patches."""
     _require_pair(x, y, names=("x", "y"))
-    a, b = x.double(), y.double()
+    a, b = x.cpu().double(), y.cpu().double()
     mean_x, mean_y = a.mean(), b.mean()
     var_x, var_y = (a - mean_x).square().mean(), (b - mean_y).square().mean()
     return mean_x, mean_y, var_x, var_y, ((a - mean_x) * (b - mean_y)).mean()

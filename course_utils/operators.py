@@ -357,7 +357,8 @@ class ZoomOut:
     def _norm(self) -> float:
         if self._divides:
             return self._gram.max().sqrt().item()
-        return _largest_singular_value(self, torch.empty(self.shape, dtype=torch.float64, device=self.kernel.device))
+        here = ZoomOut(self.kernel.cpu(), self.shape, self.stride)  # not every device has float64
+        return _largest_singular_value(here, torch.empty(self.shape, dtype=torch.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,23 +407,23 @@ class GaussianMeasurements:
     def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch m"]:
         """Return A u = G u."""
         _require_shape(u, self.shape, "u")
-        return u.flatten(-2) @ self.matrix.to(u.dtype).T
+        return u.flatten(-2) @ self.matrix.to(u.dtype).to(u.device).T
 
     def adjoint(self, v: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch H W"]:
         """Return Aᵀv = Gᵀv."""
         _require_shape(v, self.matrix.shape[:1], "v")
-        return (v @ self.matrix.to(v.dtype)).unflatten(-1, self.shape)
+        return (v @ self.matrix.to(v.dtype).to(v.device)).unflatten(-1, self.shape)
 
     def pinv(self, v: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch H W"]:
         """Return A⁺v by a QR decomposition; almost surely G has full rank."""
         _require_shape(v, self.matrix.shape[:1], "v")
         Q, R = self._qr
-        columns = v.double().reshape(-1, v.shape[-1]).T
+        columns = v.to(self.matrix.device).double().reshape(-1, v.shape[-1]).T
         if self.matrix.shape[0] < self.matrix.shape[1]:  # Gᵀ = QR, G⁺ = Q R⁻ᵀ
             u = Q @ torch.linalg.solve_triangular(R.T, columns, upper=False)
         else:  # G = QR, G⁺ = R⁻¹ Qᵀ
             u = torch.linalg.solve_triangular(R, Q.T @ columns, upper=True)
-        return u.T.reshape(*v.shape[:-1], *self.shape).to(v.dtype)
+        return u.T.reshape(*v.shape[:-1], *self.shape).to(v.dtype).to(v.device)
 
     def norm(self) -> float:
         """Return ‖A‖, about 1 + √(d/m)."""
@@ -493,7 +494,8 @@ class MRI:
 
     @cached_property
     def _norm(self) -> float:
-        return _largest_singular_value(self, self.coil.new_empty(self.mask.shape, dtype=torch.complex128))
+        here = MRI(self.coil.cpu(), self.mask.cpu())  # not every device has complex128
+        return _largest_singular_value(here, torch.empty(self.mask.shape, dtype=torch.complex128))
 
 
 class Radon:
@@ -531,13 +533,13 @@ class Radon:
         return _largest_singular_value(self, torch.empty(self.shape, dtype=torch.float64, device=self._matrix.device))
 
     def _times(self, matrix: Tensor, x: Tensor, shape: tuple[int, int]) -> Tensor:
-        columns = x.double().reshape(-1, matrix.shape[1]).T
-        return (matrix @ columns).T.reshape(*x.shape[:-2], *shape).to(x.dtype)
+        columns = x.cpu().double().reshape(-1, matrix.shape[1]).T
+        return (matrix @ columns).T.reshape(*x.shape[:-2], *shape).to(x.dtype).to(x.device)
 
     def _matrices(self) -> tuple[Tensor, Tensor]:
         """Return R and Rᵀ as sparse matrices."""
         (height, width), (n, detectors) = self.shape, self.sinogram_shape
-        theta = torch.deg2rad(self.angles.detach().double())
+        theta = torch.deg2rad(self.angles.detach().cpu().double())  # not every device has float64
         pixels = torch.arange(height * width, device=theta.device)[:, None]
         i, j = pixels // width - height // 2, pixels % width - width // 2
         t = j * theta.cos() - i * theta.sin() + detectors // 2  # (HW, n): where a pixel falls on the detector

@@ -135,7 +135,7 @@ def show_spectrum(transfers: Sequence[Tensor], titles: Sequence[str] | None = No
     ``transfers`` are full spectra or transfer functions ``(H, W)``, real or complex, as from ``torch.fft.fft2``.
     """
     _require_tensors(transfers, "transfers", titles)
-    moduli = [torch.fft.fftshift(spectrum.detach().abs()).double().cpu() for spectrum in transfers]
+    moduli = [torch.fft.fftshift(spectrum.detach().abs()).cpu().double() for spectrum in transfers]
     top = max(torch.log10(modulus.max()).item() for modulus in moduli)
     with plt.rc_context(style()):
         figure, axes = new_figure(1, len(transfers), height=10 / (len(transfers) + 0.6) + 0.3)

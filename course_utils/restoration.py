@@ -74,7 +74,7 @@ def ridge_deblur(
     λ must be counted once, as here, for its formula (AᵀA + λI)⁻¹Aᵀv to hold.
     """
     k_hat = _checked_transfer(v, kernel, "v")
-    return _solve_normal_equations(v, k_hat, v.new_tensor(require_number(lam, "lam", minimum=0.0)))
+    return _solve_normal_equations(v, k_hat, require_number(lam, "lam", minimum=0.0))
 
 
 def ridge_path(
@@ -88,7 +88,7 @@ def ridge_path(
     if not isinstance(lams, Sequence) or isinstance(lams, str) or not lams:
         raise ValueError(f"lams must be a sequence of at least one weight, got {lams!r}")
     weights = [require_number(lam, f"lams[{i}]", minimum=0.0) for i, lam in enumerate(lams)]
-    return torch.stack([_solve_normal_equations(v, k_hat, v.new_tensor(lam)) for lam in weights])
+    return torch.stack([_solve_normal_equations(v, k_hat, lam) for lam in weights])
 
 
 def tychonov_denoise(v: Float[Tensor, "*batch H W"], lam: float) -> Float[Tensor, "*batch H W"]:
@@ -349,7 +349,10 @@ def project_consistent(
     pinv = getattr(A, "pinv", None)
     if not callable(pinv):
         raise TypeError(f"A must be an operator with A(u) and A.pinv(v), got {type(A).__name__}")
-    return u + pinv(require_observation(v, "v") - A(require_tensor(u, "u")))
+    Au = A(require_tensor(u, "u"))
+    if require_observation(v, "v").shape != Au.shape:
+        raise ValueError(f"v must have the shape of Au, {tuple(Au.shape)}, got {tuple(v.shape)}")
+    return u + pinv(v - Au)
 
 
 def project_box(u: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -427,7 +430,7 @@ def _require_known(v: Tensor, mask: Tensor) -> None:
     require_same_device(v, mask, ("v", "mask"))
 
 
-def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor) -> Tensor:
+def _solve_normal_equations(v: Tensor, k_hat: Tensor, weight: Tensor | float) -> Tensor:
     """Return F⁻¹(conj(k_hat) v_hat / (|k_hat|² + weight)), 0 where the denominator is 0 up to rounding."""
     denominator = k_hat.abs().square() + weight
     erased = denominator <= _rounding(v) ** 2 * denominator.max()

@@ -99,6 +99,7 @@ NUMBERS |= {"length": 3.0}
 OWN = {
     "operators.pseudo_inverse": {"A": lambda: random_image((4, 5))},
     "operators.blur_and_subsample_adjoint": {"v": lambda: random_image((6, 8))},
+    "gaussian.project": {"face": lambda: random_image((2, D), 8)},
     "gaussian.condition": {"mask": lambda: torch.arange(D) < 8},
     "optim.lipschitz_constant": {"shape": lambda: (4, 5)},
     "optim.quadratic_step": {"gradient": lambda: U},

@@ -33,6 +33,11 @@ TO_COME = {
         "optim.projected_gradient(lipschitz)",
         "optim.projected_gradient(objective)",
         "restoration.tv_restore(callback)",
+        "restoration.harmonic_inpaint",
+        "restoration.project_box",
+        "restoration.project_consistent",
+        "restoration.tv_inpaint",
+        "restoration.tv_inpaint(callback)",
     ],
     "09": [
         "features.load_lpips",
