@@ -251,6 +251,41 @@ def png_bytes(
     return stream.getvalue()
 
 
+def compress_jpeg(u: Float[Tensor, "H W"], quality: int) -> Float[Tensor, "H W"]:
+    """Return a gray image as it comes back from a JPEG file of this quality, 1 to 95, rounded to 256 gray levels."""
+    quality = require_count(quality, "quality")
+    if quality > 95:
+        raise ValueError(f"quality must be at most 95, got {quality}")
+    buffer = io.BytesIO()
+    _gray_picture(u).save(buffer, "JPEG", quality=quality)
+    return _read_back(buffer).to(u)
+
+
+def compress_jpeg2000(u: Float[Tensor, "H W"], bits_per_pixel: float) -> tuple[Float[Tensor, "H W"], float]:
+    """Return a gray image as it comes back from a JPEG 2000 file of a given size, and the bits per pixel it took.
+
+    The file is really written, in memory, by OpenJPEG (its versions differ a little), with the irreversible wavelet
+    transform; the image is rounded to 256 gray levels before.
+    """
+    bits_per_pixel = require_number(bits_per_pixel, "bits_per_pixel", minimum=0.0, strict=True)
+    buffer = io.BytesIO()
+    layers = [max(8 / bits_per_pixel, 1.0)]
+    _gray_picture(u).save(buffer, "JPEG2000", quality_mode="rates", quality_layers=layers, irreversible=True)
+    bits = 8 * buffer.getbuffer().nbytes / u.numel()
+    return _read_back(buffer).to(u), bits
+
+
+def _gray_picture(u: Tensor) -> Image.Image:
+    if require_image(u, "u").ndim != 2:
+        raise ValueError(f"u must be a gray image (H, W), got shape {tuple(u.shape)}")
+    pixels = (255 * u.detach().cpu().double().clamp(0, 1)).round().to(torch.uint8)
+    return Image.fromarray(pixels.numpy())
+
+
+def _read_back(buffer: io.BytesIO) -> Tensor:
+    return torch.from_numpy(np.array(Image.open(buffer))).double() / 255
+
+
 def save_image(u: Float[Tensor, "*channels H W"], path: str | Path) -> None:
     """Save an image as a PNG file of 8 bits a channel; values outside [0, 1] are an error, not clipped."""
     target = Path(path)
