@@ -21,6 +21,7 @@ from course_utils._validation import (
     require_count,
     require_generator,
     require_number,
+    require_shape,
     require_tensor,
 )
 
@@ -370,6 +371,7 @@ def descent_path(gradient: Map, x0: Float[Tensor, "*shape"], tau: float, n: int)
 
     Slide "Gradient Descent".
     """
+    require_callable(gradient, "gradient")
     path = [require_tensor(x0, "x0")]
     tau = require_number(tau, "tau", minimum=0.0, strict=True)
     for _ in range(require_count(n, "n", 0)):
@@ -382,6 +384,9 @@ def descent_bound(f_x: Any, gradient_norm: Any, tau: Any, L: Any) -> Any:
 
     Numbers, or tensors that broadcast. Slide "Descent Lemma".
     """
+    for value, name in ((f_x, "f_x"), (gradient_norm, "gradient_norm"), (tau, "tau"), (L, "L")):
+        if not isinstance(value, Tensor):
+            require_number(value, name)
     return f_x - tau * (1 - tau * L / 2) * gradient_norm**2
 
 
@@ -392,6 +397,7 @@ def quadratic_step(gradient: Float[Tensor, "*shape"], hessian_times: Map) -> flo
 
     Slide "Gradient Descent".
     """
+    require_callable(hessian_times, "hessian_times")
     g = require_tensor(gradient, "gradient")
     curvature = (g * hessian_times(g)).sum().item()
     if not curvature > 0:
@@ -418,9 +424,10 @@ def lipschitz_constant(apply: Map, shape: Sequence[int], n: int, generator: torc
     of the gradient. The start is Gaussian white noise in float64 on the device of the generator; 0 when B maps it to 0.
     Slide "Optimization for Inverse Problems".
     """
+    require_callable(apply, "apply")
     n = require_count(n, "n", 0)
     require_generator(generator)
-    x = torch.randn(tuple(shape), generator=generator, dtype=torch.float64, device=generator.device)
+    x = torch.randn(require_shape(shape), generator=generator, dtype=torch.float64, device=generator.device)
     x = x / x.norm()
     for _ in range(n):
         y = apply(x)

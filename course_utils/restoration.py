@@ -467,6 +467,6 @@ def objective_gradient(
 
     Slide "Optimization for Inverse Problems".
     """
-    require_same_shape(u, v, ("u", "v"))
+    require_same_shape(require_image(u, "u"), require_image(v, "v"), ("u", "v"))
     lam = require_number(lam, "lam", minimum=0.0)
     return blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u)

