@@ -43,6 +43,8 @@ class KernelPad(anywidget.AnyWidget):
     label = traitlets.Unicode(
         "Kernel to draw: drag the mouse, with Shift to erase; or arrow keys, and Space to draw or erase"
     ).tag(sync=True)
+    title = traitlets.Unicode("a kernel of yours (Shift erases):").tag(sync=True)
+    background = traitlets.Unicode("").tag(sync=True)  # the address of a picture to draw on
     value = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # rows of 0 and 1
 
     @traitlets.default("value")

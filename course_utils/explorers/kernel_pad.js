@@ -1,4 +1,5 @@
-// A square in which a kernel is drawn with the pointer or with the keyboard: rows of 0 and 1, sent as they change.
+// A square in which a kernel, or a mask over a picture, is drawn with the pointer or with the keyboard: rows of 0 and 1,
+// sent as they change.
 
 const CELL = 8; // screen pixels
 
@@ -11,13 +12,15 @@ function render({ model, el }) {
   const size = model.get("value").length;
   const canvas = Object.assign(document.createElement("canvas"), { width: size * CELL, height: size * CELL, tabIndex: 0 });
   const clear = Object.assign(document.createElement("button"), { textContent: "clear", className: "jupyter-button" });
-  const title = Object.assign(document.createElement("div"), { textContent: "a kernel of yours (Shift erases):" });
+  const title = Object.assign(document.createElement("div"), { textContent: model.get("title") });
   const said = document.createElement("span");
   const gone = new AbortController();
   const context = canvas.getContext("2d");
   let cursor = [size >> 1, size >> 1];
   let last = null; // the cell where the pointer was, while it is pressed
   let ink = 1;
+  const background = new Image(); // the picture under a mask; a kernel has none
+  if (model.get("background")) background.src = model.get("background");
 
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", model.get("label"));
@@ -29,10 +32,12 @@ function render({ model, el }) {
     const value = model.get("value");
     context.fillStyle = "black";
     context.fillRect(0, 0, canvas.width, canvas.height);
+    if (background.complete && background.naturalWidth)
+      context.drawImage(background, 0, 0, canvas.width, canvas.height);
     context.fillStyle = "white";
     value.forEach((row, i) => row.forEach((ink, j) => ink && context.fillRect(j * CELL, i * CELL, CELL, CELL)));
-    context.strokeStyle = "#56b4e9"; // the centre, and in orange the keyboard's place
-    context.strokeRect((size >> 1) * CELL + 0.5, (size >> 1) * CELL + 0.5, CELL - 1, CELL - 1);
+    context.strokeStyle = "#56b4e9"; // the centre of a kernel, and in orange the keyboard's place
+    if (!background.src) context.strokeRect((size >> 1) * CELL + 0.5, (size >> 1) * CELL + 0.5, CELL - 1, CELL - 1);
     if (document.activeElement !== canvas) return;
     context.strokeStyle = "#e69f00";
     context.lineWidth = 2;
@@ -99,6 +104,7 @@ function render({ model, el }) {
     model.set("value", model.get("value").map((row) => row.map(() => 0)));
     model.save_changes();
   });
+  background.addEventListener("load", paint, { signal: gone.signal });
   model.on("change:value", paint);
   const pad = document.createElement("div");
   pad.style.marginLeft = "7em"; // where the other controls begin
