@@ -272,7 +272,9 @@ def _name_by_behaviour(student: Student, answer: Tensor, v: Tensor, mask: Tensor
 def _fill(student: Student, v: Tensor, mask: Tensor, extra: tuple[float, ...]) -> Tensor:
     """Return the filling; an explosion that stops the student's code is a step too long, or a step uphill."""
     try:
-        return student.tensor(v, mask, *extra, N, shape=v.shape)
+        answer = student.tensor(v, mask, *extra, N, shape=v.shape)
+        if answer.abs().max() < 1e6:
+            return answer
     except Mistake as mistake:
         if mistake.cause != "not-finite" and "must be finite" not in mistake.message:
             raise

@@ -165,7 +165,7 @@ $\frac12\|x - a\|^2$.
 # %%
 a = torch.tensor([1.6, 0.4])
 x = projected_descent(lambda x: x - a, lambda x: x.clamp(0, 1), torch.zeros(2), 0.5, 50)
-print("projected descent:", x.tolist(), "  without projection it would go to", a.tolist())
+print(f"projected descent: ({x[0]:.3f}, {x[1]:.3f}), without projection it would go to (1.600, 0.400)")
 
 # %% [markdown]
 r"""
@@ -280,7 +280,8 @@ for name, row in zip(("harmonic", "biharmonic", "TV_eps"), rows[1:], strict=True
 
 # %% [markdown]
 r"""
-**What to see.** The upper half of each image; from top to bottom: observed, harmonic, biharmonic, total variation. With 90 % of the pixels hidden
+**What to see.** The upper half of each image; from top to bottom: observed, harmonic, biharmonic, total variation. In
+PSNR the three are close, except in the block, and total variation does not win there. With 90 % of the pixels hidden
 the harmonic image is blurred with a peak at each known pixel, total variation is made of patches. In the block, all
 three invent something smooth: the head is gone.
 
@@ -416,7 +417,7 @@ titles = [f"{n}\n{psnr(u, u0):.1f} dB" for n, u in {"A⁺v": u_pinv, "TV$_ε$, A
 slide_figure(show_images([u0, near, u_pinv, u_tv], ["original\n", "v, 32 × 32\n", *titles]), "super-resolution")
 
 # %%
-print(f"largest |Au - v|: A+v {(A(u_pinv) - v).abs().max():.0e}, TV {(A(u_tv) - v).abs().max():.0e}")
+print("both keep the data to 1e-6:", all(bool((A(u) - v).abs().max() < 1e-6) for u in (u_pinv, u_tv)))
 print(f"values below 0 or above 1: A+v {((u_pinv < 0) | (u_pinv > 1)).sum()}, TV {((u_tv < 0) | (u_tv > 1)).sum()}")
 
 # %% [markdown]
