@@ -19,6 +19,7 @@ import bz2
 import gzip
 import importlib.metadata
 import io
+import itertools
 import os
 import re
 import struct
@@ -27,6 +28,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,6 +38,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
+from scipy import ndimage
 
 from course_utils._files import write_atomically
 from course_utils.classroom.registry import make_entry, register
@@ -68,6 +71,7 @@ SKLEARN = Package("scikit-learn", "1.9.1")
 SCICO = Package("scico", "0.0.7")
 MYPAINT = Package("mypaint-data-extras", "2.0.1-9", debian=True)
 UFOAI = Package("ufoai-textures", "2.5-2", debian=True)
+GCOMPRIS = Package("gcompris-qt-data", "3.1-2", debian=True)
 OPENCV = Package("opencv-doc", "4.6.0+dfsg-12", debian=True)
 SCIPY = Package("python3-scipy", "1.10.1-2", debian=True)
 MRICRON = Package("mricron-data", "1.2.20211006+dfsg-4", debian=True)
@@ -283,6 +287,104 @@ def head_slice(packages: Packages, axis: int, index: int) -> bytes:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Paintings, from the pieces of a jigsaw
+
+
+@lru_cache(maxsize=1)
+def resource_files(content: bytes) -> dict[str, bytes]:
+    """Return the files of a Qt resource file of version 2 or 3, those that are not compressed by Zstandard."""
+    magic, _, tree, data, names = struct.unpack(">4s4I", content[:20])
+    if magic != b"qres":
+        raise ValueError("not a Qt resource file")
+    found = {}
+    folders = [(0, "")]
+    while folders:
+        node, path = folders.pop()
+        count, first = struct.unpack(">II", content[tree + 22 * node + 6 :][:8])
+        for child in range(first, first + count):
+            name, flags = struct.unpack(">IH", content[tree + 22 * child :][:6])
+            (length,) = struct.unpack(">H", content[names + name :][:2])
+            full = f"{path}/{content[names + name + 6 :][: 2 * length].decode('utf-16-be')}"
+            if flags & 2:
+                folders.append((child, full))
+            elif not flags & 4:
+                (offset,) = struct.unpack(">I", content[tree + 22 * child + 10 :][:4])
+                (size,) = struct.unpack(">I", content[data + offset :][:4])
+                raw = content[data + offset + 4 :][:size]
+                found[full] = zlib.decompress(raw[4:]) if flags & 1 else raw
+    return found
+
+
+PAINTINGS = "/gcompris/src/activities/paintings/resource/"
+PIECE = re.compile(r'"pixmapfile"\s*:\s*"([^"]+)",\s*"x"\s*:\s*"([\d.]+)",\s*"y"\s*:\s*"([\d.]+)"')
+MARGIN = 20  # around the board, for pieces that are placed a little outside
+
+
+def painting(packages: Packages, stem: str) -> bytes:
+    """Return a painting put together from its jigsaw: the board's text says where the middle of each piece goes."""
+    files = resource_files(packages.read(GCOMPRIS, "usr/share/gcompris-qt/rcc/paintings.rcc"))
+    board = next(text for path, file in sorted(files.items()) if "/board/" in path and stem in (text := file.decode()))
+    width, height = (int(re.search(rf'"{side}"\s*:\s*(\d+)', board)[1]) for side in ("width", "height"))  # type: ignore[index]
+    pieces, corners = [], []
+    for path, x, y in PIECE.findall(board):
+        piece = np.asarray(Image.open(io.BytesIO(files[PAINTINGS + path])).convert("RGBA")).astype(float)
+        pieces.append(piece)
+        corners.append((round(float(y) * height - len(piece) / 2), round(float(x) * width - piece.shape[1] / 2)))
+    shape = (height + 2 * MARGIN, width + 2 * MARGIN)
+    return encode_png(Image.fromarray(_without_seams(*_assembled(pieces, _fitted(pieces, corners, shape), shape))))
+
+
+def _window(piece: np.ndarray, corner: tuple[int, int]) -> tuple[slice, slice]:
+    top, left = corner[0] + MARGIN, corner[1] + MARGIN
+    return slice(top, top + piece.shape[0]), slice(left, left + piece.shape[1])
+
+
+def _fitted(pieces: list[np.ndarray], corners: list[tuple[int, int]], shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the corners, each moved by a pixel at most to where the piece fits best: no gap and no overlap."""
+    corners, moves = list(corners), sorted(itertools.product((-1, 0, 1), repeat=2), key=lambda d: abs(d[0]) + abs(d[1]))
+    cover = np.zeros(shape)
+    for piece, corner in zip(pieces, corners, strict=True):
+        cover[_window(piece, corner)] += piece[..., 3] / 255
+    for _ in range(3):
+        for i, piece in enumerate(pieces):
+            alpha = piece[..., 3] / 255
+            cover[_window(piece, corners[i])] -= alpha
+
+            def misfit(move: tuple[int, int]) -> float:
+                tried = cover.copy()
+                tried[_window(piece, (corners[i][0] + move[0], corners[i][1] + move[1]))] += alpha  # noqa: B023
+                inside = ndimage.binary_closing(tried > 0.5, iterations=3)
+                return float(np.abs(tried - 1)[inside].sum())
+
+            best = min(moves, key=misfit)
+            corners[i] = (corners[i][0] + best[0], corners[i][1] + best[1])
+            cover[_window(piece, corners[i])] += alpha
+    return corners
+
+
+def _assembled(
+    pieces: list[np.ndarray], corners: list[tuple[int, int]], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours, weighted by how far each pixel is covered, and the cover, both without the margin."""
+    colours, cover = np.zeros((*shape, 3)), np.zeros(shape)
+    for piece, corner in zip(pieces, corners, strict=True):
+        alpha = piece[..., 3] / 255
+        colours[_window(piece, corner)] += piece[..., :3] * alpha[..., None]
+        cover[_window(piece, corner)] += alpha
+    full = cover > 0.5
+    rows, columns = (np.flatnonzero(share > 0.6 * share.max()) for share in (full.mean(axis=1), full.mean(axis=0)))
+    inside = slice(rows[0] + 3, rows[-1] - 2), slice(columns[0] + 3, columns[-1] - 2)
+    return colours[inside], cover[inside]
+
+
+def _without_seams(colours: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """Return the picture in 8 bits; a pixel between two pieces has the colour of the nearest one that is covered."""
+    picture, gap = colours / np.maximum(cover, 1e-3)[..., None], cover < 0.85
+    nearest = ndimage.distance_transform_edt(gap, return_distances=False, return_indices=True)
+    return np.rint(picture[tuple(nearest)].clip(0, 255)).astype(np.uint8)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Kernels, from formulas
 
 
@@ -452,6 +554,13 @@ def _starry_night(packages: Packages) -> bytes:
     return reduced_png(content, (12, 12, 740, 588), (728, 576))
 
 
+def _painting(name: str, stem: str, credit: str) -> Item:
+    source = f"{GCOMPRIS}, paintings.rcc, put together from the pieces {stem}"
+    licence = "public domain (the work); GPL-3.0-or-later (the package)"
+    build = lambda packages: painting(packages, stem)  # noqa: E731
+    return Item(name, f"paintings/{name}.png", "painting", source, licence, credit, build)
+
+
 def _raccoon(packages: Packages) -> bytes:
     pixels = bz2.decompress(packages.read(SCIPY, "usr/lib/python3/dist-packages/scipy/misc/face.dat"))
     return encode_png(Image.frombytes("RGB", (1024, 768), pixels).crop((256, 128, 1024, 640)))
@@ -496,6 +605,10 @@ ITEMS = (
         "Vincent van Gogh, The Starry Night, 1889",
         _starry_night,
     ),
+    _painting("great_wave", "GreatWave", "Katsushika Hokusai, The Great Wave off Kanagawa, about 1831"),
+    _painting("composition_viii", "kandinky", "Vasily Kandinsky, Composition VIII, 1923"),
+    _painting("auvers", "gogh_auvert", "Vincent van Gogh, Street in Auvers-sur-Oise, 1890"),
+    _painting("summertime", "cassat_summertime", "Mary Cassatt, Summertime, 1894"),
     Item(
         "raccoon",
         "photographs/raccoon.png",

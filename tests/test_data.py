@@ -329,6 +329,33 @@ def test_rebuild_lists_what_is_registered(rebuild: ModuleType) -> None:
         assert item.entry() == REGISTRY[item.name]
 
 
+def test_rebuild_puts_a_jigsaw_together(rebuild: ModuleType) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(float)
+    opaque = np.concatenate([picture, np.full((60, 80, 1), 255.0)], axis=2)
+    places = [(0, 0), (0, 33), (37, 0), (37, 33)]
+    pieces = [opaque[:37, :33], opaque[:37, 33:], opaque[37:, :33], opaque[37:, 33:]]
+    shape = (60 + 2 * rebuild.MARGIN, 80 + 2 * rebuild.MARGIN)
+    moved = [*places[:3], (36, 34)]  # as a board rounds them
+    corners = rebuild._fitted(pieces, moved, shape)
+    assert corners == places
+    result = rebuild._without_seams(*rebuild._assembled(pieces, corners, shape))
+    np.testing.assert_array_equal(result, picture[3:-3, 3:-3])
+
+
+def test_rebuild_reads_qt_resources(rebuild: ModuleType) -> None:
+    names = b"".join(struct.pack(">HI", len(n), 0) + n.encode("utf-16-be") for n in ("a", "b.txt"))
+    data = struct.pack(">I", 5) + b"hello"
+    nodes = [(0, 2, 1, 1), (0, 2, 1, 2), (8, 0, None, 0)]  # the root, the folder a, its file b.txt
+    tree = b""
+    for name, flags, count, where in nodes:
+        middle = struct.pack(">II", count, where) if flags else struct.pack(">HHI", 0, 1, where)
+        tree += struct.pack(">IH", name, flags) + middle + bytes(8)
+    content = b"qres" + struct.pack(">IIII", 3, 20, 20 + len(tree), 20 + len(tree) + len(data)) + tree + data + names
+    assert rebuild.resource_files(content) == {"/a/b.txt": b"hello"}
+    with pytest.raises(ValueError, match="not a Qt resource file"):
+        rebuild.resource_files(bytes(40))
+
+
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_rebuild_makes_the_same_kernels(name: str, rebuild: ModuleType) -> None:
     (item,) = rebuild.chosen_items([name])
