@@ -32,9 +32,9 @@ from course_utils.fourier import kernel_to_transfer, laplacian_transfer
 @exercise(
     operators.pseudo_inverse,
     hints=(
-        "A = U diag(s) Vᵀ sends vᵢ to sᵢuᵢ. A⁺ sends uᵢ back to vᵢ/sᵢ, and the directions with sᵢ = 0 to 0.",
-        "A⁺ = V diag(φ(s)) Uᵀ with φ(s) = 1/s if s > 1e-10 max(s), else 0.",
-        "U, s, Vt = torch.linalg.svd(A, full_matrices=False)",
+        "A = G diag(s) Eᵀ sends eᵢ to sᵢgᵢ. A⁺ sends gᵢ back to eᵢ/sᵢ, and the directions with sᵢ = 0 to 0.",
+        "A⁺ = E diag(φ(s)) Gᵀ with φ(s) = 1/s if s > 1e-10 max(s), else 0.",
+        "G, s, Et = torch.linalg.svd(A, full_matrices=False)",
     ),
 )
 def pseudo_inverse(student: Student) -> str:
@@ -82,7 +82,7 @@ def _pseudo_inverse_of(student: Student, A: Tensor) -> Tensor:
             and re.search(r"shape|size", mistake.message)
             and _fits_square(student)
         ):
-            raise Mistake("shape", f"Your function works for a square A, not for one of shape {(m, d)}: torch.linalg.svd returns square U and Vᵀ, too large for diag(s), unless full_matrices=False. {mistake.message}") from None
+            raise Mistake("shape", f"Your function works for a square A, not for one of shape {(m, d)}: torch.linalg.svd returns square G and Eᵀ, too large for diag(s), unless full_matrices=False. {mistake.message}") from None
         if mistake.cause == "exception" and "singular" in mistake.message:
             raise Mistake(
                 "rank",
@@ -129,7 +129,7 @@ def _examine_spectrum(answer: Tensor, A: Tensor, U: Tensor, s: Tensor, V: Tensor
         small = "Your A⁺ is 0 for a small A: the threshold must be relative to max(s)."
         raise Mistake(*(("truncation", small) if s.max() < 1e-3 else ("constant", "Your A⁺ is 0, although A is not.")))
     if A.shape[0] == A.shape[1]:
-        turned = "A⁺ = V diag(1/s) Uᵀ: mind which of U and V is transposed; torch.linalg.svd returns Vᵀ, not V."
+        turned = "A⁺ = E diag(1/s) Gᵀ: mind which of G and E is transposed; torch.linalg.svd returns G, s and Eᵀ, not E."
         recognise(
             answer,
             ("identity", A, "You return A itself."),
@@ -138,7 +138,7 @@ def _examine_spectrum(answer: Tensor, A: Tensor, U: Tensor, s: Tensor, V: Tensor
             ("transpose", Zt.T @ torch.diag(inverse) @ W, turned),
             ("transpose", Zt @ torch.diag(inverse) @ W, turned),
         )
-    recognise(answer, ("value", A.T, "You return V diag(s) Uᵀ = Aᵀ: the singular values must be inverted."))
+    recognise(answer, ("value", A.T, "You return E diag(s) Gᵀ = Aᵀ: the singular values must be inverted."))
     phi = torch.diagonal(V.T @ answer.double() @ U)
     if relative_error(V @ torch.diag(phi) @ U.T, answer) < 10 * tolerance(answer):
         _examine_filter(phi[s > 0], s[s > 0])

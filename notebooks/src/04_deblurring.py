@@ -336,7 +336,11 @@ w_hat = torch.fft.fft2(observed[2] - blur(u0, kernels["disk"]))
 spectra = {"image |û₀|": torch.fft.fft2(u0), "noise |ŵ|": w_hat, "after division |ŵ/k̂|": w_hat / k_hat}
 frequencies = torch.arange(1, size // 2) / size
 curves = {name: (frequencies, z.abs().square().mean(0).sqrt()[1 : size // 2].cpu()) for name, z in spectra.items()}
-figure = plot_curves(curves, "horizontal frequency (cycles per pixel)", "root mean square", y_scale="log", width=9)
+image, noise = spectra["image |û₀|"].abs(), spectra["after division |ŵ/k̂|"].abs()
+print(f"disk: noise above the image at {100 * (noise > image).double().mean().item():.1f} % of the frequencies")
+figure = plot_curves(
+    curves, "horizontal frequency (cycles per pixel)", "r.m.s. over vertical frequencies", y_scale="log", width=9
+)
 move_legend(figure.axes[0], "upper center", (0.5, -0.22), 3)
 show(
     figure, "The spectrum of the image decays, that of the noise is flat, and noise divided by k_hat exceeds the image."
@@ -344,8 +348,9 @@ show(
 
 # %% [markdown]
 r"""
-**What to see.** The spectrum of a photograph decays quickly, white noise is flat. For the disk, the noise after
-division is above the image at nearly all frequencies: there the quotient $\hat v / \hat k$ carries no information.
+**What to see.** Each curve is the root mean square over all vertical frequencies, at one horizontal frequency. The
+spectrum of a photograph decays quickly, white noise is flat. For the disk, the noise after division is above the
+image at four frequencies out of five, as printed: there the quotient $\hat v / \hat k$ tells next to nothing.
 
 **Question.** You save the blurred image, without noise, as an 8-bit PNG, and apply the inverse filter to the file. What
 happens? (Rounding to multiples of 1/255 is a noise of standard deviation $1/(255\sqrt{12})$.)
@@ -513,8 +518,16 @@ power = {
     "ridge's bet": torch.full_like(u0, noise_power / ridge_lam),
     "Tychonov's bet": noise_power / (tychonov_lam * L_hat),
 }
-curves = {name: (frequencies, S.mean(0)[1 : size // 2].cpu()) for name, S in power.items()}
-figure = plot_curves(curves, "horizontal frequency (cycles per pixel)", "power", "log", "log")
+xi = torch.fft.fftfreq(size, device=device)
+ring = (size * torch.hypot(xi[:, None], xi)).round().long()  # |ξ| in whole multiples of 1/size
+curves = {}
+for name, S in power.items():
+    rings = [S[ring == radius].mean().item() for radius in range(1, size // 2)]
+    curves[name] = (frequencies, rings)
+    print(f"{name.split()[0]:10} falls by a factor {rings[0] / rings[99]:.0f} from |ξ| = 1/{size} to 100/{size}")
+
+# %%
+figure = plot_curves(curves, "|ξ| (cycles per pixel)", "power, mean over a ring", "log", "log")
 show(
     figure,
     "Power of the photograph against frequency: it falls steeply, Tychonov's model less so, ridge's is constant.",
@@ -522,9 +535,25 @@ show(
 
 # %% [markdown]
 r"""
-**What to see.** Over two decades of frequency the power of the photograph falls by more than three orders of magnitude.
-Tychonov's bet falls by two: not steep enough, but the right idea. Ridge's does not fall: it is too low for the low
-frequencies, and too high for the high ones, where the noise is.
+**What to see.** Each point is the mean over a ring of frequencies of the same $|\xi|$. Over two decades the power of
+the photograph falls by more than five orders of magnitude, Tychonov's bet by nearly four: not steep enough, but the
+right idea. Ridge's does not fall: it is too low for the low frequencies, and too high for the high ones, where the
+noise is.
+
+How much could a better bet gain? Bet on the truth, $S = |\hat u_0|^2$, which nobody has. This *oracle* Wiener filter
+has the smallest mean square error, over the noise, of all filters that multiply $\hat v$ frequency by frequency: the
+ceiling of this section.
+"""
+
+# %%
+k_hat = kernel_to_transfer(kernel, u0.shape)
+bet = noise_power / power["photograph $|û_0|^2$"]
+oracle = torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + bet)).real
+print(f"ridge {psnr(ridge, u0):.2f} dB, Tychonov {psnr(tychonov, u0):.2f} dB, oracle {psnr(oracle, u0):.2f} dB")
+
+# %% [markdown]
+r"""
+Tychonov's best λ is 1 dB below the ceiling. To go beyond it, a restoration must not be a filter: notebook 07.
 
 **Question.** For which of the four kernels do ridge and Tychonov differ least? Guess from the transfer functions of
 section 3 which values $\hat L$ takes where $|\hat k|^2 \approx \lambda$. Check with the explorer of section 8.
