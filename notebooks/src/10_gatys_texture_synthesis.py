@@ -111,7 +111,7 @@ inside = [v[:, 2:-2, 2:-2] for v in features.values()]  # some channels respond 
 strongest = [v[v.std(dim=(-2, -1)).topk(3).indices] for v in inside]
 views = [channel / channel.abs().max() for channels in strongest for channel in channels]
 views = [views[3 * (k % 5) + k // 5] for k in range(15)]  # one column per layer
-fig = show_images(views, [*TEXTURE_LAYERS, *[""] * 10], columns=5)
+fig = show_images(views, [*TEXTURE_LAYERS, *[""] * 10], columns=5, width=8)
 show(
     fig, "Three rows of feature maps of the gravel in five columns: sharp edges at conv1_1, coarser and sparser blobs."
 )
@@ -460,16 +460,17 @@ def precomputed(*names):
 
 
 stones = load_image("stones_yellow", side).float().to(device)
-depths = precomputed(*[f"stones_{layer}" for layer in TEXTURE_LAYERS])
-fig = show_images([stones, *depths], ["exemplar", *TEXTURE_LAYERS], columns=3)
-slide_figure(fig, "gatys-depth")
+gaussian_stones = gaussian_texture(stones, torch.Generator().manual_seed(seed))
+depths = precomputed(*[f"stones_{layer}" for layer in TEXTURE_LAYERS], "stones_yellow")
+titles = ["exemplar", "Gaussian", *TEXTURE_LAYERS, "pool4, three scales"]
+slide_figure(show_images([stones, gaussian_stones, *depths], titles, columns=4, width=6.5), "gatys-depth")
 
 # %% [markdown]
 """
 Each picture uses its layer and all those before it, and starts from the same sample of the Gaussian texture.
 `conv1_1` sees 3 × 3 pixels, and leaves it a Gaussian texture. `pool1` makes flat pieces with sharp edges, of any
 shape, and `pool2` pieces with dark joints beside them. With `pool3` they are as large as stones, and with `pool4`
-they close up, with joints all around.
+they close up, with joints all around. Synthesized from coarse to fine, as the last one, they are neater.
 
 **Question.** What is the largest structure that a statistic at `pool4` can see? Compare it with a stone.
 """
@@ -492,17 +493,20 @@ show(fig, "Gravel; gray noise of the same spectrum; stones with rough outlines; 
 """
 Gaussian: the right spectrum, no stones. Portilla and Simoncelli's statistics of wavelet coefficients, 15 years older
 and 250 times fewer than the 176,640 numbers of five layers, make stones with rough outlines. Gatys: stones with
-facets and shadows. Then six materials in colour.
+facets and shadows. Then seven materials in colour.
 """
 
 # %%
-materials = ("flowers", "flagstones_blue", "rock_layers", "ballast", "sand_ripples", "cork")
+materials = ("flowers", "flagstones_blue", "rock_layers", "ballast", "sand_ripples", "stones_yellow", "cork")
 exemplars = [load_image(name, side).float().to(device) for name in materials]
 results = precomputed(*materials)
-first, second = [*exemplars[:3], *results[:3]], [*exemplars[3:], *results[3:]]
 titles = [name.replace("_", " ") for name in materials]
-fig = show_images(first + second, [*titles[:3], *3 * ["Gatys"], *titles[3:], *3 * ["Gatys"]], columns=3)
+fig = show_images([*exemplars[:4], *results[:4]], [*titles[:4], *4 * ["Gatys"]], columns=4, width=8)
 slide_figure(fig, "gatys-results")
+
+# %%
+fig = show_images([*exemplars[4:], *results[4:]], [*titles[4:], *3 * ["Gatys"]], columns=3, width=5.6)
+show(fig, "Sand with dark ripples, yellow stones and cork; below each its synthesis, with the same structure.")
 
 # %% [markdown]
 """
@@ -525,7 +529,7 @@ for name, x, u in zip(materials, results, exemplars, strict=True):
 # %%
 (large,) = precomputed("flowers_large")
 print(f"exemplar: {tuple(exemplars[0].shape[1:])}, synthesis: {tuple(large.shape[1:])}")
-fig = show_images([large], ["twice as wide as the exemplar"], width=8)
+fig = show_images([large], ["twice as wide as the exemplar"], width=5)
 show(fig, "A wide bed of red flowers on green leaves, without visible repetition.")
 
 # %% [markdown]
@@ -541,7 +545,7 @@ its border instead (`padding="reflect"`).
 # %%
 names = ("brick", "mosaic_tiles", "morris")
 exemplars, failures = [load_image(name, side).float().to(device) for name in names], precomputed(*names)
-fig = show_images([*exemplars, *failures], ["brick", "mosaic tiles", "a carpet", *3 * ["Gatys"]], columns=3)
+fig = show_images([*exemplars, *failures], ["brick", "mosaic tiles", "a carpet", *3 * ["Gatys"]], width=6.5, columns=3)
 show(
     fig,
     "A wall, a grid of tiles and a carpet of ornaments; below, bent rows, unequal tiles, and shreds of ornament.",
@@ -659,7 +663,7 @@ Both losses are added to $E$ with a weight (the argument `extra_losses` of `text
 cork_u = center_crop(cork, live)
 uniform, corrected = precomputed("cork_uniform", "cork_colors")
 titles = ["exemplar", "Gatys", "+ colours"]
-fig = show_images([cork_u, uniform, corrected], titles, columns=3)
+fig = show_images([cork_u, uniform, corrected], titles, columns=3, width=6)
 show(fig, "Brown cork, 128 px; a synthesis under red and green dots; one with the colours of cork.")
 
 # %%
@@ -690,7 +694,7 @@ generator = torch.Generator().manual_seed(seed)
 start = torch.rand(3, small, small, generator=generator).to(device)
 goal = center_crop(load_image("flowers", live).float().to(device), small)
 alone = [minimize_image(lambda x, f=f: f(x, goal), start, 60)[0] for f in (color_statistics_loss, spectrum_loss)]
-fig = show_images([goal, start, *alone], ["goal", "start", "colours alone", "spectrum alone"])
+fig = show_images([goal, start, *alone], ["goal", "start", "colours alone", "spectrum alone"], width=5.5)
 show(fig, "Flowers; noise of all colours; noise with the colours of the flowers; soft blotches of the same colours.")
 
 # %% [markdown]
@@ -741,8 +745,8 @@ for name, image in {"order 1": means, "order 2": gatys_gravel}.items():
     order_1 = mean_loss(network(image), targets, relative_weights(targets)).item()
     order_2 = gram_loss(network(image), targets_gram, relative_weights(targets_gram)).item()
     print(f"synthesis with {name}: means {order_1:.0e}, Gram matrices {order_2:.0e}")
-fig = show_images([gravel, means, gatys_gravel], ["exemplar", "means", "Gram matrices"])
-show(fig, "Gravel, its synthesis by mean features and by Gram matrices: both have stones, with Gram matrices sharper.")
+fig = show_images([gravel, means, gatys_gravel], ["exemplar", "means", "Gram matrices"], width=7)
+show(fig, "Gravel, its synthesis by mean features and by Gram matrices: in both the stones have facets and shadows.")
 
 # %% [markdown]
 """
@@ -763,7 +767,7 @@ targets = {layer: mean_feature(v) for layer, v in network(piece).items()}
 w = relative_weights(targets)
 start = gaussian_texture(piece, torch.Generator().manual_seed(seed))
 x, history = minimize_image(lambda x: mean_loss(network(x), targets, w), start, 60)
-fig = show_images([piece, start, x], ["exemplar", "start", "means alone"])
+fig = show_images([piece, start, x], ["exemplar", "start", "means alone"], width=6)
 show(fig, "A small piece of gravel; gray noise; stones made of it by the means alone.")
 
 # %% [markdown]

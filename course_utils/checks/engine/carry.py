@@ -70,7 +70,8 @@ def _like(value: Any, sample: Any, differentiated: bool) -> Any:
         return value if differentiated or sample.requires_grad else value.detach()
     if isinstance(sample, (list, tuple)) and isinstance(value, (list, tuple)) and sample:
         samples = sample if len(sample) == len(value) else [sample[0]] * len(value)
-        return type(sample)(_like(v, s, differentiated) for v, s in zip(value, samples, strict=True))
+        parts = [_like(v, s, differentiated) for v, s in zip(value, samples, strict=True)]
+        return type(sample)(*parts) if hasattr(sample, "_fields") else type(sample)(parts)  # a named tuple takes each
     if isinstance(sample, dict) and isinstance(value, dict):
         return {key: _like(v, sample.get(key), differentiated) for key, v in value.items()}
     return value.detach().item() if isinstance(value, Tensor) and value.numel() == 1 else value
