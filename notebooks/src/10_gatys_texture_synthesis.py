@@ -463,7 +463,7 @@ stones = load_image("stones_yellow", side).float().to(device)
 gaussian_stones = gaussian_texture(stones, torch.Generator().manual_seed(seed))
 depths = precomputed(*[f"stones_{layer}" for layer in TEXTURE_LAYERS], "stones_yellow")
 titles = ["exemplar", "Gaussian", *TEXTURE_LAYERS, "pool4, three scales"]
-slide_figure(show_images([stones, gaussian_stones, *depths], titles, columns=4, width=6.5), "gatys-depth")
+slide_figure(show_images([stones, gaussian_stones, *depths], titles, columns=4, width=7.6), "gatys-depth")
 
 # %% [markdown]
 """
@@ -501,11 +501,11 @@ materials = ("flowers", "flagstones_blue", "rock_layers", "ballast", "sand_rippl
 exemplars = [load_image(name, side).float().to(device) for name in materials]
 results = precomputed(*materials)
 titles = [name.replace("_", " ") for name in materials]
-fig = show_images([*exemplars[:4], *results[:4]], [*titles[:4], *4 * ["Gatys"]], columns=4, width=8)
+fig = show_images([*exemplars[:4], *results[:4]], [*titles[:4], *4 * ["Gatys"]], columns=4, width=7.6)
 slide_figure(fig, "gatys-results")
 
 # %%
-fig = show_images([*exemplars[4:], *results[4:]], [*titles[4:], *3 * ["Gatys"]], columns=3, width=5.6)
+fig = show_images([*exemplars[4:], *results[4:]], [*titles[4:], *3 * ["Gatys"]], columns=3, width=5)
 show(fig, "Sand with dark ripples, yellow stones and cork; below each its synthesis, with the same structure.")
 
 # %% [markdown]
