@@ -161,16 +161,21 @@ def enlarge_texton(t: Float[Tensor, "*channels H W"], size: tuple[int, int]) -> 
 
 
 def kriging(
-    d: Float[Tensor, "*channels H W"], mask: Bool[Tensor, "H W"], t: Float[Tensor, "*channels H W"], n: int
+    d: Float[Tensor, "*channels H W"],
+    mask: Bool[Tensor, "H W"],
+    t: Float[Tensor, "*channels H W"],
+    sigma: float,
+    n: int,
 ) -> Float[Tensor, "*channels H W"]:
-    """Return E[x | x = d where the mask is true] = Γ 1_ω w, where Γ_ωω w = d on ω, for the texture x = t * z.
+    """Return E[x | x + σε = d on ω] = Γ 1_ω w, (Γ_ωω + σ² Id) w = d on ω = {mask true}, for the texture x = t * z.
 
-    Γ is the convolution by the autocorrelation of ``t``, all channels together. n conjugate gradient steps solve
-    Γ_ωω w = d from w = 0; few of them regularize, for Γ_ωω is badly conditioned. Hidden values of d are not read.
+    Γ is the convolution by the autocorrelation of ``t``, all channels together; n conjugate gradient steps solve the
+    system. A small σ > 0 makes it well conditioned. Hidden values of d are not read.
     Galerne, Leclaire (2017), "Texture inpainting using efficient Gaussian conditional simulation", 10.1137/16M1109047.
     """
     require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
     _require_mask(mask, d)
+    require_number(sigma, "sigma", minimum=0)
     require_count(n, "n")
     t_hat = torch.fft.rfft2(t)
 
@@ -184,7 +189,7 @@ def kriging(
     for _ in range(n):
         if energy <= floor:
             break
-        gamma_q = torch.where(mask, gamma(q), 0)
+        gamma_q = torch.where(mask, gamma(q) + sigma**2 * q, 0)
         step = energy / (q * gamma_q).sum()
         w, r = w + step * q, r - step * gamma_q
         previous, energy = energy, r.square().sum()
@@ -197,16 +202,18 @@ def conditional_texture(
     mask: Bool[Tensor, "H W"],
     t: Float[Tensor, "*channels H W"],
     generator: torch.Generator,
+    sigma: float,
     n: int,
 ) -> Float[Tensor, "*channels H W"]:
-    """Draw the texture x = t * z under the condition x = d where the mask is true: y + kriging(d - y), y a free sample.
+    """Draw the texture x = t * z given x + σε = d where the mask is true: y + kriging(d - y - σε'), y a free sample.
 
     The error of kriging a Gaussian field does not depend on its known values: that of y is as good as that of d.
     Galerne, Leclaire (2017), 10.1137/16M1109047.
     """
     require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
     y = convolve(t, white_noise((t.shape[-2], t.shape[-1]), generator).to(t))
-    return y + kriging(d - y, mask, t, n)
+    noise = torch.randn(d.shape, generator=generator, dtype=torch.float64, device=generator.device).to(d)
+    return y + kriging(d - y - sigma * noise, mask, t, sigma, n)
 
 
 def _require_mask(mask: Tensor, d: Tensor) -> None:

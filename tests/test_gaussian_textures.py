@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from course_utils.data import load_texture
 from course_utils.gaussian_textures import (
     autocovariance,
     conditional_texture,
@@ -19,6 +18,7 @@ from course_utils.gaussian_textures import (
     texton,
     white_noise,
 )
+from course_utils.images import load_image
 
 F64 = torch.float64
 
@@ -158,7 +158,7 @@ def test_random_phase_keeps_the_modulus_and_the_channels_together(shape):
 
 
 def test_a_random_phase_texture_of_a_photograph_is_not_the_photograph():
-    u = load_texture("gravel")[:64, :48]
+    u = load_image("gravel")[:64, :48]
     x = random_phase_texture(u, generator())
     assert (x - u).std() > u.std()
     torch.testing.assert_close(autocovariance(x), autocovariance(periodic_component(u)))
@@ -204,25 +204,29 @@ def dense_covariance(t):
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (2, 5, 6)])
-def test_kriging_is_the_conditional_mean_of_the_dense_gaussian(shape):
+@pytest.mark.parametrize("sigma", [0.0, 0.05])
+def test_kriging_is_the_conditional_mean_of_the_dense_gaussian(shape, sigma):
     t = texton(torch.rand(shape, dtype=F64, generator=generator(2)))
     mask = torch.rand(shape[-2:], generator=generator(5)) < (0.6 if len(shape) == 2 else 0.3)
     d = torch.rand(shape, dtype=F64, generator=generator(6)) - 0.5
     known = mask.expand(shape).flatten()
     gamma = dense_covariance(t)
-    expected = gamma[:, known] @ torch.linalg.solve(gamma[known][:, known], d.flatten()[known])
-    x = kriging(d, mask, t, 400)
+    expected = gamma[:, known] @ torch.linalg.solve(
+        gamma[known][:, known] + sigma**2 * torch.eye(int(known.sum()), dtype=F64), d.flatten()[known]
+    )
+    x = kriging(d, mask, t, sigma, 400)
     torch.testing.assert_close(x.flatten(), expected, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(x * mask, d * mask, rtol=1e-6, atol=1e-6)
+    if sigma == 0:
+        torch.testing.assert_close(x * mask, d * mask, rtol=1e-6, atol=1e-6)
     hidden = torch.where(mask, d, 1e9)
-    assert torch.equal(kriging(hidden, mask, t, 50), kriging(d, mask, t, 50))
+    assert torch.equal(kriging(hidden, mask, t, sigma, 50), kriging(d, mask, t, sigma, 50))
 
 
 def test_conditional_samples_have_the_conditional_covariance():
     t = texton(torch.rand(5, 6, dtype=F64, generator=generator(2)))
     mask = torch.rand(5, 6, generator=generator(5)) < 0.6
     d, source, N = torch.rand(5, 6, dtype=F64, generator=generator(6)) - 0.5, generator(), 1500
-    x = torch.stack([conditional_texture(d, mask, t, source, 60) for _ in range(N)]).flatten(1)
+    x = torch.stack([conditional_texture(d, mask, t, source, 0.0, 60) for _ in range(N)]).flatten(1)
     known, gamma = mask.flatten(), dense_covariance(t)
     cross = gamma[~known][:, known] @ torch.linalg.inv(gamma[known][:, known])
     mean, covariance = cross @ d.flatten()[known], gamma[~known][:, ~known] - cross @ gamma[known][:, ~known]
@@ -256,11 +260,12 @@ def test_conditional_samples_have_the_conditional_covariance():
         (lambda u: mix_gaussian_textures(u, u, "half"), TypeError, "rho must be a number"),
         (lambda u: enlarge_texton(u, (8, 9)), ValueError, "size must be at least"),
         (lambda u: convolve(u, u[1:]), ValueError, "a channel of t and z"),
-        (lambda u: kriging(u, u > 2, u[1:], 3), ValueError, "d and t must have the same shape"),
-        (lambda u: kriging(u, u, u, 3), TypeError, "mask must be a boolean"),
-        (lambda u: kriging(u, u[1:] > 0, u, 3), ValueError, "mask must have shape"),
-        (lambda u: kriging(u, u > 0, u, 0), ValueError, "n must be at least 1"),
-        (lambda u: conditional_texture(u, u > 0, u, None, 3), TypeError, "generator"),
+        (lambda u: kriging(u, u > 2, u[1:], 0.1, 3), ValueError, "d and t must have the same shape"),
+        (lambda u: kriging(u, u, u, 0.1, 3), TypeError, "mask must be a boolean"),
+        (lambda u: kriging(u, u[1:] > 0, u, 0.1, 3), ValueError, "mask must have shape"),
+        (lambda u: kriging(u, u > 0, u, 0.1, 0), ValueError, "n must be at least 1"),
+        (lambda u: kriging(u, u > 0, u, -0.1, 3), ValueError, "sigma must be >= 0"),
+        (lambda u: conditional_texture(u, u > 0, u, None, 0.1, 3), TypeError, "generator"),
     ],
 )
 def test_bad_input_is_named(call, error, message):

@@ -54,7 +54,7 @@ from course_utils.explorers.gaussian_textures import explore_gaussian_textures, 
 from course_utils.fourier import disk_kernel
 from course_utils.gaussian_textures import conditional_texture, convolve, enlarge_texton, kriging, white_noise
 from course_utils.images import load_image, to_gray
-from course_utils.plotting import new_figure, plot_curves, show, show_images, show_spectrum
+from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images, show_spectrum
 from course_utils.slides import slide_figure
 
 # %%
@@ -123,11 +123,9 @@ autocovariance = check(autocovariance)
 grays = {"sand ripples": to_gray(sand), "rock layers": to_gray(rock), "grass": grass}
 figure, axes = new_figure(2, 3, height=6.4)
 for column, (name, u) in enumerate(grays.items()):
-    axes[0, column].imshow(u, cmap="gray", vmin=0, vmax=1)
-    axes[0, column].set_title(name)
+    draw_image(axes[0, column], u, title=name)
     C = torch.fft.fftshift(autocovariance(u)) / u.var(correction=0)
     axes[1, column].imshow(C[32:97, 32:97], cmap="RdBu_r", vmin=-1, vmax=1, extent=(-32, 32, 32, -32))
-    axes[0, column].axis("off")
 show(figure, "Three textures over their autocovariances: oblique bands, a flat horizontal blob, a small round dot.")
 
 # %% [markdown]
@@ -199,21 +197,22 @@ periodic_component = check(periodic_component)
 u = to_gray(rust)
 p = periodic_component(u)
 z = white_noise((side, side), seeded(2))
-names = ("u", "p", "s + ½", "noise with |û|", "noise with |p̂|")
+names = ("u", "p", "s", "noise with |û|", "noise with |p̂|")
 samples = [u.mean() + convolve((w - w.mean()) / side, z) for w in (u, p)]
-pictures = [image.roll((side // 2, side // 2), (0, 1)) for image in (u, p, 0.5 + u - p)]
-figure = show_images([*pictures, *samples], names)
+pictures = [image.roll((side // 2, side // 2), (0, 1)) for image in (u, p, u - p + u.mean())]
+figure = show_images([0.5 + 3 * (w - u.mean()) for w in (*pictures, *samples)], names)  # three times the contrast
 slide_figure(figure, "periodic-plus-smooth")
 
 # %%
-figure = show_spectrum([torch.fft.fft2(w - w.mean()) for w in (u, p)], ["u", "p"], decades=3, width=7)
+figure = show_spectrum([torch.fft.fft2(w - w.mean()) for w in (u, p)], ["u", "p"], decades=3)
 show(figure, "Two spectra: that of u has a bright horizontal and vertical cross, that of p has none.")
 axis_power = [torch.fft.fft2(w)[1:, 0].abs().square().sum() / (w - w.mean()).square().sum() / side**2 for w in (u, p)]
 print(f"share of the energy on the vertical axis of the spectrum: u {axis_power[0]:.1%}, p {axis_power[1]:.1%}")
 
 # %% [markdown]
 r"""
-**What to see.** The images are moved by half their size, so that the frame lies in the middle: $u$ is cut there, $p$
+**What to see.** Contrast is tripled, and the images are moved by half their size, so that the frame
+lies in the middle: $u$ is cut there, $p$
 is not. The jump's energy sits on the axes of the spectrum, and the sample made with $|\hat u|$ has streaks that the
 rust has not. $s$ is smooth: nobody sees the difference between $u$ and $p$.
 """
@@ -307,11 +306,11 @@ argument for it.
 """
 
 # %%
-large = gaussian_textures.gaussian_texture(rock, seeded(3), (2 * side, 5 * side))
+large = gaussian_textures.gaussian_texture(rock, seeded(3), (2 * side, 4 * side))
 frame = torch.ones(3, 2 * side, side)
 frame[:, :side] = rock
-figure = show_images([torch.cat([frame, large], dim=-1)], width=9)
-show(figure, "A small square of layered rock beside a sample ten times as large that goes on without a seam.")
+figure = show_images([torch.cat([frame, large], dim=-1)], width=8)
+show(figure, "A small square of layered rock beside a sample eight times as large that goes on without a seam.")
 
 # %%
 noises = torch.stack([white_noise((side, side), seeded(seed)) for seed in (0, 1, 2)])
@@ -406,6 +405,7 @@ def shot_noise(t, n, generator):
     return math.sqrt(t.numel() / n) * convolve(t, counts)
 
 
+# %%
 dot = torch.zeros(side, side, dtype=torch.float64)
 dot[:9, :9] = disk_kernel(4.5)
 dot = 0.2 * (dot - dot.mean()) / dot.std() / side
@@ -441,7 +441,7 @@ as possible: the canonical texton.
 t = texton(to_gray(sand))
 canonical = torch.fft.ifft2(torch.fft.fft2(t).abs()).real
 scrambled = gaussian_textures.random_phase_texture(t, seeded(6))
-shown = [0.5 + 40 * t, 0.5 + 40 * scrambled, 0.5 + 4 * torch.fft.fftshift(canonical)]
+shown = [0.5 + 200 * t, 0.5 + 200 * scrambled, 0.5 + 20 * torch.fft.fftshift(canonical)]
 samples = [0.5 + convolve(s, z) for s in (t, scrambled, canonical)]
 names = ["t", "random phases", "phases 0", "", "", ""]
 middle = slice(22, 106)  # of the rows
@@ -490,15 +490,15 @@ random_phase_texture = check(random_phase_texture)
 
 # %%
 drawn = {"random phase": random_phase_texture(rock, seeded(7)), "Gaussian": gaussian_texture(rock, seeded(7))}
-reference = torch.fft.fft2(periodic_component(rock)[0])[1:, 1 : side // 2].abs()
+reference = torch.fft.fft2(periodic_component(rock)[0])[1:, 1 : side // 2].abs()  # of the red channel
 figure, axes = new_figure(1, 3, height=3.4)
 for axis, (name, x) in zip(axes.flat, drawn.items(), strict=False):
-    axis.imshow(x.clamp(0, 1).permute(1, 2, 0))
-    axis.set_title(name)
-    axis.axis("off")
+    draw_image(axis, x, title=name)
     ratio = torch.fft.fft2(x[0])[1:, 1 : side // 2].abs() / reference
-    axes[0, 2].hist(ratio.flatten().numpy(), bins=60, range=(0, 3), density=True, histtype="step", lw=2)
+    axes[0, 2].hist(ratio.flatten().numpy(), bins=61, range=(0, 3), density=True, histtype="step", lw=2)
     print(f"{name:13s} |x̂| / |p̂|: standard deviation {ratio.std():.3f}")
+
+# %%
 r = torch.linspace(0, 3, 200)
 axes[0, 2].plot(r, 2 * r * torch.exp(-(r**2)), "k--")
 axes[0, 2].set(xlabel="modulus ratio", ylim=(0, 1.5))
@@ -517,10 +517,10 @@ r"""
 """
 
 # %%
-names = ("sand_ripples", "rock_layers", "ballast", "paving", "pipes")
+names = ("sand_ripples", "ballast", "paving", "pipes")
 exemplars = [load(name) for name in names]
 sampled = [gaussian_texture(u, seeded(8)) for u in exemplars]
-figure = show_images([*exemplars, *sampled], [*(n.replace("_", " ") for n in names), *[""] * 5], columns=5)
+figure = show_images([*exemplars, *sampled], [*(n.replace("_", " ") for n in names), *[""] * 4], columns=4, width=8)
 slide_figure(figure, "microtexture-limits")
 
 # %%
@@ -531,7 +531,7 @@ for name, u, x in zip(names, exemplars, sampled, strict=True):
 
 # %% [markdown]
 r"""
-**What to see.** Sand, rock and, from a distance, ballast: **micro-textures**, where no single object is seen.
+**What to see.** Sand and, from a distance, ballast: **micro-textures**, where no single object is seen.
 Paving and pipes fail: an edge needs the phases of many frequencies to agree, and here they are independent. All
 linear statistics of a Gaussian texture are Gaussian, of kurtosis 3; the differences of an image with flat stones and
 sharp gaps are far from that. Notebook 10 has statistics that see edges.
@@ -581,24 +581,25 @@ def mix_gaussian_textures(u1, u2, rho):
 mix_gaussian_textures = check(mix_gaussian_textures)
 
 # %%
-weights, m1, m2 = (0.0, 0.25, 0.5, 0.75, 1.0), sand.mean((-2, -1), keepdim=True), rust.mean((-2, -1), keepdim=True)
-mixed = [mix_gaussian_textures(sand, rust, rho) for rho in weights]
-averaged = [(1 - rho) * texton(sand) + rho * texton(rust) for rho in weights]
+ballast, weights = load("ballast"), (0.0, 0.25, 0.5, 0.75, 1.0)
+m1, m2 = (u.mean(dim=(-2, -1), keepdim=True) for u in (rock, ballast))
+mixed = [mix_gaussian_textures(rock, ballast, rho) for rho in weights]
+averaged = [(1 - rho) * texton(rock) + rho * texton(ballast) for rho in weights]
 path = [
     (1 - rho) * m1 + rho * m2 + convolve(t, z)
     for textons in (mixed, averaged)
     for rho, t in zip(weights, textons, strict=True)
 ]
-figure = show_images(path, [*(f"ρ = {rho}" for rho in weights), *[""] * 5], columns=5)
+figure = show_images(path, [*(f"ρ = {rho}" for rho in weights), *[""] * 5], columns=5, width=8.5)
 slide_figure(figure, "gaussian-texture-mixing")
 for name, textons in {"barycentre": mixed, "average of textons": averaged}.items():
     print(f"{name:19s} standard deviation: " + ", ".join(f"{(t.square().sum() / 3).sqrt():.3f}" for t in textons))
 
 # %% [markdown]
 r"""
-**What to see.** Above, the barycentres: the ripples fade into rust at a contrast that goes evenly from one to the
-other. Below, the average of the two textons as they are: their phases have nothing to do with each other, and halfway
-contrast is lost. The same noise is used everywhere, so that the pictures can be compared.
+**What to see.** Above, the barycentres: the layers fade into small stones, and the contrast stays.
+Below, the average of the two textons as they are: their phases have nothing to do with each other, and halfway
+a quarter of the contrast is lost. The same noise is used everywhere, so that the pictures can be compared.
 """
 
 # %% [markdown]
@@ -610,7 +611,9 @@ pixels and $\Gamma$ the covariance, a convolution by the autocorrelation of $t$.
 
 $$ m + \Gamma\,1_\omega w, \qquad \Gamma_{\omega\omega}\,w = (u - m)_{|\omega} , $$
 
-a system that conjugate gradients solve by FFTs alone: $\Gamma$ is never formed. A *sample* of the hidden part is the
+a system that conjugate gradients solve by FFTs alone: $\Gamma$ is never formed. It is badly conditioned, and no
+exemplar is exactly Gaussian: as in notebook 01 the known pixels are taken as noisy, $\Gamma_{\omega\omega} +
+\sigma^2\,\mathrm{Id}$. A *sample* of the hidden part is the
 free sample $y$ plus what kriging says about $u - y$: the error that kriging makes is the same for $y$ as for $u$.
 Only the pixels in a band around the hole are used: the others say little more (Galerne, Leclaire 2017).
 """
@@ -627,24 +630,25 @@ u = whole[..., :112]  # the exemplar: a part where nothing is hidden
 m, t = u.mean(dim=(-2, -1), keepdim=True), enlarge_texton(texton(u), (108, 240))
 
 # %%
-estimate = m + kriging(whole - m, known, t, 100)
-filled = [m + conditional_texture(whole - m, known, t, seeded(seed), 100) for seed in (9, 10)]
+sigma = 0.04
+estimate = m + kriging(whole - m, known, t, sigma, 60)
+filled = [m + conditional_texture(whole - m, known, t, seeded(seed), sigma, 60) for seed in (9, 10)]
 holes = torch.where(hidden, 1.0, whole)
 results = [torch.where(hidden, w, whole) for w in (estimate, *filled)]
 figure = show_images([holes, *results], ["hidden", "kriging", "sample", "another"], columns=2, width=8.4)
 slide_figure(figure, "gaussian-texture-inpainting")
-misfit = ((filled[0] - whole)[:, known].norm() / (whole - m)[:, known].norm()).item()
-print(f"relative misfit on the band below 5 %: {misfit < 0.05}")
-spread = [w[:, hidden].std() for w in (whole, estimate, filled[0])]
-print("standard deviation in the hidden part: true {:.3f}, kriging {:.3f}, sample {:.3f}".format(*spread))
+spread = [(w - m)[:, hidden].square().mean().sqrt() for w in (whole, estimate, *filled)]
+print("distance to m, hidden part: true {:.3f}, kriging {:.3f}, samples {:.3f} and {:.3f}".format(*spread))
+errors = [(w - whole)[:, hidden].square().mean().sqrt() for w in (estimate, *filled)]
+print("distance to the true pixels: kriging {:.3f}, samples {:.3f} and {:.3f}".format(*errors))
 
 # %% [markdown]
 r"""
-**What to see.** Kriging continues the ripples for some pixels and then returns to the mean: it is the best estimate,
+**What to see.** Kriging continues the ripples for some pixels and then fades towards the mean: it is the best estimate,
 and it is no texture. A sample has the right contrast everywhere and meets its surroundings: the difference between a
 mean and a sample that notebook 01 showed on a mouth, and that comes back with diffusion models in notebook 17.
 
-**Question.** Is the sample or the kriging estimate closer to the true hidden pixels, in mean square?
+**Question.** Kriging is closer to the true pixels, and looks worse. How can that be?
 """
 
 # %% [markdown]
@@ -661,7 +665,7 @@ explore_gaussian_textures(mix=mix_gaussian_textures)
 # %%
 picture, numbers = mixing_picture("sand_ripples", "rock_layers", 0.5)
 print(", ".join(f"{name}: {value:.3f}" for name, value in numbers.items()))
-show(show_images([picture], width=8), "Sand over rock on the left, the texton of their mixture, a large sample of it.")
+show(show_images([picture], width=6), "Sand over rock on the left, the texton of their mixture, a large sample of it.")
 
 # %% [markdown]
 r"""
