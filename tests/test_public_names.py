@@ -54,6 +54,7 @@ REASONS = {
     "optim.accelerated_gradient(objective)": "the same option for the three methods, which a reader compares",
     "optim.gradient_descent(objective)": "the same option for the three methods, which a reader compares",
     "metrics.psnr(data_range)": "for images in [0, 255], which a reader may have",
+    "metrics.mean_ssim(data_range)": "the same",
     "operators.dense_matrix(dtype)": "the matrix of an operator on complex images",
     "restoration.dual_tv_denoise": "the exact minimizer, which benchmarks and tests compare with",
     "restoration.dual_tv_denoise(callback)": "as above",
