@@ -11,7 +11,17 @@ from PIL import Image
 from torch import Tensor
 
 from course_utils.data import names_of_kind
-from course_utils.images import add_noise, center_crop, load_image, save_image, to_gray, to_numpy, zoom_out
+from course_utils.images import (
+    add_noise,
+    center_crop,
+    compress_jpeg,
+    compress_jpeg2000,
+    load_image,
+    save_image,
+    to_gray,
+    to_numpy,
+    zoom_out,
+)
 
 
 def random_image(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -285,3 +295,29 @@ def test_wrong_types_are_named() -> None:
     for function in (to_gray, to_numpy):
         with pytest.raises(TypeError, match="u must be a torch tensor, got list"):
             function([[0.0]])  # type: ignore[arg-type]
+
+
+# --- compression -----------------------------------------------------------------------------------------------------
+
+
+def test_compressed_images_come_back_the_closer_the_larger_the_file() -> None:
+    u = load_image("cameraman", 128)[:, :101]
+    errors = [(compress_jpeg(u, quality) - u).square().mean() for quality in (5, 40, 95)]
+    errors += [(compress_jpeg2000(u, bits)[0] - u).square().mean() for bits in (0.3, 1.0, 3.0)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[3] > errors[4] > errors[5]
+    assert errors[2] < 1e-4 > errors[5]
+    v, bits = compress_jpeg2000(u, 1.0)
+    assert v.shape == u.shape
+    assert v.dtype == torch.float64
+    assert bits == pytest.approx(1.0, abs=0.1)
+
+
+def test_compression_refuses_colour_and_bad_rates() -> None:
+    u = random_image(20, 21)
+    with pytest.raises(ValueError, match="u must be a gray image"):
+        compress_jpeg(random_image(3, 20, 21), 50)
+    with pytest.raises(ValueError, match="quality must be"):
+        compress_jpeg(u, 96)
+    with pytest.raises(ValueError, match="bits_per_pixel"):
+        compress_jpeg2000(u, 0.0)

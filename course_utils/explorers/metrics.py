@@ -46,7 +46,7 @@ def _features(name: str) -> dict[str, Tensor]:
 
 
 def _salt_and_pepper(u: Tensor, s: float) -> Tensor:
-    share = _noise().erf()  # in [-1, 1], the same pixels at every strength
+    share = (_noise() / 2**0.5).erf()  # uniform in [-1, 1], the same pixels at every strength
     return torch.where(share.abs() > 1 - 0.2 * s, (share > 0).to(u), u)
 
 

@@ -141,6 +141,7 @@ def at_distance(v, u, c):
     return u + (v - u) * (c / (v - u).square().mean()).sqrt()
 
 
+# %%
 changes = {
     "brighter": u0 + 0.1,
     "more contrast": u0.mean() + 1.2 * (u0 - u0.mean()),
@@ -367,11 +368,11 @@ slide_figure(figure, "ssim-jpeg2000")
 
 # %% [markdown]
 r"""
-**What to see** (the numbers under the pictures are those of the crops). The temple has lost its fine texture: a few
-smooth strokes are left, and both numbers say so. Compare the two others: PSNR prefers the parrots by far, SSIM sees
-little difference or prefers the raccoon. The parrots' background is flat, and there the error is tiny; but the grain
-of the feathers is gone. The error map is dark along strong edges, where nobody looks for errors; the SSIM map is dark
-where the texture was wiped out.
+**What to see** (the numbers above the pictures are those of the crops). The temple has lost its fine texture: a few
+smooth strokes are left, and both numbers say so. Compare the two other files by the printed numbers: PSNR prefers the
+parrots by 2 dB, SSIM the raccoon. Most of the parrots' picture is a soft background, where the error is tiny; the fine
+grain is gone there, which SSIM counts and the MSE does not. The error map is dark along strong edges, the SSIM map
+where texture was wiped out.
 
 **Question.** In a flat region ($\sigma_x \approx 0$) a compressed image that is a little noisier has a low SSIM,
 although nobody sees it. Which constant decides, and what would you do?
@@ -616,7 +617,7 @@ slide_figure(figure, "perception-distortion")
 assert abs(mse(x2, x) / D - 2) < 0.15, "a posterior sample has twice the error of the mean"
 assert abs(mse(x3, x) / D - amplified[1][-1]) < 0.15
 print(
-    f"price of a perfect law: a sample {10 * math.log10(2):.2f} dB, the best {10 * math.log10(amplified[1][-1]):.2f} dB"
+    f"price of a perfect law: a sample {10 * math.log10(2):.2f} dB, the amplified mean {10 * math.log10(amplified[1][-1]):.2f} dB"
 )
 
 # %% [markdown]
