@@ -313,7 +313,7 @@ def test_compressed_images_come_back_the_closer_the_larger_the_file() -> None:
     assert bits == pytest.approx(1.0, abs=0.1)
 
 
-def test_compression_refuses_colour_and_bad_rates() -> None:
+def test_compression_refuses_colour_and_bad_rates(unchecked: None) -> None:
     u = random_image(20, 21)
     with pytest.raises(ValueError, match="u must be a gray image"):
         compress_jpeg(random_image(3, 20, 21), 50)

@@ -616,9 +616,8 @@ slide_figure(figure, "perception-distortion")
 # %%
 assert abs(mse(x2, x) / D - 2) < 0.15, "a posterior sample has twice the error of the mean"
 assert abs(mse(x3, x) / D - amplified[1][-1]) < 0.15
-print(
-    f"price of a perfect law: a sample {10 * math.log10(2):.2f} dB, the amplified mean {10 * math.log10(amplified[1][-1]):.2f} dB"
-)
+prices = [10 * math.log10(2), 10 * math.log10(amplified[1][-1])]
+print(f"price of a perfect law: a sample {prices[0]:.2f} dB, the amplified mean {prices[1]:.2f} dB")
 
 # %% [markdown]
 r"""
