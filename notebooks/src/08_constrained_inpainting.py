@@ -208,7 +208,7 @@ harmonic_inpaint = check(harmonic_inpaint)
 r"""
 ## 4. Inpainting by total variation
 
-Now $F = \mathrm{TV}_\varepsilon$, with $L \leq 8/\varepsilon$: the admissible step is hundreds of times shorter, and
+Now $F = \mathrm{TV}_\varepsilon$, with $L \leq 8/\varepsilon$: the admissible step is a hundred times shorter, and
 momentum (notebook 07) is welcome. Momentum and projections do not mix without thought, but here they do: if $u$ is in
 $C$, the step keeps it in $C$ when the gradient is **erased on $\omega$**. On these images $\mathrm{TV}_\varepsilon$
 is a function of the hidden pixels alone, without any constraint.
@@ -310,8 +310,8 @@ show(
 # %% [markdown]
 r"""
 **What to see.** Harmonic filling must pass from dark to bright, and spreads the passage over the whole hole. Total
-variation pays the length of the contour times its height: a sharp edge costs no more than a soft one, and it goes
-straight, a chord where the disk was round.
+variation pays the length of the contour times its height, and so the contour goes straight: a chord where the disk
+was round. A sharp edge costs no more than a soft one, nor less: the slanted one comes back soft.
 
 **Question.** A thin bright line crosses a hole wider than the line. Does total variation reconnect it?
 """
@@ -338,7 +338,8 @@ curves = {"error on ω": (lams, known), "distance to the solution off ω": (lams
 figure = plot_curves(curves, "λ", "root mean square", "log", "log")
 figure.axes[0].axhline(reached, color="0.4", linestyle=":")
 slide_figure(figure, "constrained-against-relaxed")
-print(f"after {n} iterations, off the known pixels: {reached:.3f} constrained, {min(far):.3f} relaxed, at its best λ")
+print(f"after {n} iterations, off the known pixels, relaxed at its best λ: {min(far):.4f}")
+print("constrained, at most a tenth of that:", reached < min(far) / 10)
 
 # %% [markdown]
 r"""
@@ -352,7 +353,8 @@ $\omega$, and no $\lambda$ to choose.
 
 # %% [markdown]
 r"""
-What does momentum bring? The objective, with 90 % of the pixels hidden, by projected descent and with momentum.
+What does momentum bring? Below is the objective, with 90 % of the pixels hidden, by projected descent and with
+momentum: about 150 iterations in place of more than 500.
 """
 
 # %%
@@ -422,8 +424,8 @@ print(f"values below 0 or above 1: A+v {((u_pinv < 0) | (u_pinv > 1)).sum()}, TV
 
 # %% [markdown]
 r"""
-**What to see.** $A^+v$ oscillates beside the contours. Total variation chooses, among all the images that give the
-same $v$, one with clean contours. Both explain the data to rounding: the data alone cannot say which is right.
+**What to see.** $A^+v$ shows the grid of the samples everywhere. Total variation chooses, among all the images that
+give the same $v$, one with clean contours. Both explain the data to rounding: the data alone cannot say which is right.
 
 ## 8. Two sets at once
 
