@@ -54,7 +54,7 @@ from course_utils.explorers.gaussian_textures import explore_gaussian_textures, 
 from course_utils.fourier import disk_kernel
 from course_utils.gaussian_textures import conditional_texture, convolve, enlarge_texton, kriging, white_noise
 from course_utils.images import load_image, to_gray
-from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images, show_spectrum
+from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
 
 # %%
@@ -204,8 +204,9 @@ figure = show_images([0.5 + 3 * (w - u.mean()) for w in (*pictures, *samples)], 
 slide_figure(figure, "periodic-plus-smooth")
 
 # %%
-figure = show_spectrum([torch.fft.fft2(w - w.mean()) for w in (u, p)], ["u", "p"], decades=3)
-show(figure, "Two spectra: that of u has a bright horizontal and vertical cross, that of p has none.")
+spectra = [torch.fft.fftshift(torch.fft.fft2(w - w.mean()).abs().clamp(min=0.1).log10())[32:97, 32:97] for w in (u, p)]
+figure = show_images(spectra, ["u", "p"], value_range=(-0.5, 2.5), width=6, color_map="cividis")
+show(figure, "Two spectra: that of u has a faint horizontal and vertical cross, that of p has none.")
 axis_power = [torch.fft.fft2(w)[1:, 0].abs().square().sum() / (w - w.mean()).square().sum() / side**2 for w in (u, p)]
 print(f"share of the energy on the vertical axis of the spectrum: u {axis_power[0]:.1%}, p {axis_power[1]:.1%}")
 
@@ -213,8 +214,8 @@ print(f"share of the energy on the vertical axis of the spectrum: u {axis_power[
 r"""
 **What to see.** Contrast is tripled, and the images are moved by half their size, so that the frame
 lies in the middle: $u$ is cut there, $p$
-is not. The jump's energy sits on the axes of the spectrum, and the sample made with $|\hat u|$ has streaks that the
-rust has not. $s$ is smooth: nobody sees the difference between $u$ and $p$.
+is not. The jump's energy sits on the axes of the spectrum, and the sample made with $|\hat u|$ has faint streaks
+that the rust has not. $s$ is smooth: nobody sees the difference between $u$ and $p$.
 """
 
 # %% [markdown]
@@ -291,7 +292,7 @@ gaussian_texture = check(gaussian_texture)
 # %%
 z = white_noise((side, side), seeded(0))
 x = [gaussian_texture(sand, seeded(seed)) for seed in (0, 1)]
-figure = show_images([sand, 0.5 + z / 6, *x], ["h", "z", "G(z)", "another z"])
+figure = show_images([sand, 0.5 + z / 6, *x], ["h", "z", "G(z)", "another z"], width=9)
 slide_figure(figure, "gaussian-texture-synthesis")
 
 # %% [markdown]
@@ -309,14 +310,14 @@ argument for it.
 large = gaussian_textures.gaussian_texture(rock, seeded(3), (2 * side, 4 * side))
 frame = torch.ones(3, 2 * side, side)
 frame[:, :side] = rock
-figure = show_images([torch.cat([frame, large], dim=-1)], width=8)
+figure = show_images([torch.cat([frame, large], dim=-1)], width=7)
 show(figure, "A small square of layered rock beside a sample eight times as large that goes on without a seam.")
 
 # %%
 noises = torch.stack([white_noise((side, side), seeded(seed)) for seed in (0, 1, 2)])
 m, t = rust.mean(dim=(-2, -1), keepdim=True), texton(rust)
 one, three = m + convolve(t, noises[0]), m + torch.stack([convolve(c, z) for c, z in zip(t, noises, strict=True)])
-figure = show_images([rust, one, three], ["u", "one noise", "three noises"], width=8)
+figure = show_images([rust, one, three], ["u", "one noise", "three noises"], width=7)
 show(figure, "Rust, a sample with its gray, blue and orange, and one with green, violet and pink patches.")
 for name, image in {"exemplar": rust, "one noise": one, "three noises": three}.items():
     print(f"{name:12s} correlation of red and blue {torch.corrcoef(image.flatten(1))[0, 2]:6.3f}")
@@ -635,7 +636,7 @@ estimate = m + kriging(whole - m, known, t, sigma, 60)
 filled = [m + conditional_texture(whole - m, known, t, seeded(seed), sigma, 60) for seed in (9, 10)]
 holes = torch.where(hidden, 1.0, whole)
 results = [torch.where(hidden, w, whole) for w in (estimate, *filled)]
-figure = show_images([holes, *results], ["hidden", "kriging", "sample", "another"], columns=2, width=8.4)
+figure = show_images([holes, *results], ["hidden", "kriging", "sample", "another"], columns=2, width=7.5)
 slide_figure(figure, "gaussian-texture-inpainting")
 spread = [(w - m)[:, hidden].square().mean().sqrt() for w in (whole, estimate, *filled)]
 print("distance to m, hidden part: true {:.3f}, kriging {:.3f}, samples {:.3f} and {:.3f}".format(*spread))
