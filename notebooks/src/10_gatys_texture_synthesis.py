@@ -376,7 +376,10 @@ for axis, image, title in zip(axes[0], (u, x), ("$u$", "$x$"), strict=False):
     axis.set_axis_off()
     axis.set_title(title)
 plot_curves({"E": (list(range(len(losses))), losses)}, "evaluation", "E(x)", y_scale="log", axis=axes[0, 2])
-show(fig, "A 64 x 64 piece of gravel, gray shapes like it under fine hatching, and the loss: a hundredfold less.")
+show(
+    fig,
+    "A 64 x 64 piece of gravel, gray shapes like it under fine hatching, and a loss that falls steeply, then slowly.",
+)
 
 # %%
 fell = "the loss fell at least twentyfold" if losses[-1] < 0.05 * losses[0] else "the loss fell less than twentyfold"
@@ -462,7 +465,7 @@ def precomputed(*names):
 stones = load_image("stones_yellow", side).float().to(device)
 gaussian_stones = gaussian_texture(stones, torch.Generator().manual_seed(seed))
 depths = precomputed(*[f"stones_{layer}" for layer in TEXTURE_LAYERS], "stones_yellow")
-titles = ["exemplar", "Gaussian", *TEXTURE_LAYERS, "pool4, three scales"]
+titles = ["exemplar", "Gaussian", *TEXTURE_LAYERS, "coarse to fine"]
 slide_figure(show_images([stones, gaussian_stones, *depths], titles, columns=4, width=7.6), "gatys-depth")
 
 # %% [markdown]
@@ -694,7 +697,7 @@ generator = torch.Generator().manual_seed(seed)
 start = torch.rand(3, small, small, generator=generator).to(device)
 goal = center_crop(load_image("flowers", live).float().to(device), small)
 alone = [minimize_image(lambda x, f=f: f(x, goal), start, 60)[0] for f in (color_statistics_loss, spectrum_loss)]
-fig = show_images([goal, start, *alone], ["goal", "start", "colours alone", "spectrum alone"], width=5.5)
+fig = show_images([goal, start, *alone], ["goal", "start", "colours", "spectrum"], width=5.5)
 show(fig, "Flowers; noise of all colours; noise with the colours of the flowers; soft blotches of the same colours.")
 
 # %% [markdown]
