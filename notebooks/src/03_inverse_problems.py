@@ -63,7 +63,7 @@ from course_utils.operators import (
     blur_adjoint,
 )
 from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
-from course_utils.restoration import tv_restore
+from course_utils.restoration import pseudo_inverse_deblur, tv_restore
 from course_utils.slides import slide_figure
 
 # %%
@@ -764,7 +764,7 @@ def baseline(name, A, v):
         return A.adjoint(v).real / coil64.abs().square()
     if name == "CT":
         return filtered_backprojection(v, angles)
-    return A.pinv(v, 0.1) if name == "deblur" else A.pinv(v).real
+    return pseudo_inverse_deblur(v, A.kernel, 0.1) if name == "deblur" else A.pinv(v).real
 
 
 def as_picture(v):
