@@ -185,7 +185,7 @@ def raise_error(*arguments):
 def change_in_place(v, *arguments):
     for argument in (v, *arguments):
         if isinstance(argument, torch.Tensor):
-            argument.mul_(0)
+            argument.zero_()  # a mask too
     return v + 0.5
 
 
