@@ -211,6 +211,7 @@ def conditional_texture(
     Galerne, Leclaire (2017), 10.1137/16M1109047.
     """
     require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
+    sigma = require_number(sigma, "sigma", minimum=0.0)
     y = convolve(t, white_noise((t.shape[-2], t.shape[-1]), generator).to(t))
     noise = torch.randn(d.shape, generator=generator, dtype=torch.float64, device=generator.device).to(d)
     return y + kriging(d - y - sigma * noise, mask, t, sigma, n)

@@ -210,8 +210,6 @@ def tv_restore(
     lam: float,
     eps: float,
     n: int,
-    *,
-    callback: Callback | None = None,
 ) -> Float[Tensor, "*image"]:
     """Minimize F(u) = ½‖Au - v‖² + λ TV_ε(u) for any linear operator A, by n iterations of accelerated gradient.
 
@@ -236,7 +234,7 @@ def tv_restore(
     square = A.norm() ** 2
     L = square + 8 * lam / eps or 1.0  # A = 0 and λ = 0: every u is a minimizer
     u0 = back / square if square > 0 else back
-    return accelerated_gradient(gradient, u0, 1 / L, n, lipschitz=L, callback=callback)[0]
+    return accelerated_gradient(gradient, u0, 1 / L, n, lipschitz=L)[0]
 
 
 def dual_tv_denoise(
@@ -395,8 +393,6 @@ def tv_inpaint(
     mask: Bool[Tensor, "H W"],
     eps: float,
     n: int,
-    *,
-    callback: Callback | None = None,
 ) -> Float[Tensor, "*batch H W"]:
     """Minimize TV_ε(u) subject to u = v on ω by n iterations of accelerated gradient, with step ε/8.
 
@@ -411,7 +407,7 @@ def tv_inpaint(
     def gradient(u: Tensor) -> Tensor:
         return add_tv_gradient(u, torch.zeros_like(u)).mul_(~mask)  # 0 on ω, ∇TV_ε(u) elsewhere
 
-    return accelerated_gradient(gradient, u0, eps / 8, n, lipschitz=8 / eps, callback=callback)[0]
+    return accelerated_gradient(gradient, u0, eps / 8, n, lipschitz=8 / eps)[0]
 
 
 def _mean_filled(v: Tensor, mask: Tensor) -> Tensor:

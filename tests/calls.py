@@ -95,7 +95,7 @@ NUMBERS |= {
     "radius": 1.5,
     "angle": 30.0,
 }
-NUMBERS |= {"length": 3.0}
+NUMBERS |= {"length": 3.0, "quality": 50, "bits_per_pixel": 1.0}
 OWN = {
     "operators.pseudo_inverse": {"A": lambda: random_image((4, 5))},
     "operators.blur_and_subsample_adjoint": {"v": lambda: random_image((6, 8))},

@@ -15,39 +15,6 @@ USERS = [
 ]
 # What the course's map names for a lesson to come: no longer allowed once the lesson stands.
 TO_COME = {
-    "02": [
-        "gaussian_textures.autocovariance",
-        "gaussian_textures.conditional_texture",
-        "gaussian_textures.mix_gaussian_textures",
-        "gaussian_textures.random_phase_texture",
-    ],
-    "05": [
-        "optim.accelerated_gradient(objective)",
-        "optim.gradient_descent(objective)",
-        "optim.optimal_step",
-        "optim.optimal_step(callback)",
-    ],
-    "08": [
-        "optim.projected_gradient",
-        "optim.projected_gradient(callback)",
-        "optim.projected_gradient(lipschitz)",
-        "optim.projected_gradient(objective)",
-        "restoration.tv_restore(callback)",
-        "restoration.harmonic_inpaint",
-        "restoration.project_box",
-        "restoration.project_consistent",
-        "restoration.tv_inpaint",
-        "restoration.tv_inpaint(callback)",
-    ],
-    "09": [
-        "features.load_lpips",
-        "features.load_lpips(network)",
-        "metrics.lpips",
-        "metrics.luminance_contrast_structure",
-        "metrics.mean_ssim",
-        "metrics.mean_ssim(data_range)",
-        "metrics.patch_ssim",
-    ],
     "15": ["data.load_digits"],
 }
 REASONS = {

@@ -294,11 +294,10 @@ def test_tv_restore_reaches_the_minimum_for_any_operator(scale):
             return torch.linalg.matrix_norm(M, ord=2).item()
 
     A, truth = Measurements(), random_image((9, 11), seed=4)
-    v, seen = A(truth), []
-    u = tv_restore(A, v, lam, eps, 2000, callback=lambda k, u: seen.append(k))
+    v = A(truth)
+    u = tv_restore(A, v, lam, eps, 2000)
     residual = A.adjoint(A(u) - v) + lam * smoothed_tv_gradient(u, eps)
     assert residual.abs().max() < 1e-8 * scale**2
-    assert seen == list(range(2001))
 
 
 def test_tv_restore_fills_a_hole():

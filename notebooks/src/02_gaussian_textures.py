@@ -586,6 +586,8 @@ ballast, weights = load("ballast"), (0.0, 0.25, 0.5, 0.75, 1.0)
 m1, m2 = (u.mean(dim=(-2, -1), keepdim=True) for u in (rock, ballast))
 mixed = [mix_gaussian_textures(rock, ballast, rho) for rho in weights]
 averaged = [(1 - rho) * texton(rock) + rho * texton(ballast) for rho in weights]
+
+# %%
 path = [
     (1 - rho) * m1 + rho * m2 + convolve(t, z)
     for textons in (mixed, averaged)

@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Inverse Problems", "Classical Inverse Problems", "Super-resolution", "Inpainting", "Inverse problem".
 
-**Time**: reading 50 min (20 in class), exercises 60 min, compute under 1 min on two CPU cores.
+**Time**: reading 50 min (20 in class), exercises 47 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
@@ -464,7 +464,7 @@ sinogram = R(head)
 assert dot_test(R, R.adjoint, (size, size), sinogram.shape, generator, torch.float64) < 1e-12
 backprojection = R.adjoint(sinogram)
 figure = show_images([head, sinogram / sinogram.max(), backprojection / backprojection.max()],
-                     ["phantom", "sinogram, a row an angle", "backprojection"], width=8)  # fmt: skip
+                     ["phantom", "sinogram", "backprojection"], width=8)  # fmt: skip
 show(figure, "The phantom, its sinogram of sine curves, and the backprojection, a heavily blurred phantom.")
 
 # %% [markdown]
@@ -643,9 +643,9 @@ show(
 
 # %% [markdown]
 r"""
-**What to see.** The spectral start is a noisy, but recognisable image, and the descent converges at once. The random
-start first wanders where $f$ is nearly flat, for many steps, before it falls into the basin of one of the two signs.
-The picture is multiplied by the right sign here; the data do not know it.
+**What to see.** The spectral start is a noisy, but recognisable image, and the descent converges, at a constant rate.
+The random start first wanders where $f$ is nearly flat, for many steps, before it falls into the basin of one of the
+two signs. The picture is multiplied by the right sign here; the data do not know it.
 
 **Question.** $f(0)$ is finite and $\nabla f(0) = 0$. What kind of point is $u = 0$, and why can one not start there?
 """

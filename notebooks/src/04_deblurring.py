@@ -338,6 +338,8 @@ frequencies = torch.arange(1, size // 2) / size
 curves = {name: (frequencies, z.abs().square().mean(0).sqrt()[1 : size // 2].cpu()) for name, z in spectra.items()}
 image, noise = spectra["image |û₀|"].abs(), spectra["after division |ŵ/k̂|"].abs()
 print(f"disk: noise above the image at {100 * (noise > image).double().mean().item():.1f} % of the frequencies")
+
+# %%
 figure = plot_curves(
     curves, "horizontal frequency (cycles per pixel)", "r.m.s. over vertical frequencies", y_scale="log", width=9
 )
@@ -520,6 +522,8 @@ power = {
 }
 xi = torch.fft.fftfreq(size, device=device)
 ring = (size * torch.hypot(xi[:, None], xi)).round().long()  # |ξ| in whole multiples of 1/size
+
+# %%
 curves = {}
 for name, S in power.items():
     rings = [S[ring == radius].mean().item() for radius in range(1, size // 2)]

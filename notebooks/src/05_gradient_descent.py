@@ -95,6 +95,7 @@ def gradient(x):
     return x @ H
 
 
+# %%
 axis_1d = torch.linspace(-2.2, 2.2, 111)
 grid = torch.stack(torch.meshgrid(axis_1d, axis_1d, indexing="xy"), dim=-1)  # (111, 111, 2)
 
@@ -114,6 +115,8 @@ for point in (x0, torch.tensor([1.2, 1.4]), torch.tensor([1.5, -0.6]), torch.ten
     axes[0, 0].annotate("", (point + d).tolist(), point.tolist(), arrowprops={"color": PALETTE[1], "width": 1.5})
     axes[0, 0].plot(*point, "o", color="black")
 axes[0, 0].plot(0, 0, "*", color="black", markersize=12)
+
+# %%
 angles = torch.linspace(0, 2 * math.pi, 361)
 slopes = torch.cos(angles) * gradient(x0)[0] + torch.sin(angles) * gradient(x0)[1]
 plot_curves(
@@ -380,6 +383,8 @@ functions = {
     "strongly convex": lambda x: 0.5 * x**2 + 0.3 * torch.log(torch.cosh(2 * x)),
     "not convex": lambda x: (x**2 - 1) ** 2 / 3,
 }
+
+# %%
 points = torch.linspace(-2, 2, 401).requires_grad_(True)
 bounds = {}
 for name, function in functions.items():
@@ -478,6 +483,8 @@ eigenvalues = torch.logspace(-1, 0, 30)
 sharp = [rate(float(t), 0.1, 1.0) for t in taus]
 measured = [measured_factor(float(t), eigenvalues)[1] for t in taus[1::4]]
 promised = [math.sqrt(1 - t * 0.1) for t in taus[taus < 1]]
+
+# %%
 figure, axes = new_figure(1, 2, height=4.6)
 plot_curves(curves, "iteration n", "distance to the minimizer", y_scale="log", axis=axes[0, 0])
 axes[0, 0].set_ylim(1e-7, 2)
@@ -720,6 +727,7 @@ class CountFFTs(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
+# %%
 def objective(u):
     """Return F(u), with the transfer function computed before."""
     residual = torch.fft.ifft2(k_hat * torch.fft.fft2(u)).real - v
@@ -757,6 +765,7 @@ def tv_gradient(u, root):
     return torch.autograd.grad(root(image_gradient(u).square().sum(dim=0)).sum(), u)[0]
 
 
+# %%
 eps = 1e-3
 gradients = {
     "√t": tv_gradient(flat, torch.sqrt),

@@ -368,6 +368,8 @@ histories["projected descent"] = optim.projected_gradient(
 histories["momentum"] = optim.accelerated_gradient(
     lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps)), start, eps / 8, 500, **arguments
 )[1]
+
+# %%
 curves = {name: (range(501), history.objective) for name, history in histories.items()}
 figure = plot_curves(curves, "iterations", "TV$_ε$", y_scale="log")
 show(figure, "Two decreasing curves of the objective: the one with momentum is far below that of projected descent.")
@@ -472,6 +474,7 @@ def in_turn(u, n, dykstra):
     return u
 
 
+# %%
 noisy = u0 + 0.5 * torch.randn(u0.shape, generator=torch.Generator().manual_seed(0))
 for name, dykstra in (("in turn", False), ("Dykstra", True)):
     u = in_turn(noisy, 300, dykstra)

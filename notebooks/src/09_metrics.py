@@ -522,6 +522,8 @@ scores = {
 what = dict(
     zip("ABCDE", ("moved by two pixels", "blurred", "another part", "its mean", "Gaussian texture"), strict=True)
 )
+
+# %%
 ranks = {"you": my_ranking} | {metric: "".join(sorted(s, key=s.get)) for metric, s in scores.items()}
 print(f"{'':23s}" + "".join(f"{name:>7s}" for name in ranks) + "     dB")
 for name in candidates:
