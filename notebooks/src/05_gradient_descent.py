@@ -108,21 +108,21 @@ def draw_levels(axis, values):
 
 
 # %%
+points = [x0, *torch.tensor([[1.2, 1.4], [1.5, -0.6], [-0.6, -1.6]])]
+angles = torch.linspace(0, 2 * math.pi, 361)
+slopes = torch.cos(angles) * gradient(x0)[0] + torch.sin(angles) * gradient(x0)[1]
+steepest = (gradient(x0)[1].atan2(gradient(x0)[0]).rad2deg() + 180) % 360
+
+# %%
 figure, axes = new_figure(1, 2, height=4.2)
 draw_levels(axes[0, 0], f(grid))
-for point in (x0, torch.tensor([1.2, 1.4]), torch.tensor([1.5, -0.6]), torch.tensor([-0.6, -1.6])):
+for point in points:
     d = -0.6 * gradient(point) / gradient(point).norm()
     axes[0, 0].annotate("", (point + d).tolist(), point.tolist(), arrowprops={"color": PALETTE[1], "width": 1.5})
     axes[0, 0].plot(*point, "o", color="black")
 axes[0, 0].plot(0, 0, "*", color="black", markersize=12)
-
-# %%
-angles = torch.linspace(0, 2 * math.pi, 361)
-slopes = torch.cos(angles) * gradient(x0)[0] + torch.sin(angles) * gradient(x0)[1]
-plot_curves(
-    {"slope": (angles.rad2deg(), slopes)}, "angle of d (degrees)", "slope at the leftmost point", axis=axes[0, 1]
-)
-steepest = (gradient(x0)[1].atan2(gradient(x0)[0]).rad2deg() + 180) % 360
+curves = {"slope": (angles.rad2deg(), slopes)}
+plot_curves(curves, "angle of d (degrees)", "slope at the leftmost point", axis=axes[0, 1])
 axes[0, 1].axvline(steepest, color=PALETTE[1], linestyle="--")
 slide_figure(figure, "steepest-descent")
 
