@@ -488,7 +488,6 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
     forgotten = "The conjugate is missing in ⟨û, x̂⟩ = Σ_c conj(û_c) x̂_c."
     product = torch.sgn((a * b).sum(0))
     gray_a, gray_b = torch.fft.fft2(x.mean(0)).abs(), torch.fft.fft2(u.mean(0)).abs()
-    powers = a.abs().square() - b.abs().square()
     half_a, half_b = torch.fft.rfft2(x), torch.fft.rfft2(u)
     half = (half_a - torch.sgn((half_b.conj() * half_a).sum(0)) * half_b).abs().square().sum()
     not_unit = (b.conj() * a).sum(0)
@@ -508,6 +507,16 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
         ("conjugate", with_phase(product), forgotten),
         ("conjugate", projected(backwards), conjugate),
         ("conjugate", with_phase(backwards), conjugate),
+        *_wrong_scales(x, u),
+    ]  # fmt: skip
+
+
+def _wrong_scales(x: Tensor, u: Tensor) -> list[Known]:
+    """Return the losses with a wrong factor, a wrong power or a wrong transform."""
+    pixels = x.shape[-2] * x.shape[-1]
+    a, b = torch.fft.fft2(x), torch.fft.fft2(u)
+    right, powers = textures.spectrum_loss(x, u), a.abs().square() - b.abs().square()
+    return [
         ("normalisation", right * pixels, "Divide by HW once more: in Fourier a squared norm is HW times larger (Parseval)."),
         ("normalisation", right * pixels**2, "Divide by (HW)²: once for Parseval, once for the mean over the pixels."),
         ("normalisation", right * pixels / len(x), "Fourier's values are larger (Parseval): divide their squared norm by (HW)², not by the number of values."),
@@ -516,7 +525,7 @@ def _wrong_spectra(x: Tensor, u: Tensor) -> list[Known]:
         ("square-root", (a - torch.sgn((b.conj() * a).sum(0)) * b).abs().sum() / pixels**2, "You summed the moduli of the differences. The squared norm is the sum of their squares."),
         ("square-root", powers.sum(0).square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
         ("square-root", powers.square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
-        ("axis", squares(torch.fft.fftn(x).abs() - torch.fft.fftn(u).abs()), "fftn transforms over the channels too. The Fourier transform is over the two dimensions of the image: fft2."),
+        ("axis", (torch.fft.fftn(x).abs() - torch.fft.fftn(u).abs()).square().sum() / pixels**2, "fftn transforms over the channels too. The Fourier transform is over the two dimensions of the image: fft2."),
     ]  # fmt: skip
 
 
@@ -568,9 +577,7 @@ def synthesize_texture(student: Student) -> str:
     _expect_white_noise(student, u, network, weights)
     _expect_plain_losses(losses, at_start)
     (first, _), (again, _), (other, _) = (_synthesis(student, u, network, weights, seed, 2) for seed in (0, 0, 1))
-    same = (
-        "Two calls with generators of the same seed give different textures: draw the noise with generator=generator."
-    )
+    same = "Two calls with generators of the same seed give different textures: draw the noise with generator=generator."
     expect(relative_error(again, first) < 1e-2, "randomness", same)
     seeds = "Two different seeds give the same texture: draw the noise with the generator that is passed."
     expect(relative_error(other, first) > 1e-2, "randomness", seeds)

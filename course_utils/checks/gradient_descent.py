@@ -247,38 +247,21 @@ def lipschitz_constant(student: Student) -> str:
         )
         recognise(
             answer,
-            ("square-root", largest**0.5, "This is ‖A‖ when B = AᵀA. Asked for is the largest eigenvalue of B itself: no root.", ),
+            ("square-root", largest**0.5, "This is ‖A‖ when B = AᵀA. Asked for is the largest eigenvalue of B itself: no root."),
             ("square-root", largest**2, "This is the square of the eigenvalue: ⟨x, Bx⟩ with ‖x‖ = 1."),
             ("normalisation", largest**3, "You take ⟨y, By⟩ at y = Bx, which is not of norm 1: take it at x."),
             ("normalisation", 1.0, "You return the norm of x after its normalisation, which is 1. Return ⟨x, Bx⟩."),
             rtol=1e-3,
         )  # fmt: skip
+        counts = {"calls of B": calls[0], "n": n}
         if calls[0] < n:
-            raise Mistake(
-                "not-converged",
-                "B is applied too seldom: n iterations are asked for.",
-                {"calls of B": calls[0], "n": n},
-            )
+            raise Mistake("not-converged", "B is applied too seldom: n iterations are asked for.", counts)
         if answer > 50 * largest:
-            raise Mistake(
-                "normalisation",
-                "The estimate explodes: divide by the norm at each iteration.",
-                {"yours": answer, "expected": largest},
-            )
-        expect_close(
-            answer,
-            largest,
-            "value",
-            "This is not the largest eigenvalue of B: return ⟨x, Bx⟩ for the last x, of norm 1.",
-            rtol=1e-3,
-        )
-        expect(
-            calls[0] <= 2 * n + 2,
-            "too-slow",
-            "B is applied more than twice an iteration: keep Bx under a name.",
-            calls_of_B=calls[0],
-            n=n,
-        )
+            raise Mistake("normalisation", "The estimate explodes: divide by the norm at each iteration.", {"yours": answer, "expected": largest})
+        text = "This is not the largest eigenvalue of B: return ⟨x, Bx⟩ for the last x, of norm 1."
+        expect_close(answer, largest, "value", text, rtol=1e-3)
+        if calls[0] > 2 * n + 2:
+            raise Mistake("too-slow", "B is applied more than twice an iteration: keep Bx under a name.", counts)
     _examine_start(student)
     return "the largest eigenvalue of three operators to a thousandth, from a start drawn from the generator"
 

@@ -203,6 +203,22 @@ def _share(pairs: list[tuple[Tensor, Tensor]], variance: Tensor) -> float:
 def luminance_contrast_structure(student: Student) -> str:
     """Examine the three factors one by one, then their product."""
     pairs = _patches()
+    answer, right = _answered_factors(student, pairs), _three_factors(pairs)
+    recognise(
+        answer,
+        ("order", right[:, [1, 0, 2]], "Luminance and contrast are exchanged: the order is l, c, s."),
+        ("order", right[:, [0, 2, 1]], "Contrast and structure are exchanged: the order is l, c, s."),
+        ("order", right[:, [2, 1, 0]], "The order is l, c, s."),
+        ("normalisation", _three_factors(pairs, n_minus_1=True), "Divide the variances and the covariance by n, not n − 1."),
+    )
+    for name, column, expected, known in zip(("luminance", "contrast", "structure"), answer.T, right.T, _wrong_factors(pairs, right), strict=True):
+        recognise(column, *known)
+        expect(is_close(column, expected), "value", f"The {name} is not the one of the formula.", yours=column[0].item(), expected=expected[0].item())
+    return "luminance, contrast and structure of patches, and their product is SSIM"
+
+
+def _answered_factors(student: Student, pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return what the student's function returns for each pair, once it is known to be three numbers."""
     rows = []
     for x, y in pairs:
         result = student(x, y)
@@ -216,49 +232,42 @@ def luminance_contrast_structure(student: Student) -> str:
     answer = torch.tensor(rows, dtype=torch.float64)
     if not torch.isfinite(answer).all():
         raise Mistake("not-finite", "A factor is NaN or infinite: is there a root of a negative number?")
+    return answer
 
-    def factors(**options: object) -> Tensor:
-        return torch.stack([
-            _all(pairs, lambda l, **_: l, **options),  # noqa: E741
-            _all(pairs, lambda s, vx, vy, **_: (2 * s + C2) / (vx + vy + C2), **options),
-            _all(pairs, lambda cov, s, **_: (cov + C2 / 2) / (s + C2 / 2), **options),
-        ], dim=1)  # fmt: skip
 
-    right = factors()
-    recognise(
-        answer,
-        ("order", right[:, [1, 0, 2]], "Luminance and contrast are exchanged: the order is l, c, s."),
-        ("order", right[:, [0, 2, 1]], "Contrast and structure are exchanged: the order is l, c, s."),
-        ("order", right[:, [2, 1, 0]], "The order is l, c, s."),
-        ("normalisation", factors(n_minus_1=True), "Divide the variances and the covariance by n, not n − 1."),
-    )
-    l, c, s = answer.T  # noqa: E741
-    for name, column, expected, known in (
-        ("luminance", l, right[:, 0], [
+def _three_factors(pairs: list[tuple[Tensor, Tensor]], **options: object) -> Tensor:
+    return torch.stack([
+        _all(pairs, lambda l, **_: l, **options),  # noqa: E741
+        _all(pairs, lambda s, vx, vy, **_: (2 * s + C2) / (vx + vy + C2), **options),
+        _all(pairs, lambda cov, s, **_: (cov + C2 / 2) / (s + C2 / 2), **options),
+    ], dim=1)  # fmt: skip
+
+
+def _wrong_factors(pairs: list[tuple[Tensor, Tensor]], right: Tensor) -> list[list[tuple[str, Tensor, str]]]:
+    """Return the known mistakes of the luminance, of the contrast and of the structure."""
+    return [
+        [  # luminance
             ("value", _all(pairs, lambda mx, my, **_: 2 * mx * my / (mx**2 + my**2)), "c₁ is missing in the luminance."),
             ("value", _all(pairs, lambda l, **_: l, c1=C2), "The luminance has c₁ = 0.01², not c₂."),  # noqa: E741
             ("value", _all(pairs, lambda l, **_: l, c1=0.01), "k₁ is not squared: c₁ = 0.01²."),  # noqa: E741
             ("weight", _all(pairs, lambda mx, my, **_: (mx * my + C1) / (mx**2 + my**2 + C1)), "The 2 in front of μ_x μ_y is missing."),
-        ]),
-        ("contrast", c, right[:, 1], [
+        ],
+        [  # contrast
             ("value", _all(pairs, lambda cs, **_: cs), "The contrast has 2σ_x σ_y + c₂ in its numerator. The slide's σ_xy is a slip: with it, the product of the three is not SSIM."),
             ("value", _all(pairs, lambda cov, vx, vy, **_: (cov + C2) / (vx + vy + C2)), "The contrast has 2σ_x σ_y + c₂ in its numerator, not σ_xy."),
             ("value", _all(pairs, lambda s, vx, vy, **_: 2 * s / (vx + vy)), "c₂ is missing in the contrast."),
             ("square-root", _all(pairs, lambda s, vx, vy, **_: (2 * s**2 + C2) / (vx + vy + C2)), "The contrast has σ_x σ_y, the product of the standard deviations: a root is missing."),
             ("square-root", _all(pairs, lambda s, vx, vy, **_: (2 * s + C2) / (vx.sqrt() + vy.sqrt() + C2)), "The denominator of the contrast has the variances σ²."),
             ("weight", _all(pairs, lambda s, vx, vy, **_: (s + C2) / (vx + vy + C2)), "The 2 in front of σ_x σ_y is missing."),
-        ]),
-        ("structure", s, right[:, 2], [
+        ],
+        [  # structure
             ("value", _all(pairs, lambda cov, s, **_: (cov + C2) / (s + C2)), "The structure has c₂/2, not c₂: only then the product is SSIM."),
             ("value", _all(pairs, lambda cov, s, **_: cov / s), "c₂/2 is missing in the structure."),
             ("mean", _all(pairs, lambda cov, s, mx, my, **_: (cov + mx * my + C2 / 2) / (s + C2 / 2)), "Your covariance is the mean of x y: subtract the means first."),
             ("square-root", _all(pairs, lambda cov, s, **_: (cov + C2 / 2) / (s**2 + C2 / 2)), "The structure divides by σ_x σ_y, the product of the standard deviations: a root is missing."),
             ("clipping", right[:, 2].abs(), "The structure can be negative, when the patches are opposed: take no modulus."),
-        ]),
-    ):  # fmt: skip
-        recognise(column, *known)
-        expect(is_close(column, expected), "value", f"The {name} is not the one of the formula.", yours=column[0].item(), expected=expected[0].item())
-    return "luminance, contrast and structure of patches, and their product is SSIM"
+        ],
+    ]  # fmt: skip
 
 
 # --- SSIM of images --------------------------------------------------------------------------------------------------
