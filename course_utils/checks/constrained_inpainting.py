@@ -146,7 +146,7 @@ def project_box(student: Student) -> str:
     hints=(
         "A gradient step, then the projection of its result.",
         "x_{k+1} = p_C(x_k − τ ∇f(x_k)), n times.",
-        "x = x0",
+        "x = x0; for _ in range(n): x = projection(...)",
     ),
 )
 def projected_descent(student: Student) -> str:

@@ -343,7 +343,7 @@ def filtered_backprojection(student: Student) -> str:
     hints=(
         "Chain rule: the outer square gives |Au|² − b, the inner one gives Au, and A* brings both back to the image.",
         "∇f(u) = Re A*((|Au|² − b) Au).",
-        "Au = A(u)",
+        "Au = A(u); residual = Au.abs() ** 2 - b",
     ),
 )
 def phase_retrieval_gradient(student: Student) -> str:

@@ -27,7 +27,7 @@ from course_utils.operators import (
     ZoomOut,
     phase_retrieval_gradient,
 )
-from course_utils.restoration import filtered_backprojection, tv_restore
+from course_utils.restoration import filtered_backprojection, pseudo_inverse_deblur, tv_restore
 
 SIZE, TINY = 64, 24  # pixels a side; phase retrieval has a dense matrix
 OPERATORS = (
@@ -99,21 +99,35 @@ def _baseline(operator: str, A: Any, v: Tensor) -> Tensor:
             u = A.adjoint(v.clamp(max=5 * v.mean().item()) * A(u))
             u = u / u.norm() * v.clamp(min=0).sum().sqrt()
         return u * torch.sign(u.mean())
-    return A.pinv(v, 0.05) if operator == "deblurring" else torch.real(A.pinv(v))
+    return pseudo_inverse_deblur(v, A.kernel, 0.05) if operator == "deblurring" else torch.real(A.pinv(v))
 
 
 def _restore(operator: str, A: LinearOperator, v: Tensor, lam: float, method: str, n: int) -> Tensor:
-    if method == "baseline" or (method == "TV" and operator == "phase retrieval"):
-        u = _baseline(operator, A, v)
-        curvature = A.adjoint(v * A(u)).norm() / u.norm()  # the Lipschitz constant is about three times this near u0
-        step = 1 / (24 * curvature.item())
-        for _ in range(n if method == "TV" else 0):  # no total variation here: gradient descent
-            u = u - step * phase_retrieval_gradient(u, A, v)
-        return u
     if method == "adjoint":
         u = torch.real(A.adjoint(v))
         return u / u.max().clamp(min=1e-12)
-    return tv_restore(A, v, lam, EPS, n)
+    if method == "TV" and operator != "phase retrieval":
+        return tv_restore(A, v, lam, EPS, n)
+    u = _baseline(operator, A, v)
+    return _descend(A, v, u, n) if method == "TV" else u  # no total variation for phase retrieval
+
+
+def _descend(A: LinearOperator, b: Tensor, u: Tensor, n: int) -> Tensor:
+    """Return the n-th iterate of gradient descent on ¼ Σ (|a_i u|² - b_i)², the step halved where it would climb."""
+
+    def f(u: Tensor) -> float:
+        return (A(u).square() - b).square().sum().item() / 4
+
+    step = u.norm().item() / (24 * A.adjoint(b * A(u)).norm().item())  # L is about three times this quotient near u0
+    value = f(u)
+    for _ in range(n):
+        moved = u - step * phase_retrieval_gradient(u, A, b)
+        lower = f(moved)
+        if lower <= value:
+            u, value = moved, lower
+        else:
+            step /= 2
+    return u
 
 
 def _shown(v: Tensor, side: int) -> Tensor:
@@ -121,7 +135,7 @@ def _shown(v: Tensor, side: int) -> Tensor:
     if v.is_complex():
         return torch.fft.fftshift(v.abs().clamp(min=1e-3).log10() / 3 + 1)
     if v.ndim == 1:
-        v = torch.nn.functional.pad(v, (0, -len(v) % side)).reshape(-1, side).sqrt()
+        v = torch.nn.functional.pad(v, (0, -len(v) % side)).reshape(-1, side).clamp(min=0).sqrt()
     picture = v / v.max().clamp(min=1)
     rows, columns = (torch.arange(side) * length // side for length in picture.shape)
     return picture[rows][:, columns]
@@ -181,6 +195,7 @@ def explore_inverse_problem(n_iterations: int = FULL) -> Explorer:
         "method": choice("method", METHODS),
         "lam": log_slider("λ", 5e-3, -4, -0.5, 0.1),
     }
+    controls["operator"].value, controls["method"].value = "inpainting", "TV"
     return Explorer(
         "inverse problems",
         controls,

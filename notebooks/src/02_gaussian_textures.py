@@ -130,9 +130,10 @@ show(figure, "Three textures over their autocovariances: oblique bands, a flat h
 
 # %% [markdown]
 r"""
-**What to see.** Red: two pixels at this distance resemble each other; blue: they are opposite. The sand shows the
-direction and the period of its ripples, the rock is correlated along its layers, and in the grass a pixel knows
-nothing about pixels a few steps away. The value at the centre is the variance.
+**What to see.** Red: two pixels with this vector between them resemble each other; blue: they tend to be opposite.
+The sand shows the direction and the period of its ripples, the rock is correlated along its layers, and in the grass
+a pixel knows nothing about pixels a few steps away. $C(0)$ is the variance: each map is divided by it, and is 1 at
+the centre.
 
 **Question.** $C(-x) = C(x)$ for every image. Which property of textures can the autocovariance therefore never see?
 """
@@ -215,7 +216,8 @@ r"""
 **What to see.** Contrast is tripled, and the images are moved by half their size, so that the frame
 lies in the middle: $u$ is cut there, $p$
 is not. The jump's energy sits on the axes of the spectrum, and the sample made with $|\hat u|$ has faint streaks
-that the rust has not. $s$ is smooth: nobody sees the difference between $u$ and $p$.
+that the rust has not. The cross in $s$ is the frame; elsewhere $s$ is smooth, and in their usual position and
+contrast $u$ and $p$ can hardly be told apart.
 """
 
 # %% [markdown]
@@ -326,7 +328,8 @@ for name, image in {"exemplar": rust, "one noise": one, "three noises": three}.i
 r"""
 **What to see.** With one noise per channel each channel is right by itself, and the colours are not those of the
 rust: red, green and blue no longer know of each other. A single noise keeps the covariances *between* the channels,
-$\hat t_c\,\overline{\hat t_{c'}}$.
+$\hat t_c\,\overline{\hat t_{c'}}$. This is said of the law. The numbers 0.463 and 0.689 differ because the model has
+the covariance of $p$, not of $u$, and because one sample fluctuates about its law.
 
 **Question.** How many numbers does $z$ have, and how many has $x$, for a colour texture? What does this say about the
 covariance matrix of $x$?
@@ -367,8 +370,9 @@ The model has the covariance it promises. That the *exemplar* looks like a sampl
 
 Notebook 01 wrote $x = \mu + E\Lambda^{1/2} z$ with the eigenvectors $E$ of the covariance matrix. A stationary
 covariance matrix commutes with translations, and its eigenvectors are known beforehand: they are the waves
-$e^{2i\pi\langle\xi, y\rangle}$, with the eigenvalues $|\hat t(\xi)|^2$. A texture small enough for its matrix, $12
-\times 16$ pixels:
+$e^{2i\pi(\xi_1 y_1/M + \xi_2 y_2/N)}$, with the eigenvalues $|\hat t(\xi)|^2$. The waves of $\xi$ and $-\xi$ share an
+eigenvalue: the real eigenvectors of the pair are cosine waves. A texture small enough for its matrix,
+$12 \times 16$ pixels:
 """
 
 # %%
@@ -386,7 +390,8 @@ show(figure, "Four eigenvectors of the covariance drawn as images: plane waves o
 
 # %% [markdown]
 r"""
-The $192 \times 192$ matrix need never be formed: this is why one image is enough. The generator is a linear layer,
+The $192 \times 192$ matrix need never be formed: its eigenvectors are known, and one FFT of the texton gives its
+eigenvalues. The generator is a linear layer,
 as for the faces, and here a convolutional one.
 
 There is an older way to the same model: throw copies of the texton at random places $y_1, \dots, y_n$, and add. This
@@ -454,7 +459,8 @@ print(f"the three have one autocovariance: {all(torch.allclose(c, C[0]) for c in
 # %% [markdown]
 r"""
 **What to see.** Above, three textons; below, a sample of each with the same noise. One looks like the exemplar, one
-like noise, one is a few stripes around a point: as models they are equal.
+like a sample, one is a bright spot with a few faint stripes (drawn with a tenth of the contrast of the others): as
+models they are equal.
 
 A shorter way to a texture is then to randomise only the phases. The **random phase texture** has at each frequency
 exactly the exemplar's modulus, $\hat x(\xi) = \hat p(\xi)\,e^{i\theta(\xi)}$, where $\theta$ is uniform and odd,
@@ -546,13 +552,15 @@ r"""
 ## 8. From one texture to another
 
 Between two Gaussian laws there is a shortest way, in the Wasserstein distance that notebook 12 will treat. For
-textures it is simple. The textons $t_2 * e^{i\varphi}$ (a phase per frequency, the same in all channels) all give the
-second texture: choose the one nearest to $t_1$, and go straight (Xia, Ferradans, Peyré, Aujol 2014):
+textures it is simple. The textons of transform $\hat t_2\,e^{i\varphi}$ (a phase per frequency, the same in all
+channels) all give the second texture: choose the one nearest to $t_1$, and go straight (Xia, Ferradans, Peyré, Aujol
+2014):
 
 $$ \hat t = (1 - \rho)\,\hat t_1 + \rho\,\hat t_2\,e^{i\varphi}, \qquad
 \varphi(\xi) = \arg \sum_c \hat t_{1,c}(\xi)\,\overline{\hat t_{2,c}(\xi)} . $$
 
-At each frequency the two then add up instead of cancelling.
+At each frequency the two then add up instead of cancelling. The exercise returns $t$ itself, real, not $\hat t$; the
+mean colours are mixed apart, $(1 - \rho)\,m_1 + \rho\,m_2$.
 
 ### Exercise 6 — the mixture (10 min, in class)
 
@@ -617,7 +625,7 @@ $$ m + \Gamma\,1_\omega w, \qquad \Gamma_{\omega\omega}\,w = (u - m)_{|\omega} ,
 a system that conjugate gradients solve by FFTs alone: $\Gamma$ is never formed. It is badly conditioned, and no
 exemplar is exactly Gaussian: as in notebook 01 the known pixels are taken as noisy, $\Gamma_{\omega\omega} +
 \sigma^2\,\mathrm{Id}$. A *sample* of the hidden part is the
-free sample $y$ plus what kriging says about $u - y$: the error that kriging makes is the same for $y$ as for $u$.
+free sample $y$ plus what kriging says about $u - y$: the error of kriging has the same law for $y$ as for $u$.
 Only the pixels in a band around the hole are used: the others say little more (Galerne, Leclaire 2017).
 """
 
@@ -648,7 +656,8 @@ print("distance to the true pixels: kriging {:.3f}, samples {:.3f} and {:.3f}".f
 # %% [markdown]
 r"""
 **What to see.** Kriging continues the ripples for some pixels and then fades towards the mean: it is the best estimate,
-and it is no texture. A sample has the right contrast everywhere and meets its surroundings: the difference between a
+and it is no texture. A sample has nearly the right contrast everywhere (0.074 for 0.083; kriging 0.056) and
+meets its surroundings: the difference between a
 mean and a sample that notebook 01 showed on a mouth, and that comes back with diffusion models in notebook 17.
 
 **Question.** Kriging is closer to the true pixels, and looks worse. How can that be?
@@ -658,8 +667,10 @@ mean and a sample that notebook 01 showed on a mouth, and that comes back with d
 r"""
 ## 10. Explore
 
-Two exemplars, their mixture's texton and a sample of it. Where does the texton look like the first exemplar, where
-like the second? Take the paving as one end: which part of it survives?
+Two exemplars, their mixture's texton and a sample of it. For which ρ does the texton look like the first exemplar?
+Does it ever look like the second, whose phases are replaced? Take the paving as one end: which part of it survives?
+(Of the two standard deviations, the sample's is taken over all its values, so that it also counts the differences
+between the mean colours of the channels; the model's is that within a channel, and is smaller.)
 """
 
 # %%

@@ -248,7 +248,8 @@ slide_figure(figure, "super-resolution-aliasing")
 r"""
 **What to see.** Without the filter, rings that are not there appear around false centres: a frequency $\xi$ beyond
 $\frac{1}{2s}$ comes back as $\xi - \frac1s$. This is *aliasing*. In the photograph it makes staircases on the tripod.
-With the filter the fine rings become gray: what cannot be represented is removed instead of disguised.
+With the filter the finest rings become gray: most of what cannot be represented is removed instead of disguised. Not
+all: at $\frac{1}{2s}$ this Gaussian keeps half of the contrast, and the rings just beyond leave a faint pattern.
 
 In the Fourier domain, one frequency of the small image is the mean of the $s^2$ frequencies that the subsampling
 confounds. Hence $AA^*$ is diagonal there when $s$ divides both sides, and $A^+ = A^*(AA^*)^+$ is closed.
@@ -292,11 +293,13 @@ slide_figure(show_images([*observed, u0, *restored, u0], titles, columns=4), "in
 
 # %% [markdown]
 r"""
-**What to see.** Scattered holes are filled well even when most pixels are missing: every hole has known neighbours.
-Narrow scratches vanish. A block of $32 \times 32$ pixels is closed smoothly from its border; nothing says that a coat
-was there. Notebook 08 makes the data a constraint; notebooks 02 and 17 know more about images.
+**What to see.** Scattered holes are filled well even when most pixels are missing: nearly every hole touches a known
+pixel. Only what is a pixel or two wide, like the legs of the tripod, breaks into dots. Narrow scratches vanish. A
+block of $32 \times 32$ pixels is closed smoothly from its border; nothing says that a hand, the top of a tripod and
+a skyline were there. Notebook 08 makes the data a constraint; notebook 02 knows more about textures.
 
-**Question.** The random mask hides 70 % of the pixels, the block 6 %. Which of the two problems is the harder one?
+**Question.** The random mask hides 70 % of the pixels, the block 6 %, and the PSNR of the block's restoration is the
+higher one. The PSNR averages over *all* pixels: which problem is the harder one for a *missing* pixel?
 """
 
 # %% [markdown]
@@ -304,8 +307,9 @@ r"""
 ## 4. Compressive sensing: fewer measurements than pixels
 
 Take $m < d$ numbers $v = Gu_0$, every one a random mixture of *all* pixels (entries $\mathcal N(0, 1/m)$). $G$ has a
-kernel of dimension $d - m$, and $G^+v$ is the solution of least norm. A theorem (Candès, Romberg, Tao 2006) says that
-an image with few jumps is nevertheless recovered exactly, by minimizing its total variation, as soon as $m$ exceeds a
+kernel of dimension $d - m$, and $G^+v$ is the solution of least norm. A theorem (Candès, Romberg, Tao 2006, proved
+for Fourier coefficients drawn at random; the figure shows the same for $G$) says that an image with few jumps is
+nevertheless recovered exactly, with high probability, by minimizing its total variation, as soon as $m$ exceeds a
 threshold.
 """
 
@@ -335,8 +339,8 @@ r"""
 small range of $m$ becomes nearly perfect. This sudden success is the *phase transition* of compressive sensing. It
 needs both: measurements that mix all pixels, and a regularization in which the image is simple.
 
-**Question.** Repeat the experiment in your head with $A = S$ (inpainting, a share $m/d$ of the pixels). Where does the
-theorem fail, and on which image is the failure certain?
+**Question.** Repeat the experiment in your head with $A = S$ (inpainting, a share $m/d$ of the pixels). What does the
+theorem need that $S$ does not have, and on which image does every method fail with probability $1 - m/d$?
 """
 
 # %% [markdown]
@@ -424,11 +428,13 @@ show(figure, "The phantom, its measured Fourier columns, ghosts after zero filli
 
 # %% [markdown]
 r"""
-**What to see.** Zero filling sets the missing columns to 0 and inverts: ghosts and waves along the rows, the direction
+**What to see.** The gray grain between the measured columns is noise, which $A^*$ ignores. Zero filling sets the
+missing columns to 0 and inverts: ghosts and waves along the rows, the direction
 in which columns are missing. Total variation replaces the zeros by what makes edges sharp. For a real image the
 gradient of $\frac12\|Au-v\|^2$ is the real part of $A^*(Au - v)$.
 
-How many lines are enough? A slower scanner measures more:
+How many lines are enough? A slower scanner measures more. The acceleration on the axis is that of the random draw
+alone; the 13 lowest columns are always measured, so that acceleration 4 measures 36 % of the columns, not 25 %:
 """
 
 # %%
@@ -598,8 +604,9 @@ show(
 # %% [markdown]
 r"""
 So take Gaussian measurements, $m = 8d$, on a small image; only the sign remains. Does gradient descent find $\pm u_0$?
-It depends on where it starts. The *spectral start* is the leading eigenvector of $\sum_i b_i\, a_i a_i^T$, of norm
-$\sqrt{\sum b_i}$: directions $a_i$ that saw much light point towards $\pm u_0$ (Candès, Li, Soltanolkotabi 2015). The
+It depends on where it starts. The *spectral start* is the leading eigenvector of $\sum_i b_i\, a_i^T a_i$ ($a_i$: row
+$i$ of $A$), scaled to the norm $\sqrt{\sum b_i}$: directions $a_i$ that saw much light point towards $\pm u_0$
+(Candès, Li, Soltanolkotabi 2015). The
 few largest $b_i$ would decide alone; they are cut at five times the mean.
 """
 
@@ -668,8 +675,9 @@ slide_figure(show_images([*counts, u0], [*titles, "expected"]), "poisson-noise")
 
 # %% [markdown]
 r"""
-**What to see.** At 2 photons the dark coat is black and exact: nothing is counted there, the error is in the sky. With
-Gaussian noise it would be the same everywhere. The PSNR rises by 10 dB when the light is ten times stronger.
+**What to see.** At 2 photons the dark coat is nearly black: it expects a small fraction of a photon per pixel and
+seldom counts one, so that its error is small; the large errors are in the sky. With Gaussian noise they would be the
+same everywhere. The PSNR rises by 10 dB when the light is ten times stronger.
 
 The likelihood of $v$ given $u$ is $\prod e^{-u} u^v / v!$. Its negative logarithm, without what does not depend on $u$,
 is the data term that replaces $\frac12\|u - v\|^2$.
@@ -730,7 +738,8 @@ r"""
 ## 9. The whole table
 
 One function for every linear row, `tv_restore(A, v, lam, eps, n)`; for phase retrieval, gradient descent. The baseline
-is $A^+v$ where it is closed, otherwise the classical formula: zero filling, filtered backprojection, the
+is $A^+v$ where it is closed (for deblurring, only at the frequencies where $|\hat k|$ exceeds a tenth of its maximum,
+the others hold little but noise), otherwise the classical formula: zero filling, filtered backprojection, the
 spectral start.
 """
 

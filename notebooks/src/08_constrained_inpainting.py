@@ -125,8 +125,8 @@ r"""
 $$ x_{n+1} = p_C\big(x_n - \tau\,\nabla f(x_n)\big), \qquad 0 < \tau < \tfrac2L . $$
 
 The theorem of the slide: $f$ convex with an $L$-Lipschitz gradient, then $(x_n)$ converges to a minimizer of $f$ on
-$C$, if there is one. A fixed point says why: $x = p_C(x - \tau\nabla f(x))$ means that $-\nabla f(x)$ does not point
-into $C$.
+$C$, if there is one. A fixed point says why: $x = p_C(x - \tau\nabla f(x))$ means
+$\langle -\nabla f(x), y - x\rangle \leq 0$ for all $y \in C$, so that $f(y) \geq f(x)$ on $C$, as $f$ is convex.
 
 ### Exercise 2 — projected descent (8 min, in class)
 
@@ -280,10 +280,11 @@ for name, row in zip(("harmonic", "biharmonic", "TV_eps"), rows[1:], strict=True
 
 # %% [markdown]
 r"""
-**What to see.** The upper half of each image; from top to bottom: observed, harmonic, biharmonic, total variation. In
-PSNR the three are close, except in the block, and total variation does not win there. With 90 % of the pixels hidden
-the harmonic image is blurred with a peak at each known pixel, total variation is made of patches. In the block, all
-three invent something smooth: the head is gone.
+**What to see.** Rows 16 to 79 of each image (the PSNR counts all its hidden pixels); from top to bottom: observed,
+harmonic, biharmonic, total variation. In PSNR the three are close, except in the block, where total variation is
+last. With 90 % of the pixels hidden the harmonic image is blurred with a peak at the known pixels that differ from
+their surroundings, total variation is made of patches and a few such pixels left alone. In the block, all three
+invent something smooth: the face is gone.
 
 **Question.** Why does a known pixel, alone among hidden ones, look like a needle in the harmonic image?
 """
@@ -292,7 +293,8 @@ three invent something smooth: the head is gone.
 r"""
 ## 5. What becomes of a contour
 
-A vertical edge and a slanted one, interrupted by a hole. What is the shortest way to continue them?
+A vertical edge, a slanted one and a disk, each with the same two square holes. What is the shortest way to
+continue their contours?
 """
 
 # %%
@@ -311,7 +313,9 @@ show(
 r"""
 **What to see.** Harmonic filling must pass from dark to bright, and spreads the passage over the whole hole. Total
 variation pays the length of the contour times its height, and so the contour goes straight: a chord where the disk
-was round. A sharp edge costs no more than a soft one, nor less: the slanted one comes back soft.
+was round. With $\varepsilon > 0$ a passage spread over $n$ pixels even costs less than a jump, by nearly
+$\varepsilon$ a pixel (in $\sum\sqrt{\varepsilon^2 + |\nabla u|^2}$ a flat pixel costs $\varepsilon$ too): in the
+holes all three contours come back partly soft, but much less than in the harmonic filling.
 
 **Question.** A thin bright line crosses a hole wider than the line. Does total variation reconnect it?
 """
@@ -383,10 +387,10 @@ needs the pseudo-inverse of notebook 06.
 
 ### Exercise 5 — the projection on the data (6 min, in class)
 
-The correction $w$ must satisfy $Aw = v - Au$ and be as short as possible. Which $w$ is that?
+The result is $u + d$, where the correction $d$ satisfies $Ad = v - Au$ and is as short as possible. Which $d$?
 
 <details><summary>Hint</summary>
-A⁺b is the solution of least norm of Aw = b. The operator has <code>A(u)</code> and <code>A.pinv(v)</code>.
+A⁺b is the solution of least norm of Ad = b. The operator has <code>A(u)</code> and <code>A.pinv(v)</code>.
 </details>
 
 `hint("project_consistent")` tells more.
@@ -509,9 +513,9 @@ show(
 
 # %% [markdown]
 r"""
-Smoothness is all that these priors know. A **texture** needs statistics: notebook 02 fills such a hole with a sample
-of a Gaussian texture. An **object** (the head behind the block) needs a model of objects: notebook 01 repaired a
-portrait with a model of faces.
+Smoothness is all that these priors know. A **texture** needs statistics: notebook 02 fills a hole with a sample of a
+Gaussian texture, which suits the grass, not the contours of the bricks. An **object** (the face behind the block)
+needs a model of objects: notebook 01 repaired a portrait with a model of faces.
 
 ## 10. Paint the mask
 
@@ -534,8 +538,8 @@ r"""
 
 - Exact data belong into a constraint: $x \leftarrow p_C(x - \tau\nabla f(x))$, with no $\lambda$; noise needs the
   penalty.
-- For $u = v$ on $\omega$ the projection copies pixels; for $Au = v$ it adds $A^+(v - Au)$; on an affine set, erasing
-  the gradient is the same, and momentum is allowed.
+- For $u = v$ on $\omega$ the projection copies pixels; for $Au = v$ it adds $A^+(v - Au)$. From a start in $C$,
+  erasing the gradient on $\omega$ (for $Au = v$: subtracting $A^+A\nabla f$) is the same, and momentum is allowed.
 - Harmonic filling blurs contours, total variation continues them straight; neither knows textures or objects.
 - Measure on the hidden pixels only.
 

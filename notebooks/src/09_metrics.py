@@ -256,7 +256,8 @@ for name, v in same.items():
 
 # %% [markdown]
 r"""
-**What to see.** More brightness touches $l$ only, more contrast $c$; blur lowers both $c$ and $s$. The noise hides in
+**What to see.** More brightness touches $l$ only, more contrast mostly $c$ (and $l$ a little: the mean of the patch
+changes too); blur lowers both $c$ and $s$. The noise hides in
 a patch of such strong contrast: $s$ hardly moves. In the sky it would not. The factors say what is wrong, which the
 MSE cannot.
 
@@ -337,8 +338,8 @@ for name, v in same.items():
 
 # %% [markdown]
 r"""
-The same six images: SSIM forgives the brightness and punishes the noise. It does not say that the moved image is
-nearly perfect.
+The same six images: SSIM forgives the brightness and punishes the noise. But the moved image, nearly perfect to you,
+gets only 0.81, and more contrast only 0.74, hardly more than the blur (0.73).
 
 ## 4. The experiment of the paper
 
@@ -370,9 +371,10 @@ slide_figure(figure, "ssim-jpeg2000")
 r"""
 **What to see** (the numbers above the pictures are those of the crops). The temple has lost its fine texture: a few
 smooth strokes are left, and both numbers say so. Compare the two other files by the printed numbers: PSNR prefers the
-parrots by 2 dB, SSIM the raccoon. Most of the parrots' picture is a soft background, where the error is tiny; the fine
-grain is gone there, which SSIM counts and the MSE does not. The error map is dark along strong edges, the SSIM map
-where texture was wiped out.
+parrots by 2 dB, SSIM the raccoon. Most of the parrots' picture, outside the crop, is a soft background, where the
+error is tiny: in the crop alone PSNR prefers the raccoon as well. The fine grain of the feathers is gone, which SSIM
+counts and the MSE hardly does. The error map is dark along strong edges (see the temple), the SSIM map where texture
+was wiped out.
 
 **Question.** In a flat region ($\sigma_x \approx 0$) a compressed image that is a little noisier has a low SSIM,
 although nobody sees it. Which constant decides, and what would you do?
@@ -534,7 +536,8 @@ for name in candidates:
 r"""
 **What to see.** Most people put A first and C second: the same stones, moved, and other stones of the same kind. PSNR
 and SSIM prefer the blur to the same stones two pixels further, and D, a gray square, to the stones of C. LPIPS gives
-the first two places as you do. But its distance to C is far from 0: no metric of this notebook says that C *is* the
+the first two places like most people. But to it C is only second, at a distance that the table hides (look at
+`scores["LPIPS"]`): no metric of this notebook says that C *is* the
 texture, they all compare place by place. Notebook 10 compares statistics.
 
 **Question.** For two independent images of the same law, with the variance $\sigma^2$ in each pixel, what is the
@@ -546,8 +549,8 @@ r"""
 ## 8. Perception against distortion
 
 The last question, in a case where everything is known. The image $x$ is a stationary Gaussian texture of mean $m$ and
-spectrum $\lambda(\xi)$; we observe $v = x + w$ with white noise. The law of $x$ knowing $v$ is Gaussian too, and
-diagonal in Fourier:
+spectrum $\lambda(\xi)$; we observe $v = x + w$ with white noise of variance $\sigma^2$. The law of $x$ knowing $v$ is
+Gaussian too, and diagonal in Fourier (here $\hat x$ is the unitary transform, the sum divided by $\sqrt{MN}$):
 
 $$ \hat x \mid \hat v \;\sim\; \mathcal N\Bigl( \frac{\lambda}{\lambda + \sigma^2}\,\hat v,\;
 \frac{\lambda\sigma^2}{\lambda + \sigma^2} \Bigr) \qquad (\xi \neq 0) . $$
@@ -624,8 +627,9 @@ print(f"price of a perfect law: a sample {prices[0]:.2f} dB, the amplified mean 
 # %% [markdown]
 r"""
 **What to see.** The mean has the best PSNR and the worst look: it is the average of all plausible images, smoother
-than any of them. A sample looks like cork, and pays exactly 3 dB. Nobody can be in the lower left corner. The price
-of a perfect law is never above 3 dB in MSE: $D \leq 2 D_*$, since the sample is always there.
+than any of them. A sample looks like $x$, and its expected MSE is exactly $2 D_*$: it pays 3.01 dB, the amplified
+mean 1.35 dB. Nobody can be in the lower left corner. The price of a perfect law is never above that of the sample,
+$D \leq 2 D_*$, since the sample is always there.
 
 **Question.** A competition ranks restorations by PSNR. Which of the three do you hand in, and which do you hang on
 the wall?
@@ -687,7 +691,7 @@ show(show_images([picture], width=9), "The cameraman, blurred, and the SSIM map,
 r"""
 ## To remember
 
-- PSNR: exact, convex, blind. It counts errors pixel by pixel and prefers the average of all answers.
+- PSNR: exact and blind; its MSE is convex. It counts errors pixel by pixel and prefers the average of all answers.
 - SSIM: luminance × contrast × structure of patches. It sees lost texture and noise; a small shift costs it dearly.
 - LPIPS: features of a network. It tolerates small shifts and sees blur; it depends on its network. Say which one, and
   that the number is the published one, without root.
