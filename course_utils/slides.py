@@ -195,7 +195,10 @@ def _texts(figure: Figure) -> list[str]:
 
 
 def _color_maps(figure: Figure) -> list[str]:
-    """Return the colour maps of the images in one channel, contours and colour bars of the figure."""
+    """Return the colour maps of the images in one channel, contours and colour bars of the figure.
+
+    Contours drawn in one given colour have none: Matplotlib makes them one that it calls "unnamed".
+    """
     mapped = [artist for artist in figure.findobj() if isinstance(artist, ScalarMappable)]
     arrays = [(artist.get_array(), artist.get_cmap().name) for artist in mapped]
-    return sorted({name for array, name in arrays if array is not None and array.ndim < 3})
+    return sorted({name for array, name in arrays if array is not None and array.ndim < 3 and name != "unnamed"})
