@@ -235,7 +235,7 @@ Here y − x = −τ ∇f(x): the scalar product is −τ ‖∇f(x)‖², and t
 def descent_bound(f_x, gradient_norm, tau, L):
     """Return the upper bound of f(x − τ∇f(x)) that the descent lemma gives.
 
-    f_x: f(x).  gradient_norm: ‖∇f(x)‖.  tau: step.  L: Lipschitz constant of ∇f.  All numbers (or tensors alike).
+    f_x: f(x).  gradient_norm: ‖∇f(x)‖.  tau: step.  L: Lipschitz constant of ∇f.  All numbers.
     Slide "Descent Lemma".
     """
     ### BEGIN SOLUTION
@@ -264,7 +264,8 @@ slope = x - 2 * torch.sin(2 * x)  # g'(x)
 y = torch.linspace(0.2, 3.4, 300)
 parabola = g(x) + slope * (y - x) + L_g / 2 * (y - x) ** 2
 tau = torch.linspace(0, 2.2 / L_g, 200)
-reached, sure = g(x - tau * slope), descent_bound(g(x), slope.abs(), tau, L_g)
+reached = g(x - tau * slope)
+sure = torch.tensor([float(descent_bound(float(g(x)), float(slope.abs()), float(t), L_g)) for t in tau])
 
 # %%
 figure, axes = new_figure(1, 2, height=4.4)
