@@ -32,7 +32,8 @@ def records_of(executed):
 def import_of(function, name):
     """Return the cell that takes an answer of the bank for the exercise ``name``."""
     start = f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})"
-    return f"{start}\nfrom {function.__module__} import {function.__name__} as {name}"
+    found = f"next(f for f in RIGHT[{name!r}] if f.__name__ == {function.__name__!r})"  # some are made by a factory
+    return f"{start}\nfrom {function.__module__} import RIGHT\n\n{name} = {found}"
 
 
 def undetached(name):

@@ -151,7 +151,7 @@ def project_box(student: Student) -> str:
 )
 def projected_descent(student: Student) -> str:
     """Examine the iterates for a quadratic, on a box, and on a half-space: starts outside, few iterations."""
-    for seed, (shape, tau, n) in enumerate((((3,), 0.3, 3), ((4, 5), 0.2, 4), ((2, 3), 0.4, 1), ((3,), 0.3, 0), ((4,), 0.25, 6))):
+    for seed, (shape, tau, n) in enumerate((((3,), 0.3, 3), ((4, 5), 0.2, 4), ((2, 3), 0.4, 1), ((3,), 0.3, 0), ((4,), 0.25, 6), ((2,), 0.01, 1500))):
         weight, target = 0.5 + random_image(shape, seed), 3 * random_image(shape, 10 + seed) - 1
         x0 = 3 * random_image(shape, 20 + seed) - 1
 

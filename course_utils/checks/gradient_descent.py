@@ -49,7 +49,7 @@ def _hessian(seed: int, shape: tuple[int, ...]) -> tuple[Callable[[Tensor], Tens
 def descent_path(student: Student) -> str:
     """Examine the iterates on a quadratic and on a function that is not one."""
     for seed, (shape, tau, n) in enumerate(
-        (((2,), 0.3, 4), ((3, 2), 0.11, 3), ((), 0.25, 5), ((2,), 0.5, 1), ((3,), 0.4, 0))
+        (((2,), 0.3, 4), ((3, 2), 0.11, 3), ((), 0.25, 5), ((2,), 0.5, 1), ((3,), 0.4, 0), ((2,), 0.01, 1500))
     ):
         apply, _ = _hessian(seed, shape or (1,))
         target = random_image(shape, 50 + seed)

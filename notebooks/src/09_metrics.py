@@ -482,7 +482,7 @@ network, weights = load_lpips("alex")  # AlexNet and the weights of the authors,
 
 def lpips_of(u, v):
     """Return the published LPIPS of two images; small is close."""
-    return float(lpips(network(u), network(v), weights))
+    return float(lpips(*({layer: x.double() for layer, x in m.items()} for m in (network(u), network(v), weights))))
 
 
 for name, v in same.items():

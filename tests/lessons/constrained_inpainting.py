@@ -192,6 +192,13 @@ def descent_of_the_course(gradient, projection, x0, tau, n):
     return optim.projected_gradient(gradient, projection, x0, tau, n)[0]
 
 
+def descent_with_a_while(gradient, projection, x0, tau, n):
+    x = x0.clone()
+    while n > 0:
+        x, n = projection(x - tau * gradient(x)), n - 1
+    return x
+
+
 def descent_recursive(gradient, projection, x0, tau, n):
     if n == 0:
         return x0
@@ -411,7 +418,7 @@ RIGHT = {
     "project_known": [known_by_where, known_by_product, known_by_assignment],
     "project_consistent": [consistent_formula, consistent_two_parts, consistent_subtracts],
     "project_box": [box_clamp, box_min_max, box_where],
-    "projected_descent": [descent_loop, descent_of_the_course, descent_recursive],
+    "projected_descent": [descent_loop, descent_of_the_course, descent_with_a_while],
     "harmonic_inpaint": [harmonic_by_descent, harmonic_by_means, harmonic_by_gradients, harmonic_by_momentum],
     "tv_inpaint": [tv_by_momentum, tv_by_descent, tv_from_zero],
 }
@@ -454,6 +461,7 @@ WRONG = {
         ("mutates-input", box_in_place),
     ],
     "projected_descent": [
+        ("exception", descent_recursive),
         ("value", descent_free),
         ("order", descent_projects_at_the_end),
         ("order", descent_projects_before),

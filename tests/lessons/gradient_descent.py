@@ -496,7 +496,7 @@ def gradient_descends(u, v, kernel, lam):
 
 
 RIGHT = {
-    "descent_path": [path_in_a_list, path_allocated, path_by_recursion, path_with_clones],
+    "descent_path": [path_in_a_list, path_allocated, path_with_clones],
     "descent_bound": [bound_of_the_slide, bound_expanded, bound_by_a_product],
     "quadratic_step": [step_by_sums, step_by_norms, step_by_flattening, step_by_the_unit_direction],
     "rate": [rate_at_the_ends, rate_without_abs_twice, rate_by_tensors, rate_on_a_grid],
@@ -511,6 +511,7 @@ RIGHT = {
 
 WRONG = {
     "descent_path": [
+        ("exception", path_by_recursion),
         ("shape", path_last_iterate_only),
         ("shape|start", path_without_the_start),
         ("shape", path_without_the_end),
