@@ -45,7 +45,8 @@ def undetached(name):
 def {name}(*args):
     def graph(x):
         if isinstance(x, (tuple, list)):
-            return type(x)(graph(item) for item in x)
+            parts = [graph(item) for item in x]
+            return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
         floating = hasattr(x, "dtype") and x.is_floating_point()
         return x + torch.zeros((), dtype=x.dtype).requires_grad_() if floating else x
 
