@@ -10,7 +10,7 @@ endif
 NAMES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-browser notebooks pages syntheses diagnosis benchmark clean
+.PHONY: help lab test test-all test-browser notebooks pages syntheses networks diagnosis benchmark clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
@@ -20,6 +20,7 @@ help:
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
 	@echo "make pages      the tables of README.md and notebooks/README.md, from the lessons and their cards"
 	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
+	@echo "make networks   train again the networks that the course ships (NAMES=\"...\"; without names, the list)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
 	@echo "make clean      remove the virtual environment"
@@ -76,6 +77,9 @@ pages: $(VENV)/test.stamp
 
 syntheses: $(VENV)/test.stamp
 	$(BIN)/python data/remake_syntheses.py
+
+networks: $(VENV)/test.stamp
+	$(BIN)/python data/train $(NAMES)
 
 diagnosis: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.diagnosis

@@ -1,0 +1,1 @@
+"""Networks that draw images from noise in one pass: textures (lesson 13) and solids (lesson 14)."""
