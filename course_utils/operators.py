@@ -598,29 +598,30 @@ class PhaseRetrieval:
 
 
 def _largest_singular_value(A: LinearOperator, like: Tensor) -> float:
-    """Return ‖A‖ by Lanczos' method: the eigenvalues of A*A on the space of x, A*Ax, (A*A)²x, …"""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device).flatten()
-    basis = x.new_empty((0, x.numel()))  # grows by blocks: one row is one vector
+    """Return ‖A‖ by Lanczos' method: the eigenvalues of A*A on the space of x, A*Ax, (A*A)²x, …
+
+    Three vectors are kept. The earlier ones lose their orthogonality by rounding, which repeats eigenvalues but moves
+    none of them (C. Paige 1972).
+    """
+    x = torch.randn(like.shape, generator=torch.Generator().manual_seed(0), dtype=like.dtype).to(like.device)
+    before = torch.zeros_like(x)
     diagonal: list[float] = []
-    beside: list[float] = []
-    residual = x.norm().item()
-    for k in range(x.numel()):
-        if k == len(basis):
-            basis = torch.cat([basis, x.new_empty((20, x.numel()))])
-        basis[k] = x / residual
-        x = A.adjoint(A(basis[k].reshape(like.shape))).flatten()
-        diagonal.append(torch.vdot(basis[k], x).real.item())
-        for _ in range(2):  # once more, against rounding
-            x = x - basis[: k + 1].T @ (basis[: k + 1].conj() @ x)
+    beside: list[float] = []  # the norms of the residuals
+    residual, look, largest = x.norm().item(), 0, 0.0
+    for k in range(2 * x.numel() + 1):
+        q = x / residual
+        x = A.adjoint(A(q)) - (residual * before if k else 0.0)
+        diagonal.append(torch.vdot(q.flatten(), x.flatten()).real.item())
+        x, before = x - diagonal[-1] * q, q
         residual = x.norm().item()
-        if k % 5 == 0 or k + 1 == x.numel():
+        if k == look or residual == 0:
             d, e = (torch.tensor(entries, dtype=torch.float64) for entries in (diagonal, beside))
             values, vectors = torch.linalg.eigh(torch.diag(d) + torch.diag(e, 1) + torch.diag(e, -1))
-            if residual * vectors[-1, -1].abs() <= 1e-5 * values[-1]:  # the eigenvalue errs by about its square
+            largest, look = values[-1].item(), max(k + 1, int(1.1 * k))
+            if residual * vectors[-1, -1].abs() <= 1e-5 * largest:  # the eigenvalue errs by about its square
                 break
         beside.append(residual)
-    return math.sqrt(max(values[-1].item(), 0.0))
+    return math.sqrt(max(largest, 0.0))
 
 
 def _require_mask(mask: object) -> None:
