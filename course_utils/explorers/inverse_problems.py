@@ -47,9 +47,12 @@ EPS = 1e-2
 
 @cache
 def _image(operator: str) -> Tensor:
-    """Return the image that an operator measures: the phantom for the two scanners, else the photograph."""
-    if operator in ("MRI", "tomography"):
+    """Return the image that an operator measures: a head, the phantom for tomography, else the photograph."""
+    if operator == "tomography":
         return shepp_logan(SIZE)
+    if operator == "MRI":
+        u = load_image("head_sagittal", SIZE)
+        return u / u.max()
     return load_image("cameraman", TINY if operator == "phase retrieval" else SIZE)
 
 

@@ -62,7 +62,7 @@ from course_utils.operators import (
     blur,
     blur_adjoint,
 )
-from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
+from course_utils.plotting import draw_image, move_legend, new_figure, plot_curves, show, show_images
 from course_utils.restoration import pseudo_inverse_deblur, tv_restore
 from course_utils.slides import slide_figure
 
@@ -71,10 +71,16 @@ device = "cpu"  # or "cuda": every computation follows the device of its input
 seed = 0
 eps = 1e-2  # smoothing of the total variation, everywhere in this notebook
 u0 = load_image("cameraman", 128).to(device)
-head = shepp_logan(128).to(device)  # the phantom of tomography
+phantom = shepp_logan(128).to(device)  # ellipses of constant gray, the test image of tomography
 
 
 # %%
+def head_slice(name, size):
+    """Return a slice of a real head; its gray levels have no unit and are divided by their maximum."""
+    u = load_image(name, size).to(device)
+    return u / u.max()
+
+
 def label(text, u, reference):
     """Return a title of two lines, the text and the PSNR of u."""
     return f"{text}\n{psnr(u, reference):.1f} dB"
@@ -400,7 +406,8 @@ def mri_adjoint(k, coil, mask):
 mri_adjoint = check(mri_adjoint)
 
 # %%
-size = head.shape[0]
+axial, sagittal = head_slice("head_axial", 128), head_slice("head_sagittal", 128)
+size = phantom.shape[0]
 y = torch.linspace(-1, 1, size, dtype=torch.float64, device=device)
 coil = torch.exp(-0.5 * ((y[:, None] + 1) ** 2 + y**2) / 1.5 + 1j * y)  # strongest at the top, with a phase
 
@@ -415,16 +422,28 @@ def scan_mask(acceleration):
 assert dot_test(lambda u: mri(u, coil, scan_mask(3)), lambda k: mri_adjoint(k, coil, scan_mask(3)), *[(size, size)] * 2,
                 generator, torch.complex128) < 1e-12  # fmt: skip
 
+# %% [markdown]
+"""
+The patient is a slice of a real head (Colin27: 27 scans of one person, averaged; Holmes et al. 1998). One column in
+four is drawn at random, and the lowest ones are added:
+"""
+
+
 # %%
-mask = scan_mask(4)
-A = MRI(coil, mask)
-v = A(head) + noise(head.shape, 0.005, dtype=torch.complex128)
-zero_filled = mri_adjoint(v, coil, mask).real / coil.abs().square().clamp(min=0.05)  # divided by |D|²
-u = tv_restore(A, v, 1e-3, eps, 300)
+def scan(u, acceleration):
+    """Return what the scanner measures of u, zero filling, divided by |D|², and the restoration by total variation."""
+    A = MRI(coil, scan_mask(acceleration))
+    v = A(u) + noise(u.shape, 0.005, dtype=torch.complex128)
+    zero_filled = mri_adjoint(v, coil, A.mask).real / coil.abs().square().clamp(min=0.05)
+    return v, zero_filled, tv_restore(A, v, 1e-3, eps, 200)
+
+
+v, zero_filled, u = scan(sagittal, 4)
 spectrum = torch.fft.fftshift(v.abs().log10() / 3 + 1)
-titles = ["original", f"log |v|, {mask.double().mean():.0%} measured", label("zero filling", zero_filled, head)]
-figure = show_images([head, spectrum, zero_filled, u], [*titles, label("TV", u, head)])
-show(figure, "The phantom, its measured Fourier columns, ghosts after zero filling, and a clean restoration by TV.")
+titles = ["original", f"log |v|, {scan_mask(4).double().mean():.0%} measured"]
+titles += [label("zero filling", zero_filled, sagittal), label("TV", u, sagittal)]
+figure = show_images([sagittal, spectrum, zero_filled, u], titles)
+show(figure, "A slice of a head, its measured Fourier columns, ghosts after zero filling, TV without ghosts.")
 
 # %% [markdown]
 r"""
@@ -434,19 +453,26 @@ in which columns are missing. Total variation replaces the zeros by what makes e
 gradient of $\frac12\|Au-v\|^2$ is the real part of $A^*(Au - v)$.
 
 How many lines are enough? A slower scanner measures more. The acceleration on the axis is that of the random draw
-alone; the 13 lowest columns are always measured, so that acceleration 4 measures 36 % of the columns, not 25 %:
+alone; the 13 lowest columns are always measured, so that acceleration 4 measures 36 % of the columns, not 25 %. Beside
+the head stands the *phantom* of Shepp and Logan (1974), ten ellipses of constant gray, on which new methods are tried:
 """
 
 # %%
-accelerations, zero, clean = [8, 6, 4, 3, 2], [], []
-for acceleration in accelerations:
-    mask = scan_mask(acceleration)
-    A = MRI(coil, mask)
-    v = A(head) + noise(head.shape, 0.005, dtype=torch.complex128)
-    zero.append(psnr(A.adjoint(v).real / coil.abs().square().clamp(min=0.05), head))
-    clean.append(psnr(tv_restore(A, v, 1e-3, eps, 150), head))
-figure = plot_curves({"TV": (accelerations, clean), "zero filling": (accelerations, zero)}, "acceleration", "PSNR (dB)")
-show(figure, "PSNR against the acceleration: both curves fall, total variation stays far above zero filling.")
+accelerations, curves = [8, 6, 4, 3, 2], {}
+for name, u in {"phantom": phantom, "head": sagittal}.items():
+    results = [scan(u, acceleration)[1:] for acceleration in accelerations]
+    zero, clean = zip(*[[psnr(x, u) for x in pair] for pair in results], strict=True)
+    curves |= {f"{name}, TV": (accelerations, clean), f"{name}, zero filling": (accelerations, zero)}
+    print(f"{name}: at acceleration 4, TV gains {clean[2] - zero[2]:.1f} dB over zero filling")
+figure = plot_curves(curves, "acceleration", "PSNR (dB)")
+move_legend(figure.axes[0], "upper center", (0.5, -0.25), columns=2)
+show(figure, "PSNR against the acceleration: TV is far above zero filling on the phantom, less so on the head.")
+
+# %% [markdown]
+r"""
+**What to see.** The phantom is exactly what total variation believes in. The folds of the brain are finer, and no two
+pixels of a tissue are equal: the gain is a quarter. A method that was only tried on phantoms promises too much.
+"""
 
 # %% [markdown]
 r"""
@@ -466,10 +492,10 @@ transpose, the *backprojection*: every pixel adds up the cells that saw it.
 # %%
 angles = torch.arange(60, dtype=torch.float64, device=device) * 3
 R = Radon(angles, (size, size))
-sinogram = R(head)
+sinogram = R(phantom)
 assert dot_test(R, R.adjoint, (size, size), sinogram.shape, generator, torch.float64) < 1e-12
 backprojection = R.adjoint(sinogram)
-figure = show_images([head, sinogram / sinogram.max(), backprojection / backprojection.max()],
+figure = show_images([phantom, sinogram / sinogram.max(), backprojection / backprojection.max()],
                      ["phantom", "sinogram", "backprojection"], width=8)  # fmt: skip
 show(figure, "The phantom, its sinogram of sine curves, and the backprojection, a heavily blurred phantom.")
 
@@ -519,17 +545,21 @@ def filtered_backprojection(sinogram, angles):
 # %%
 filtered_backprojection = check(filtered_backprojection)
 
+
 # %%
-counts, filtered, variation = [8, 15, 30, 60], [], []
-for n in counts:
+def tomograph(u, n):
+    """Return the filtered backprojection and the TV restoration of u seen from n angles with noise."""
     angles = torch.arange(n, dtype=torch.float64, device=device) * 180 / n
     R = Radon(angles, (size, size))
-    v = R(head) + noise((n, size), 0.2)
-    filtered.append(filtered_backprojection(v, angles))
-    variation.append(tv_restore(R, v, 0.1, eps, 200))
-titles = [label(f"n = {n}, FBP", u, head) for n, u in zip(counts, filtered, strict=True)]
-titles += [label("TV", u, head) for u in variation]
-slide_figure(show_images(filtered + variation, titles, columns=4), "tomography-angles")
+    v = R(u) + noise((n, size), 0.2)
+    return filtered_backprojection(v, angles), tv_restore(R, v, 0.1, eps, 200)
+
+
+counts = [8, 15, 30, 60]
+filtered, variation = zip(*[tomograph(phantom, n) for n in counts], strict=True)
+titles = [label(f"n = {n}, FBP", u, phantom) for n, u in zip(counts, filtered, strict=True)]
+titles += [label("TV", u, phantom) for u in variation]
+slide_figure(show_images([*filtered, *variation], titles, columns=4), "tomography-angles")
 
 # %% [markdown]
 r"""
@@ -537,12 +567,30 @@ r"""
 of them meet to cancel. At 60 angles the streaks fade, noise remains, since the ramp amplifies high frequencies. Total
 variation knows that the phantom is piecewise constant and needs a fraction of the angles. A patient's dose is
 proportional to $n$.
+
+And on a head? The axial slice lies inside the disk that all directions see. (A tomograph would show its bones white;
+what matters here is the fine structure.)
 """
 
 # %%
-inside = (head > 0.15) & (head < 0.25)
-exact = filtered_backprojection(Radon(angles, (size, size))(head), angles)
-print(f"gray of the brain: true {head[inside].mean():.3f}, filtered backprojection {exact[inside].mean():.3f}")
+panels, titles = [axial], ["head"]
+for n in (15, 60):
+    pair = tomograph(axial, n)
+    panels += pair
+    titles += [label(f"n = {n}, {name}", u, axial) for name, u in zip(("FBP", "TV"), pair, strict=True)]
+figure = show_images(panels, titles, columns=5, width=11)
+show(figure, "An axial slice; from 15 angles streaks and, by TV, patches; from 60 noise and, by TV, the folds.")
+
+# %% [markdown]
+r"""
+**What to see.** From 15 angles, total variation removes the streaks and paints the brain in patches: the folds are
+lost, and nothing in the picture warns you. From 60 it shows them with less noise than filtered backprojection.
+"""
+
+# %%
+inside = (phantom > 0.15) & (phantom < 0.25)
+exact = filtered_backprojection(sinogram, angles)
+print(f"gray inside the phantom: true {phantom[inside].mean():.3f}, filtered backprojection {exact[inside].mean():.3f}")
 
 # %% [markdown]
 r"""
@@ -744,7 +792,7 @@ spectral start.
 """
 
 # %%
-photo, body = load_image("cameraman", 64).to(device), shepp_logan(64).to(device)
+photo, brain = load_image("cameraman", 64).to(device), head_slice("head_sagittal", 64)
 shape = tuple(photo.shape)
 angles = torch.arange(30, dtype=torch.float64, device=device) * 6
 generator = torch.Generator().manual_seed(seed)
@@ -761,8 +809,8 @@ rows = {  # name: image, operator, noise, lambda
     "zoom": (photo, ZoomOut(gaussian_kernel(0.8).to(device), shape, 2), 0.01, 1e-3),
     "inpaint": (photo, Mask(known > 0.6), 0.01, 5e-3),
     "Fourier": (photo, FourierSampling(sampled), 0.01, 5e-3),
-    "MRI": (body, MRI(coil64, columns.expand(shape)), 0.01, 5e-3),
-    "CT": (body, Radon(angles, shape), 0.2, 0.1),
+    "MRI": (brain, MRI(coil64, columns.expand(shape)), 0.01, 5e-3),
+    "CT": (shepp_logan(64).to(device), Radon(angles, shape), 0.2, 0.1),
 }
 
 
