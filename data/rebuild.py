@@ -45,7 +45,7 @@ from course_utils.classroom.registry import make_entry, register
 from course_utils.data import REGISTRY, Entry
 
 HERE = Path(__file__).resolve().parent
-KINDS = ("faces", "photograph", "texture", "kernel", "digits", "painting", "medical")
+KINDS = ("faces", "photograph", "texture", "kernel", "digits", "painting", "medical", "portraits", "denoiser")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Packages: where the originals come from
@@ -74,6 +74,7 @@ UFOAI = Package("ufoai-textures", "2.5-2", debian=True)
 GCOMPRIS = Package("gcompris-qt-data", "3.1-2", debian=True)
 OPENCV = Package("opencv-doc", "4.6.0+dfsg-12", debian=True)
 SCIPY = Package("python3-scipy", "1.10.1-2", debian=True)
+NOTO = Package("fonts-noto-color-emoji", "2.042-0+deb12u1", debian=True)
 MRICRON = Package("mricron-data", "1.2.20211006+dfsg-4", debian=True)
 
 
@@ -183,13 +184,13 @@ def encode_npy(values: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def encode_npz(**arrays: np.ndarray) -> bytes:
-    """Return arrays as a ``.npz`` file, stored, with a fixed date."""
+def encode_npz(compression: int = zipfile.ZIP_STORED, **arrays: np.ndarray) -> bytes:
+    """Return arrays as a ``.npz`` file with a fixed date."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(stream, "w", compression, compresslevel=9) as archive:
         for name, values in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            member.create_system = 3
+            member.create_system, member.compress_type = 3, compression
             member.external_attr = 0o644 << 16
             archive.writestr(member, encode_npy(values))
     return stream.getvalue()
@@ -385,6 +386,145 @@ def _without_seams(colours: np.ndarray, cover: np.ndarray) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Emoji portraits, from a font
+
+EMOJI_FONT = "usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
+GENDERS, TONES = ("person", "woman", "man"), ("yellow", "light", "medium light", "medium", "medium dark", "dark")
+FIRST_TONE, JOINER, SIGNS = 0x1F3FB, 0x200D, {0x2640: "woman", 0x2642: "man"}  # modifiers of Unicode
+PEOPLE = {0x1F9D1: "person", 0x1F469: "woman", 0x1F468: "man"}  # who a trade is joined to
+# A portrait of one gender only: its gender, and the role of which it is one.
+GENDERED = {
+    0x1F466: ("man", "child"), 0x1F467: ("woman", "child"), 0x1F474: ("man", "old"), 0x1F475: ("woman", "old"),
+    0x1F934: ("man", "crown"), 0x1F478: ("woman", "crown"), 0x1F385: ("man", "santa"), 0x1F936: ("woman", "santa"),
+    0x1F472: ("man", "cap"), 0x1F9D5: ("woman", "headscarf"),
+}  # fmt: skip
+TRADES = {  # what is joined to a person
+    0x2695: "doctor", 0x2696: "judge", 0x2708: "pilot", 0x1F33E: "farmer", 0x1F373: "cook", 0x1F384: "santa",
+    0x1F393: "student", 0x1F3A4: "singer", 0x1F3A8: "artist", 0x1F3EB: "teacher", 0x1F3ED: "welder",
+    0x1F4BB: "programmer", 0x1F4BC: "manager", 0x1F527: "mechanic", 0x1F52C: "scientist", 0x1F680: "astronaut",
+    0x1F692: "firefighter", 0x1F9B0: "red hair", 0x1F9B1: "curly hair", 0x1F9B2: "bald", 0x1F9B3: "white hair",
+}  # fmt: skip
+ROLES = {  # who is a portrait already
+    0x1F46E: "police", 0x1F470: "veil", 0x1F471: "blond", 0x1F473: "turban", 0x1F476: "baby", 0x1F477: "builder",
+    0x1F47C: "angel", 0x1F481: "clerk", 0x1F482: "guard", 0x1F486: "massage", 0x1F487: "haircut",
+    0x1F575: "detective", 0x1F645: "refusing", 0x1F646: "agreeing", 0x1F64B: "greeting", 0x1F64D: "frowning",
+    0x1F64E: "pouting", 0x1F926: "facepalm", 0x1F935: "tuxedo", 0x1F937: "shrugging", 0x1F977: "ninja",
+    0x1F9B8: "superhero", 0x1F9B9: "supervillain", 0x1F9CF: "deaf", 0x1F9D2: "child", 0x1F9D3: "old",
+    0x1F9D4: "beard", 0x1F9D9: "mage", 0x1F9DB: "vampire", 0x1F9DD: "elf", 0x1FAC5: "crown",
+}  # fmt: skip
+
+
+def caption(sequence: tuple[int, ...]) -> tuple[str, str, str] | None:
+    """Return gender, skin tone and role ("" without one) of a sequence of code points, or None for what is no portrait.
+
+    A sequence is a person or a role, then perhaps a tone, then what is joined to it: a trade or hair, or a sign. The
+    font spells some with the trade before the person.
+    """
+    points = sorted((point for point in sequence if point != JOINER), key=lambda point: point not in PEOPLE)
+    tones = [point - FIRST_TONE + 1 for point in points if 0 <= point - FIRST_TONE < 5]
+    signs = [SIGNS[point] for point in points if point in SIGNS]
+    others = [point for point in points[1:] if point not in SIGNS and not 0 <= point - FIRST_TONE < 5]
+    if not points or len(tones) > 1 or len(signs) > 1 or len(others) > 1:
+        return None
+    base, tone = points[0], TONES[sum(tones)]
+    if base in GENDERED and not others and not signs:
+        return GENDERED[base][0], tone, GENDERED[base][1]
+    if base in PEOPLE and not signs and all(point in TRADES for point in others):
+        return PEOPLE[base], tone, TRADES[others[0]] if others else ""
+    if base in ROLES and not others:
+        return signs[0] if signs else "person", tone, ROLES[base]
+    return None
+
+
+def emoji_pictures(font: bytes) -> dict[tuple[int, ...], bytes]:
+    """Return the PNG of each glyph of a colour bitmap font by its sequence of code points."""
+    from fontTools.ttLib import TTFont
+
+    tables = TTFont(io.BytesIO(font))
+    points = {glyph: (point,) for point, glyph in tables["cmap"].getBestCmap().items()}
+    parts = {
+        ligature.LigGlyph: (first, *ligature.Component)
+        for lookup in tables["GSUB"].table.LookupList.Lookup
+        for table in (getattr(sub, "ExtSubTable", sub) for sub in lookup.SubTable)
+        for first, ligatures in getattr(table, "ligatures", {}).items()
+        for ligature in ligatures
+    }
+
+    def spelled(glyph: str) -> tuple[int, ...]:
+        return points[glyph] if glyph in points else sum((spelled(part) for part in parts.get(glyph, ())), ())
+
+    glyphs = tables["CBDT"].strikeData[0]
+    return {spelled(name): glyph.imageData for name, glyph in glyphs.items() if getattr(glyph, "imageData", None)}
+
+
+def build_portraits(packages: Packages) -> bytes:
+    """Return the portraits on white, (n, 64, 64, 3), with the indices of gender, tone and role, and their words."""
+    pictures = emoji_pictures(packages.read(NOTO, EMOJI_FONT))
+    captions = {sequence: caption(sequence) for sequence in sorted(pictures) if sequence}
+    chosen = [sequence for sequence, words in captions.items() if words is not None]
+    roles = sorted({words[2] for words in captions.values() if words is not None})
+    indices = [
+        [vocabulary.index(captions[sequence][k]) for sequence in chosen]  # type: ignore[index]
+        for k, vocabulary in enumerate((GENDERS, TONES, roles))
+    ]
+    return encode_npz(
+        zipfile.ZIP_DEFLATED,
+        images=np.stack([portrait(pictures[sequence]) for sequence in chosen]),
+        **{key: np.array(values, np.uint8) for key, values in zip(("gender", "tone", "role"), indices, strict=True)},
+        genders=np.array(GENDERS),
+        tones=np.array(TONES),
+        roles=np.array(roles),
+    )
+
+
+def portrait(png: bytes) -> np.ndarray:
+    """Return a glyph of 136x128 pixels on white, its middle, reduced to 64x64 by means over 2x2 pixels."""
+    glyph = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(float)[:, 4:132]
+    opacity = glyph[..., 3:] / 255
+    on_white = glyph[..., :3] * opacity + 255 * (1 - opacity)
+    return np.rint(on_white.reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))).astype(np.uint8)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A denoiser, from a file of msgpack
+
+
+def build_denoiser(packages: Packages, level: str) -> bytes:
+    """Return a DnCNN of six layers, its batch normalisations (ε = 1e-5) folded into the convolutions, as safetensors.
+
+    Layer k is u -> relu(w_k * u + b_k), the last one without relu; the network gives the noise.
+    """
+    import msgpack
+    from safetensors.numpy import save
+
+    content = msgpack.unpackb(packages.read(SCICO, f"scico/data/flax/dncnn6{level}.mpk"), ext_hook=_flax_array)
+    layers, statistics = content["params"], content["batch_stats"]
+    weights = {"conv1.weight": layers["conv_start"]["kernel"].transpose(3, 2, 0, 1)}
+    weights["conv1.bias"] = np.zeros(len(weights["conv1.weight"]), np.float32)
+    for k, name in enumerate(sorted(statistics), 2):
+        (normal,) = statistics[name]
+        (convolution,) = set(layers[name]) - {normal}
+        mean, variance = statistics[name][normal]["mean"], statistics[name][normal]["var"]
+        factor = layers[name][normal]["scale"].astype(np.float64) / np.sqrt(variance.astype(np.float64) + 1e-5)
+        kernel = layers[name][convolution]["kernel"].transpose(3, 2, 0, 1)
+        weights[f"conv{k}.weight"] = (kernel * factor[:, None, None, None]).astype(np.float32)
+        weights[f"conv{k}.bias"] = (layers[name][normal]["bias"] - mean * factor).astype(np.float32)
+    weights["conv6.weight"] = layers["conv_end"]["kernel"].transpose(3, 2, 0, 1)
+    weights["conv6.bias"] = np.zeros(1, np.float32)
+    return save({name: np.ascontiguousarray(values) for name, values in weights.items()})
+
+
+def _flax_array(code: int, content: bytes) -> np.ndarray:
+    """Return an array of Flax's msgpack: shape, type and bytes."""
+    if code != 1:
+        raise ValueError(f"not an array: code {code}")
+    import msgpack
+
+    shape, kind, values = msgpack.unpackb(content)
+    return np.frombuffer(values, np.dtype(kind)).reshape(shape)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Kernels, from formulas
 
 
@@ -566,6 +706,13 @@ def _raccoon(packages: Packages) -> bytes:
     return encode_png(Image.frombytes("RGB", (1024, 768), pixels).crop((256, 128, 1024, 640)))
 
 
+def _denoiser(name: str, level: str, sigma: float) -> Item:
+    source = f"{SCICO}, scico/data/flax/dncnn6{level}.mpk, for noise of standard deviation {sigma}"
+    credit = "SCICO developers, Los Alamos National Laboratory; K. Zhang et al. (DnCNN, 2017)"
+    build = lambda packages: build_denoiser(packages, level)  # noqa: E731
+    return Item(name, f"denoisers/{name}.safetensors", "denoiser", source, "BSD-3-Clause", credit, build)
+
+
 def _head(name: str, axis: int, index: int, plane: str) -> Item:
     source = f"{MRICRON}, {HEAD}, {plane} slice {index}"
     licence = "BSD-3-Clause (the package; the template is not named in its copyright file)"
@@ -676,6 +823,18 @@ ITEMS = (
         "Yann LeCun, Corinna Cortes, Christopher Burges (MNIST)",
         to="mnist_5k.csv.gz",
     ),
+    Item(
+        "emoji_portraits",
+        "portraits/emoji_portraits.npz",
+        "portraits",
+        f"{NOTO}, NotoColorEmoji.ttf, 930 portraits on white at 64x64, with words for their code points",
+        "OFL-1.1",
+        "Google, Noto Color Emoji",
+        build_portraits,
+    ),
+    _denoiser("dncnn_06", "L", 0.06),
+    _denoiser("dncnn_10", "M", 0.10),
+    _denoiser("dncnn_20", "H", 0.20),
 )
 
 
@@ -685,7 +844,8 @@ ITEMS = (
 
 def contact_sheet(folder: Path, columns: int = 8, side: int = 128) -> Image.Image:
     """Return one picture that shows every photograph, texture and kernel, the first faces and the first digits."""
-    shown = [item for item in ITEMS if item.kind != "digits"] + [item for item in ITEMS if item.kind == "digits"]
+    shown = [item for item in ITEMS if item.kind not in ("digits", "denoiser")]
+    shown += [item for item in ITEMS if item.kind == "digits"]
     rows = -(-len(shown) // columns)
     sheet = Image.new("RGB", (columns * (side + 8) + 8, rows * (side + 24) + 8), "white")
     draw = ImageDraw.Draw(sheet)
@@ -709,6 +869,9 @@ def _thumbnail(path: Path, kind: str) -> Image.Image:
     if kind == "faces":
         faces = np.load(path)["faces"][::45]
         return Image.fromarray(np.hstack([np.vstack(faces[i : i + 3]) for i in (0, 3, 6)]))
+    if kind == "portraits":
+        images = np.load(path)["images"][::51].reshape(4, 4, 64, 64, 3)
+        return Image.fromarray(images.swapaxes(1, 2).reshape(256, 256, 3))
     if kind == "digits":
         rows = np.loadtxt(path, delimiter=",", dtype=np.uint8)[25::50, :-1].reshape(10, 10, 28, 28)
         return Image.fromarray(rows.swapaxes(1, 2).reshape(280, 280))
