@@ -76,16 +76,18 @@ def update(folder: Annotated[Path, typer.Argument(help="folder where the student
 
 @app.command()
 def report(
-    submissions: Annotated[Path, typer.Argument(help="folder of students' notebooks")],
-    out: Annotated[Path, typer.Option(help="folder of report.csv and report.html")] = Path("report"),
+    submissions: Annotated[Path, typer.Argument(help="folder of students' notebooks and zip files")],
+    out: Annotated[Path, typer.Option(help="folder of the tables and the page")] = Path("report"),
 ) -> None:
     """Count who passed, tried and did not attempt each exercise, and which mistakes were made."""
     from course_utils.classroom.report import write_report
 
-    table, page, skipped = write_report(submissions, out)
-    for path, reason in skipped.items():
-        typer.echo(f"skipped {path}: {reason}", err=True)
-    typer.echo(f"{table}\n{page}")
+    written, group = write_report(submissions, out)
+    for path, reason in group.skipped.items():
+        typer.echo(f"not read: {path}: {reason}", err=True)
+    for path, reason in group.doubtful.items():
+        typer.echo(f"in doubt: {path}: {reason}", err=True)
+    typer.echo("\n".join(map(str, written)))
 
 
 @app.command()

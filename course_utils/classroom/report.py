@@ -1,34 +1,25 @@
-"""The class report: the verdicts recorded in a folder of students' notebooks, read without executing anything."""
+"""The class report: what a class did with each exercise, as two tables and a page; nothing is executed."""
 
 from __future__ import annotations
 
 import csv
 import io
 import itertools
-import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from course_utils.checks import EXERCISES
 from course_utils.checks.engine import CAUSES
 from course_utils.classroom.build import write_if_changed
+from course_utils.classroom.submissions import STATUSES, UNTOUCHED, Class, Reader, Student, lesson_of
 from course_utils.classroom.templates import render
+from course_utils.slides import cards_folder, read_cards
 
-LARGEST = 50_000_000  # bytes: no notebook of the course comes near
-STATUSES = ("passed", "wrong", "not attempted")
-
-
-@dataclass(frozen=True)
-class Submission:
-    """The verdicts of one notebook: exercise -> (status, cause)."""
-
-    path: Path
-    verdicts: Mapping[str, tuple[str, str]]
+EXCEL = "\ufeff"  # tells Excel that a table is in UTF-8; semicolons are what it expects where the comma is decimal
+KINDS = dict(zip(STATUSES, ("passed", "wrong", "tried", "not"), strict=True))  # names of colours on the pages
 
 
 @dataclass
@@ -39,126 +30,60 @@ class Row:
     counts: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def notebook(self) -> str:
-        """Return the notebook's name without its number, which is the name of the module of its checks."""
-        task = EXERCISES.get(self.exercise)
-        return task.examine.__module__.rpartition(".")[2] if task else ""
+
+def summarise(group: Class) -> list[Row]:
+    """Return one row per exercise, in the course's order: how many students passed and tried, and the causes met.
+
+    The order of exercises is that of the cells, in the notebook of each lesson that has most of them.
+    """
+    rows = {exercise: Row(exercise) for exercise in in_order(group)}
+    for student in group.students:
+        for exercise, finding in student.findings.items():
+            rows[exercise].counts[finding.status] += 1
+            if finding.cause:
+                rows[exercise].causes[finding.cause] += 1
+    return list(rows.values())
 
 
-def read_submissions(folder: Path) -> tuple[list[Submission], dict[Path, str]]:
-    """Return the submissions found below ``folder``, and the files that were skipped with the reason.
+def in_order(group: Class) -> list[str]:
+    """Return the exercises of a class in the order of the course."""
+    lessons = [name.partition("_")[2] for name in read_cards(cards_folder())]
+    longest = sorted(group.notebooks, key=lambda notebook: -len(notebook.findings))
+    found = dict.fromkeys(exercise for notebook in longest for exercise in notebook.findings)
+    return sorted(found, key=lambda exercise: lessons.index(lesson_of(exercise)))
+
+
+def write_report(folder: Path, out: Path) -> tuple[list[Path], Class]:
+    """Write ``report.csv``, ``students.csv`` and ``report.html`` into ``out``; return them, and what was read.
 
     Raises
     ------
     ValueError
         If ``folder`` does not exist.
     """
-    if not folder.is_dir():
-        raise ValueError(f"folder {folder} does not exist")
-    read: dict[Path, Submission] = {}
-    skipped = {}
-    for path in sorted(folder.rglob("*.ipynb"), key=lambda path: (path.parent, path.stem)):
-        if ".ipynb_checkpoints" in path.parts:
-            continue
-        try:
-            _merge(read, Submission(path.relative_to(folder), read_verdicts(path)))
-        except (OSError, ValueError) as error:
-            skipped[path.relative_to(folder)] = str(error)
-    return list(read.values()), skipped
+    group = Reader(folder).read()
+    return write_tables(group, out), group
 
 
-def _merge(read: dict[Path, Submission], new: Submission) -> None:
-    """Add a submission; a dated release beside an older one is the same student's, and counts where it was tried."""
-    name = re.sub(r"\.\d{4}-\d\d-\d\d(-\d+)?$", "", new.path.stem)
-    key = new.path.with_name(f"{name}.ipynb")
-    verdicts = dict(read[key].verdicts) if key in read else {}
-    for exercise, verdict in new.verdicts.items():
-        if exercise not in verdicts or verdict[0] != "not attempted":
-            verdicts[exercise] = verdict
-    read[key] = Submission(key, verdicts)
+def write_tables(group: Class, out: Path) -> list[Path]:
+    """Write the tables and the page of a class into ``out``."""
+    rows = summarise(group)
+    written = {
+        out / "report.csv": table(_exercises(rows)),
+        out / "students.csv": table(_students(group)),
+        out / "report.html": page(rows, group),
+    }
+    for path, text in written.items():
+        write_if_changed(path, text)
+    return list(written)
 
 
-def read_verdicts(path: Path) -> dict[str, tuple[str, str]]:
-    """Return exercise -> (status, cause) as the last run recorded it; an exercise never checked is "not attempted".
-
-    Raises
-    ------
-    ValueError
-        If the file is empty, too large, broken, or not a notebook of the course.
-    """
-    size = path.stat().st_size
-    if size == 0:
-        raise ValueError("empty file")
-    if size > LARGEST:
-        raise ValueError(f"too large: {size / 1e6:.0f} MB")
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        verdicts = {name: ("not attempted", "") for cell in cells if (name := _checked_exercise(cell))}
-        for cell in cells:
-            verdicts |= _recorded(cell)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ValueError("broken: not JSON") from None
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError("broken: not a notebook") from None
-    if not verdicts:
-        raise ValueError("no exercise of the course in it")
-    return verdicts
-
-
-def summarise(submissions: Iterable[Submission]) -> list[Row]:
-    """Return one row per exercise, in the course's order: who passed, tried, did not attempt, and the causes met.
-
-    The order is that of the cells, in the notebook of each name that has most of them; files sort by their names.
-    """
-    rows: dict[str, Row] = {}
-    for submission in sorted(submissions, key=lambda s: (s.path.name.split(".")[0], -len(s.verdicts))):
-        for exercise, (status, cause) in submission.verdicts.items():
-            row = rows.setdefault(exercise, Row(exercise))
-            row.counts[status] += 1
-            if cause:
-                row.causes[cause] += 1
-    first = {row.notebook: place for place, row in reversed(list(enumerate(rows.values())))}
-    return sorted(rows.values(), key=lambda row: first[row.notebook])
-
-
-def write_report(folder: Path, out: Path) -> tuple[Path, Path, dict[Path, str]]:
-    """Write ``report.csv`` and ``report.html`` into ``out``; return both, and the skipped files with the reason."""
-    submissions, skipped = read_submissions(folder)
-    rows = summarise(submissions)
-    out.mkdir(parents=True, exist_ok=True)
-    table, page = out / "report.csv", out / "report.html"
-    write_if_changed(table, _as_csv(rows))
-    write_if_changed(page, _as_html(rows, submissions, skipped))
-    return table, page, skipped
-
-
-def _checked_exercise(cell: Mapping[str, Any]) -> str | None:
-    """Return the exercise that a cell checks, by the cell's own text: metadata may be lost on the way."""
-    source = "".join(cell.get("source", ""))
-    return next((name for name in EXERCISES if f"{name} = check({name})" in source), None)
-
-
-def _recorded(cell: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return the verdicts in a cell's outputs, as far as they make sense: students' files are not trusted."""
-    found = {}
-    for output in cell.get("outputs", []):
-        record = output.get("metadata", {}).get("course_utils", {})
-        if not isinstance(record, dict):
-            continue
-        name, status, cause = (record.get(key, "") for key in ("exercise", "status", "cause"))
-        if name in EXERCISES and status in STATUSES:
-            found[name] = (status, cause if cause in CAUSES else "")
-    return found
-
-
-def _as_csv(rows: Iterable[Row]) -> str:
+def table(lines: Iterable[Iterable[object]]) -> str:
+    """Return a table that a French Excel opens as one, and in which no cell is a formula."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["exercise", *STATUSES, "causes"])
-    for row in rows:
-        writer.writerow([_harmless(str(value)) for value in (row.exercise, *_counts(row), _causes(row))])
-    return buffer.getvalue()
+    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    writer.writerows([_harmless(str(value)) for value in line] for line in lines)
+    return EXCEL + buffer.getvalue()
 
 
 def _harmless(cell: str) -> str:
@@ -166,37 +91,60 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
+def _exercises(rows: Iterable[Row]) -> Iterable[Iterable[object]]:
+    yield ["lesson", "exercise", *STATUSES, "causes"]
+    for row in rows:
+        yield [lesson_of(row.exercise), row.exercise, *_counts(row), _causes(row)]
+
+
+def _students(group: Class) -> Iterable[Iterable[object]]:
+    exercises = in_order(group)
+    yield ["student", "last saved", *STATUSES, *exercises]
+    for student in group.students:
+        statuses = [student.findings[name].status if name in student.findings else "" for name in exercises]
+        saved = datetime.fromtimestamp(max(student.modified.values()))
+        yield [student.name, f"{saved:%Y-%m-%d %H:%M}", *(statuses.count(status) for status in STATUSES), *statuses]
+
+
 def _counts(row: Row) -> list[int]:
     return [row.counts[status] for status in STATUSES]
 
 
 def _causes(row: Row, most: int | None = None) -> str:
-    return "; ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common(most))
+    return ", ".join(f"{CAUSES[cause]}: {count}" for cause, count in row.causes.most_common(most))
 
 
 MOST = 3  # causes of one exercise on the page: a row fits on a line of a projector; the table has them all
 
 
-def _as_html(rows: list[Row], submissions: list[Submission], skipped: Mapping[Path, str]) -> str:
-    groups = itertools.groupby(rows, key=lambda row: row.notebook)
+def page(rows: list[Row], group: Class) -> str:
+    """Return the page of a class."""
+    lessons = itertools.groupby(rows, key=lambda row: lesson_of(row.exercise))
     values = {
-        "read": len(submissions),
-        "skipped": skipped,
+        "group": group,
         "now": f"{datetime.now():%d %b %H:%M}",
         "statuses": STATUSES,
-        "groups": [(notebook.replace("_", " "), [_shown(row) for row in group]) for notebook, group in groups],
+        "lessons": [(lesson.replace("_", " "), [_shown(row) for row in inside]) for lesson, inside in lessons],
     }
     return render("report.html.j2", values)
 
 
+def bar(counts: Counter[str]) -> list[tuple[str, str, int]]:
+    """Return the pieces of an exercise's bar: colour, status, how many students; a piece of nobody is left out."""
+    return [(KINDS[status], status, counts[status]) for status in STATUSES if counts[status]]
+
+
 def _shown(row: Row) -> dict[str, Any]:
     """Return what the page says of an exercise."""
-    counts = _counts(row)
-    bar = zip(("passed", "wrong", "not"), counts, strict=True)
     return {
         "exercise": row.exercise,
-        "numbers": counts,
-        "bar": [(kind, count) for kind, count in bar if count],
+        "numbers": _counts(row),
+        "bar": bar(row.counts),
         "all": _causes(row),
         "most": _causes(row, MOST) + (" …" if len(row.causes) > MOST else ""),
     }
+
+
+def has_tried(student: Student, exercise: str) -> bool:
+    """Say whether a student has done anything about an exercise."""
+    return exercise in student.findings and student.findings[exercise].status != UNTOUCHED

@@ -243,20 +243,23 @@ def _defined_exercise(cell: NotebookNode, known: set[str]) -> str | None:
 
 
 def _is_stub(cell: NotebookNode) -> bool:
-    """Say whether the student has written nothing yet: a blank, or a function whose body is the stub."""
-    if cell.source.strip() in ("", BLANK):
+    """Say whether the student has written nothing yet into a cell."""
+    return cell.source.strip() in ("", BLANK) or (cell.cell_type == "code" and is_stub(cell.source))
+
+
+def is_stub(source: str) -> bool:
+    """Say whether code is what a student finds: nothing, or a function whose body is the stub."""
+    if not source.strip():
         return True
-    if cell.cell_type == "markdown":
-        return False
     try:
-        (function,) = ast.parse(cell.source).body
-    except (SyntaxError, ValueError):  # half an answer, or more than the function: the student's work
+        (function,) = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # half an answer, or more than the function
         return False
     if not isinstance(function, ast.FunctionDef) or function.lineno != 1:
         return False
     first = function.body[0]
     after = first.end_lineno if len(function.body) > 1 and isinstance(first, ast.Expr) else function.lineno
-    return "".join("".join(cell.source.splitlines()[after:]).split()) == "".join(STUB.split())
+    return "".join("".join(source.splitlines()[after:]).split()) == "".join(STUB.split())
 
 
 def _pictures(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:

@@ -142,6 +142,7 @@ class Exercise:
 
 EXERCISES: dict[str, Exercise] = {}
 _hints_given: dict[str, int] = {}
+_last: dict[str, Verdict] = {}  # on a function of the student's, by exercise
 
 
 def exercise(
@@ -250,13 +251,14 @@ def check(function: Any, name: str | None = None) -> Callable[..., Any]:
             verdict, following = Verdict("not attempted", _ALREADY_REPLACED, {}, name), reference
         else:
             verdict, following = _diagnose(function, name, TIME_LIMIT)
+            _last[name] = verdict
     except CheckError as error:
         say("".join(traceback.format_exception(error)))
         say(f"The check of {name} failed, which is not your fault: show this to your teacher.{_COURSE}")
         return reference
     if verdict.status != "passed":
         verdict = replace(verdict, message=verdict.message + _COURSE)
-    show(verdict)
+    show(verdict, _last[name] if function is reference and name in _last else verdict)
     if verdict.status != "passed" and os.environ.get("NBGRADER_EXECUTION") == "autograde":
         _fail_for_the_grade(verdict, reference)
     return following

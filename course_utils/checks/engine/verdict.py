@@ -155,8 +155,8 @@ def _png(image: Tensor) -> str:
     return base64.b64encode(picture).decode("ascii")
 
 
-def show(verdict: Verdict) -> None:
-    """Display the verdict in a notebook, with its record in the output's metadata; print it elsewhere."""
+def show(verdict: Verdict, recorded: Verdict) -> None:
+    """Display a verdict in a notebook, with the record of what counts in the output's metadata; print it elsewhere."""
     try:
         from IPython import get_ipython
         from IPython.display import display
@@ -167,7 +167,7 @@ def show(verdict: Verdict) -> None:
         say(str(verdict))
         return
     content = {"text/plain": str(verdict), "text/html": verdict._repr_html_()}
-    display(content, raw=True, metadata={"course_utils": verdict.record()})
+    display(content, raw=True, metadata={"course_utils": recorded.record()})
 
 
 def say(text: str) -> None:
