@@ -4,27 +4,272 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils._validation import require_choice, require_count, require_shape, require_tensor
+from course_utils._validation import (
+    require_choice,
+    require_count,
+    require_generator,
+    require_image,
+    require_shape,
+    require_size,
+    require_tensor,
+)
 from course_utils.data import fetch
+from course_utils.features import VGGFeatures
 from course_utils.textures import gram_matrix
 
 __all__ = [
+    "PAINTING",
     "SOLIDS",
+    "TEXTURES",
+    "Architecture",
     "SolidGenerator",
+    "StyleNetwork",
+    "TextureNetwork",
+    "diversity",
     "evaluate_block",
     "load_solid",
+    "load_style_network",
+    "load_texture_network",
+    "multiscale_noise",
     "receptive_field",
     "scramble",
     "slice_solid",
     "solid_loss",
     "spatial_noise",
+    "texture_network_loss",
+    "texture_training_step",
+    "upsample_and_join",
 ]
+
+# --- texture networks (lesson 13) ------------------------------------------------------------------------------------
+# D. Ulyanov, V. Lebedev, A. Vedaldi, V. Lempitsky (2016), "Texture networks: feed-forward synthesis of textures and
+# stylized images", arXiv 1603.03417.
+
+NOISE_CHANNELS = 3
+Noise = list[Float[Tensor, "n channels _ _"]]
+
+
+class Architecture(NamedTuple):
+    """What a shipped texture network was trained on and how it is built; its weights say the rest."""
+
+    exemplar: str
+    side: int  # of the exemplar, in pixels
+    widths: tuple[int, ...]  # channels of each level, coarsest first
+    padding: str
+
+
+_WIDTHS, _SMALL = (64, 48, 32, 24, 16), (32, 32, 32, 24, 16)
+TEXTURES = {
+    "ballast": Architecture("ballast", 256, _WIDTHS, "circular"),
+    "flowers": Architecture("flowers", 256, _WIDTHS, "circular"),
+    "sand_ripples": Architecture("sand_ripples", 256, _WIDTHS, "circular"),
+    "collapsed": Architecture("flowers", 256, _SMALL, "zeros"),
+    "diverse": Architecture("flowers", 256, _SMALL, "zeros"),
+}
+"""The texture networks that come with the course; the last two are small, without and with the diversity term."""
+PAINTING = "starry_night"
+"""The painting whose style the shipped style network has."""
+
+
+def multiscale_noise(n: int, size: tuple[int, int], levels: int, generator: torch.Generator) -> Noise:
+    """Return uniform noise on [0, 1] at each scale, coarsest first: z_l of shape (n, 3, H / 2^(K−l), W / 2^(K−l)).
+
+    l = 1, ..., K, the number of ``levels``; the last is of the full ``size`` (H, W), a multiple of 2^(K−1). Ulyanov et
+    al. (2016).
+    """
+    require_count(n, "n")
+    height, width = require_size(size)
+    coarsest = 2 ** (require_count(levels, "levels") - 1)
+    require_generator(generator)
+    if height % coarsest or width % coarsest:
+        raise ValueError(f"size must be multiples of {coarsest} for {levels} levels, got {(height, width)}")
+    shapes = [(height // 2**k, width // 2**k) for k in reversed(range(levels))]
+    return [torch.rand(n, NOISE_CHANNELS, h, w, generator=generator, device=generator.device) for h, w in shapes]
+
+
+def upsample_and_join(coarse: Float[Tensor, "n a h w"], fine: Float[Tensor, "n b h2 w2"]) -> Float[Tensor, "n c h2 w2"]:
+    """Return the coarse maps, each pixel repeated 2 × 2 times, and after them the fine ones, along the channels.
+
+    Of shapes (n, a, h, w) and (n, b, 2h, 2w): the result has a + b channels. Ulyanov et al. (2016).
+    """
+    for maps, name in ((coarse, "coarse"), (fine, "fine")):
+        if require_image(maps, name).ndim != 4:
+            raise ValueError(f"{name} must have shape (n, channels, h, w), got {tuple(maps.shape)}")
+    n, _, h, w = coarse.shape
+    if (fine.shape[0], *fine.shape[2:]) != (n, 2 * h, 2 * w):
+        raise ValueError(f"fine must have shape ({n}, channels, {2 * h}, {2 * w}), got {tuple(fine.shape)}")
+    return torch.cat([F.interpolate(coarse, scale_factor=2, mode="nearest"), fine], dim=1)
+
+
+class TextureNetwork(nn.Module):
+    """From noise at several scales to images in one pass: ``network(multiscale_noise(...))`` has shape (n, 3, H, W).
+
+    A level for each scale, coarsest first: it joins what comes from the level before, enlarged by 2, with the noise of
+    its scale, and convolves twice. It can be of any size. Ulyanov et al. (2016) have more channels at fine scales, of
+    which the time is; here the coarse scales have them.
+
+    Parameters
+    ----------
+    widths : channels of each level.
+    padding : "circular", an image that tiles and a network that does not know where it is, or "zeros".
+    mean : colour around which the network draws first, the exemplar's mean.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], padding: str = "circular", mean: Float[Tensor, " channels"] | None = None
+    ) -> None:
+        super().__init__()
+        self.widths = require_shape(widths, "widths")
+        require_choice(padding, "padding", ("circular", "zeros"))
+        joined = (NOISE_CHANNELS, *(n + NOISE_CHANNELS for n in self.widths[:-1]))
+        self.blocks = nn.ModuleList(_block(a, b, padding) for a, b in zip(joined, self.widths, strict=True))
+        self.color = nn.Conv2d(self.widths[-1], 3, 1)
+        nn.init.normal_(self.color.weight, std=0.05)
+        with torch.no_grad():
+            self.color.bias.copy_(torch.full((3,), 0.5) if mean is None else mean)  # type: ignore[union-attr]
+
+    @property
+    def levels(self) -> int:
+        """K, the number of scales."""
+        return len(self.widths)
+
+    def forward(self, noise: Sequence[Float[Tensor, "n channels _ _"]]) -> Float[Tensor, "n 3 H W"]:
+        """Return one image for each noise; values may leave [0, 1] a little."""
+        if len(noise) != self.levels:
+            raise ValueError(f"noise must have {self.levels} scales, got {len(noise)}")
+        x = self.blocks[0](noise[0])
+        for block, z in zip(self.blocks[1:], noise[1:], strict=True):
+            x = block(upsample_and_join(x, z))
+        return self.color(x)
+
+
+def _block(entering: int, channels: int, padding: str) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n in (entering, channels):
+        layers += [nn.Conv2d(n, channels, 3, padding=1, padding_mode=padding), nn.BatchNorm2d(channels)]  # type: ignore[arg-type]
+        layers += [nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers)
+
+
+def texture_network_loss(
+    images: Float[Tensor, "n 3 H W"], targets: Mapping[str, Float[Tensor, "_ _"]], network: VGGFeatures
+) -> Float[Tensor, ""]:
+    """Return (1/n) Σ_i Σ_L ‖G^L(x_i) − G^L(u)‖_F / ‖G^L(u)‖_F, the mean over the images x_i of a batch.
+
+    The norms are not squared: squared ones are large where there is nothing to learn any more, and small where there
+    is. Ulyanov et al. (2016) square them.
+
+    Parameters
+    ----------
+    targets : layer -> G^L(u), the exemplar's Gram matrices.
+    network : the features, at the layers of the targets.
+    """
+    if require_image(images, "images").ndim != 4:
+        raise ValueError(f"images must have shape (n, 3, H, W), got {tuple(images.shape)}")
+    features = network(images)
+    if missing := [layer for layer in targets if layer not in features] or not targets:
+        raise ValueError(f"targets must be for layers of the network, {', '.join(features)}; not {missing}")
+    errors = [
+        torch.linalg.matrix_norm(gram_matrix(features[layer]) - gram) / torch.linalg.matrix_norm(gram)
+        for layer, gram in targets.items()
+    ]
+    return torch.stack(errors).sum(dim=0).mean()
+
+
+def diversity(images: Float[Tensor, "n channels H W"]) -> Float[Tensor, ""]:
+    """Return (1/n) Σ_i log min_{j≠i} ‖x_i − x_j‖, the entropy of what a generator draws, up to constants.
+
+    L. F. Kozachenko and N. N. Leonenko's estimate, without its factor d. D. Ulyanov, A. Vedaldi,
+    V. Lempitsky (2017), "Improved texture networks", 10.1109/CVPR.2017.437.
+    """
+    if require_image(images, "images").ndim != 4 or len(images) < 2:
+        raise ValueError(f"images must be a batch of at least two, (n, C, H, W), got shape {tuple(images.shape)}")
+    x = images.flatten(start_dim=1)
+    n = len(x)
+    others = torch.stack([torch.cat([x[:i], x[i + 1 :]]) for i in range(n)])  # the distance to itself has no gradient
+    return torch.linalg.vector_norm(x[:, None] - others, dim=-1).min(dim=1).values.log().mean()
+
+
+def texture_training_step(
+    generator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    targets: Mapping[str, Float[Tensor, "_ _"]],
+    network: VGGFeatures,
+    noise: Sequence[Float[Tensor, "n channels _ _"]],
+) -> float:
+    """Take one step of the optimizer on θ ↦ E(g_θ(z)), and return the loss before it."""
+    loss = texture_network_loss(generator(noise), targets, network)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def load_texture_network(name: str) -> TextureNetwork:
+    """Return one of the shipped `TEXTURES`, in evaluation mode."""
+    made = TEXTURES[require_choice(name, "name", TEXTURES)]
+    return _load(TextureNetwork(made.widths, made.padding), f"texture_{name}")
+
+
+# J. Johnson, A. Alahi, L. Fei-Fei (2016), "Perceptual losses for real-time style transfer and super-resolution",
+# 10.1007/978-3-319-46475-6_43.
+
+
+class StyleNetwork(nn.Module):
+    """From photographs to paintings in one pass: ``network(photographs)`` has their shape (n, 3, H, W).
+
+    Reduced by 4, residual blocks, enlarged by 4: the network of Johnson et al. (2016), half as wide, with the instance
+    normalisation of Ulyanov et al. (2017). The photograph is reflected at the border; H and W are multiples of 4.
+    """
+
+    def __init__(self, width: int = 16, residual_blocks: int = 4) -> None:
+        super().__init__()
+        w = require_count(width, "width")
+        self.reduce = nn.Sequential(*_normal(3, w, 9), *_normal(w, 2 * w, 3, 2), *_normal(2 * w, 4 * w, 3, 2))
+        self.residual = nn.ModuleList(
+            nn.Sequential(*_normal(4 * w, 4 * w, 3), *_normal(4 * w, 4 * w, 3)[:-1])
+            for _ in range(require_count(residual_blocks, "residual_blocks"))
+        )
+        larger = [nn.Upsample(scale_factor=2), *_normal(4 * w, 2 * w, 3), nn.Upsample(scale_factor=2)]
+        self.enlarge = nn.Sequential(*larger, *_normal(2 * w, w, 3), _convolution(w, 3, 9))
+
+    def forward(self, photographs: Float[Tensor, "n 3 H W"]) -> Float[Tensor, "n 3 H W"]:
+        """Return the painted photographs, in [0, 1]."""
+        x = self.reduce(photographs - 0.5)
+        for block in self.residual:
+            x = x + block(x)
+        return self.enlarge(x).sigmoid()
+
+
+def _convolution(entering: int, leaving: int, side: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(entering, leaving, side, stride, padding=side // 2, padding_mode="reflect")
+
+
+def _normal(entering: int, leaving: int, side: int, stride: int = 1) -> list[nn.Module]:
+    return [_convolution(entering, leaving, side, stride), nn.InstanceNorm2d(leaving, affine=True), nn.ReLU()]
+
+
+def load_style_network() -> StyleNetwork:
+    """Return the shipped network that paints like `PAINTING`, in evaluation mode."""
+    return _load(StyleNetwork(), f"style_{PAINTING}")
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _load(network: Network, name: str) -> Network:
+    from safetensors.torch import load_file
+
+    network.load_state_dict({key: value.float() for key, value in load_file(fetch(name)).items()})
+    return network.requires_grad_(False).eval()
+
 
 # --- solids (lesson 14) ----------------------------------------------------------------------------------------------
 # J. Gutierrez, J. Rabin, B. Galerne, T. Hurtut (2020), "On demand solid texture synthesis using deep 3D networks",
@@ -258,9 +503,4 @@ def evaluate_block(
 
 def load_solid(name: str) -> SolidGenerator:
     """Return the trained generator of one of `SOLIDS`, in evaluation mode."""
-    from safetensors.torch import load_file
-
-    generator = SolidGenerator(SOLIDS[require_choice(name, "name", SOLIDS)])
-    weights = load_file(fetch(f"solid_{name}"))
-    generator.load_state_dict({key: value.float() for key, value in weights.items()})
-    return generator.requires_grad_(False).eval()
+    return _load(SolidGenerator(SOLIDS[require_choice(name, "name", SOLIDS)]), f"solid_{name}")
