@@ -336,6 +336,38 @@ def test_a_result_shows_what_is_wrong_by_itself(answer, cause, text):
     assert (mistake.cause, text in mistake.message) == (cause, True), mistake.message
 
 
+def sum_of_parts(first, second, third):
+    return first - second * third
+
+
+PARTS = {
+    "first": (RIGHT, [("sign", -RIGHT, "First: sign."), ("value", 0 * RIGHT, "First: missing.")]),
+    "second": (RIGHT.exp(), [("square-root", (2 * RIGHT).exp(), "Second: squared.")]),
+    "third": (3.0, [("weight", 1.0, "Third: weight.")]),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "text"),
+    [
+        (-RIGHT - 3 * RIGHT.exp(), "sign", "First: sign."),
+        (RIGHT - RIGHT.exp(), "weight", "Third: weight."),
+        (-RIGHT.exp(), "value", "First: missing. Third: weight."),
+        (RIGHT - (2 * RIGHT).exp(), "square-root", "Second: squared. Third: weight."),
+    ],
+)
+def test_wrong_parts_of_a_formula_are_found_alone_and_in_pairs(answer, cause, text):
+    with pytest.raises(Mistake) as mistake:
+        compare.recognise_parts(answer, sum_of_parts, PARTS)
+    assert (mistake.value.cause, mistake.value.message, mistake.value.known) == (cause, text, True)
+
+
+def test_what_no_two_parts_explain_is_not_named():
+    compare.recognise_parts(RIGHT - 3 * RIGHT.exp(), sum_of_parts, PARTS)
+    compare.recognise_parts(-(2 * RIGHT).exp(), sum_of_parts, PARTS)
+    compare.recognise_parts(RIGHT[:2], sum_of_parts, PARTS)
+
+
 def test_numbers_of_the_generic_mistakes():
     assert compare.generic_mistake(56 * RIGHT, RIGHT).details == {"your result / the right one": 56}
     moved = compare.generic_mistake(RIGHT.roll((1, -2), (0, 1)), RIGHT)
@@ -422,6 +454,10 @@ def fixed_size(u, epsilon):
     return epsilon * (u + torch.zeros(6, 5, dtype=u.dtype)).roll(1, 0)
 
 
+def fixed_by_a_global(u, epsilon):
+    return epsilon * (u + 0 * RIGHT[:6, :5]).roll(1, 0)
+
+
 def ranks_of_a_batch(u, epsilon):
     n, h, w = u.shape
     return epsilon * u.roll(n * h * w, 0)
@@ -440,6 +476,14 @@ def undetached_numpy(u, epsilon):
         (lambda u, epsilon: epsilon * torch.randn_like(u), "randomness", "Two calls"),
         (lambda u, epsilon: epsilon * u.bfloat16().double().roll(1, 0), "value", "Not that"),
         (fixed_size, "exception", "is a size written"),
+        (fixed_by_a_global, "exception", "variable RIGHT has one size only"),
+        (lambda u, epsilon: epsilon * u @ u, "exception", "@ multiplies matrices"),
+        (lambda u, epsilon: 1 / (epsilon - epsilon), "not-finite", "divided by 0"),
+        (lambda u, epsilon: epsilon * u.mean(), "shape", "One number"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0).mT, "shape", "exchanged"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0)[None], "shape", "length 1 too many"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0)[0], "shape", "first axis is missing"),
+        (lambda u, epsilon: scaled(u, epsilon)[:6, :5], "shape", "is a size written"),
         (ranks_of_a_batch, "shape", "number of dimensions"),
         (undetached_numpy, "autograd", "detach"),
         (lambda u, epsilon: u.requires_grad_().detach() * epsilon, "mutates-input", "requires_grad_"),

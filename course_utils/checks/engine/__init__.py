@@ -19,6 +19,7 @@ An exercise is one function that examines an answer by its mathematical properti
    raises, a changed argument, a wrong type or shape, NaN and complex values are verdicts already.
 2. ``recognise`` holds the mistakes of *this* exercise, ``(cause, value, message)``, one line a mistake however long (the
    modules of lessons are not formatted, and E501 is off in them; let the formulas be short by naming them above).
+   ``recognise_parts`` does it for a formula of several parts: one line a wrong *part*, found alone and in pairs.
 3. ``expect_close`` compares. When it fails on what the function returned, the engine first looks for what can be wrong
    in *any* exercise, and names it with its numbers: the input returned, a constant result, the sign, the modulus, a
    factor, an added constant, values clipped, moved by some pixels, transposed, turned, wrong at the border only, squares
@@ -49,7 +50,7 @@ from torch import Tensor
 from course_utils._validation import require_choice
 from course_utils.checks.engine.carry import carried, remark_on
 from course_utils.checks.engine.cells import Missing
-from course_utils.checks.engine.compare import is_close, recognise, relative_error, tolerance
+from course_utils.checks.engine.compare import is_close, recognise, recognise_parts, relative_error, tolerance
 from course_utils.checks.engine.generic import better_explanation, recognise_generic
 from course_utils.checks.engine.guard import PRINTED, TIME_LIMIT, CheckError, run_with_limit
 from course_utils.checks.engine.student import Student, a_noun, current_student
@@ -77,6 +78,7 @@ __all__ = [
     "random_image",
     "recognise",
     "recognise_generic",
+    "recognise_parts",
     "relative_error",
     "tolerance",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch import Tensor
 from course_utils.checks.engine.verdict import Mistake
 
 Known = tuple[str, Tensor | float, str]
+Part = tuple[Any, Sequence[tuple[str, Any, str]]]  # what is right, and what else students put in its place
 LARGEST = 1024  # shifts are tried all for images of at most that many pixels, else up to two pixels
 
 
@@ -41,6 +44,30 @@ def recognise(answer: Tensor | float, *known: Known, rtol: float | None = None) 
             mistake = Mistake(cause, message)
             mistake.known = True
             raise mistake
+
+
+def recognise_parts(
+    answer: Tensor | float, formula: Callable[..., Tensor], parts: Mapping[str, Part], rtol: float | None = None
+) -> None:
+    """Raise the ``Mistake`` of the one wrong part, or the two, with which ``formula(**parts)`` equals ``answer``.
+
+    Parameters
+    ----------
+    answer : what the student's function returned.
+    formula : makes the result from its parts, given by name.
+    parts : name -> (right value, [(cause, wrong value, message), ...]).
+    """
+    right = {name: value for name, (value, _) in parts.items()}
+    if is_close(answer, formula(**right), rtol):
+        return
+    for number in (1, 2):
+        for names in combinations(parts, number):
+            for slips in product(*(parts[name][1] for name in names)):
+                chosen = {name: value for name, (_, value, _) in zip(names, slips, strict=True)}
+                if is_close(answer, formula(**(right | chosen)), rtol):
+                    mistake = Mistake(slips[0][0], " ".join(message for *_, message in slips))
+                    mistake.known = True
+                    raise mistake
 
 
 # --- what can be wrong in any exercise -------------------------------------------------------------------------------

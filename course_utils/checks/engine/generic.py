@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import inspect
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_utils.checks.engine.compare import generic_mistake, is_close
-from course_utils.checks.engine.student import Call, Student, copy_of, numbers_in
+from course_utils.checks.engine.student import Call, Student, copy_of, is_value, numbers_in, values_outside
 from course_utils.checks.engine.verdict import Mistake
 
 Experiment = Callable[[Student, Call, Any], Mistake | None]
@@ -86,9 +87,11 @@ def _global(student: Student, call: Call, right: Any) -> Mistake | None:
     if not isinstance(function, types.FunctionType):
         return None
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    outside = [g for g in _globals_read(function.__code__) if _is_value(function.__globals__.get(g))]
     pairs = [
-        (g, name, value) for g in outside for name, value in zip(names, call.args, strict=False) if _is_value(value)
+        (g, name, value)
+        for g in values_outside(function)
+        for name, value in zip(names, call.args, strict=False)
+        if is_value(value)
     ]
     for g, name, value in pairs[:SUBSTITUTIONS]:
         scope = {**function.__globals__, g: value}
@@ -120,7 +123,12 @@ def _constant(student: Student, call: Call, right: Any) -> Mistake | None:
         told_apart = True
         if not equal(result_of(student.function, args), call.result, 1e-9):
             return None
-    return Mistake("constant", f"{student.name} returns the same result whatever its input is.") if told_apart else None
+    if not told_apart:
+        return None
+    names = list(inspect.signature(student.function).parameters)
+    argument = names[position] if position < len(names) else f"number {position + 1}"
+    unused = "".join(f" It never uses its argument {name}." for name in _unused_arguments(student)[:1])
+    return Mistake("constant", f"{student.name} returns the same result whatever its argument {argument} is.{unused}")
 
 
 def _changing(student: Student, call: Call, right: Any) -> Mistake | None:
@@ -128,7 +136,7 @@ def _changing(student: Student, call: Call, right: Any) -> Mistake | None:
     if not equal(result_of(student.reference, call.args), right, 1e-9):
         return None
     again = result_of(student.function, call.args)
-    if again is None or equal(again, call.result, 1e-9):
+    if not numbers_in(again) or equal(again, call.result, 1e-9):
         return None
     text = "Two calls with the same arguments give two results: it draws random numbers, or keeps something from the last call."
     return Mistake("randomness", text)
@@ -173,19 +181,6 @@ def _close(x: Tensor | float, y: Tensor | float, rtol: float | None) -> bool:
     x, y = (value.detach() if isinstance(value, Tensor) else value for value in (x, y))
     complex_valued = any(isinstance(value, Tensor) and value.is_complex() for value in (x, y))
     return bool(torch.equal(torch.as_tensor(x), torch.as_tensor(y))) if complex_valued else is_close(x, y, rtol)
-
-
-def _is_value(value: Any) -> bool:
-    return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
-
-
-def _globals_read(code: types.CodeType) -> list[str]:
-    """Return the names of the globals that a function reads, inner functions included."""
-    inner = [
-        name for constant in code.co_consts if isinstance(constant, types.CodeType) for name in _globals_read(constant)
-    ]
-    own = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return list(dict.fromkeys([*own, *inner]))
 
 
 def _unused_arguments(student: Student) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import linecache
 import math
 import re
 import threading
 import traceback
+import types
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +44,10 @@ _KNOWN_CRASHES = (
     (RuntimeError, "backward through the graph a second time", "autograd", "The graph of an earlier step is used again: compute the loss anew in each step."),
     (ValueError, r"values to unpack.*(shape|size\()", "shape", "The number of dimensions is fixed in this line, and a batch has one more: take the last ones, u.shape[-2:]."),
     (UnboundLocalError, "", "exception", "A variable is read before it is set: a loop that never runs, as with n = 0, sets nothing. Set it before the loop."),
+    (RuntimeError, r"(mat1 and mat2|mat\*vec|size mismatch|[12]D tensors expected|tensors? of size|must match).*(@|matmul|\.dot\(|\.mm\()", "exception", "@ multiplies matrices. For tensors of any shape ⟨a, b⟩ is (a * b).sum(), and a * b the product entry by entry."),
+    (IndexError, "shape of the mask", "shape", "A mask (H, W) picks from the last two axes: write u[..., mask], which is right for gray and for colour."),
+    (ValueError, "math domain error", "not-finite", "A root or a logarithm is taken of a number that has none, negative or 0: for which arguments?"),
+    (ZeroDivisionError, "", "not-finite", "Something is divided by 0: which arguments make the denominator 0?"),
     (EOFError, "input", "exception", "input() waits for somebody to type: everything comes through the arguments."),
     (RuntimeError, "same dtype|expected scalar type|expected m1 and m2", "precision", "float32 and float64 meet: torch.zeros, randn and their kin are float32 unless you say dtype=u.dtype."),
 )  # fmt: skip
@@ -119,11 +125,8 @@ class Student:
                 "type", f"{what} must be a torch tensor, {self.name} returns {a_noun(type(result).__name__)}."
             )
         if tuple(result.shape) != tuple(shape):
-            raise Mistake(
-                "shape",
-                f"{what} has the wrong shape.",
-                {"your shape": tuple(result.shape), "expected shape": tuple(shape)},
-            )
+            text = f"{what} has the wrong shape.{self._about_shape(result, tuple(shape))}"
+            raise Mistake("shape", text, {"your shape": tuple(result.shape), "expected shape": tuple(shape)})
         if result.is_complex():
             raise Mistake("complex", f"{what} is complex. An image is real: take the real part after the inverse FFT.")
         if not result.is_floating_point():
@@ -134,9 +137,27 @@ class Student:
             )
         return result.detach()
 
+    def _about_shape(self, result: Tensor, shape: tuple[int, ...]) -> str:
+        """Say what makes a shape wrong, where it can be seen."""
+        own = tuple(result.shape)
+        earlier = self.calls[-2].result if len(self.calls) > 1 and self._sizes_differ else None
+        if own != shape and math.prod(own) == 1:
+            return " One number is returned: is there a sum or a mean too many?"
+        if own == (*shape[:-2], *shape[:-3:-1]):
+            return " The two last axes are exchanged."
+        if result.ndim > len(shape) and tuple(result.squeeze().shape) == shape:
+            return " There are axes of length 1 too many: take [0] of them."
+        if result.ndim < len(shape) and own == shape[len(shape) - result.ndim :]:
+            return " The first axis is missing: is it summed over, or indexed?"
+        if isinstance(earlier, Tensor) and tuple(earlier.shape) == own:
+            return " It was right for an earlier call, with other sizes: is a size written into the function?"
+        return ""
+
     def number(self, *args: Any) -> float:
         """Call the function and return its result as one finite real number."""
         result = self(*args)
+        if isinstance(result, bool) or (isinstance(result, Tensor) and result.dtype == torch.bool):
+            raise Mistake("type", f"{self.name} returns {bool(torch.as_tensor(result).all())}: a number is expected.")
         if isinstance(result, Tensor) and result.numel() != 1:
             raise Mistake("shape", f"{self.name} must return one number.", {"your shape": tuple(result.shape)})
         if isinstance(result, Tensor):
@@ -161,12 +182,37 @@ class Student:
             if isinstance(error, kind) and re.search(pattern, f"{error} {where}"):
                 return Mistake(cause, f"{advice} {text}")
         if self.calls and isinstance(error, (RuntimeError, IndexError, ValueError)):
-            text += (
-                " Earlier calls, with other sizes, went through: is a size written into the function?"
-                if self._sizes_differ
-                else ""
-            )
+            text += _about_sizes(self.function) if self._sizes_differ else ""
         return Mistake("exception", text)
+
+
+def _about_sizes(function: Callable[..., Any]) -> str:
+    """Say what may fix a size in a function that went through for other sizes: the notebook's variables, a number."""
+    if names := values_outside(function):
+        return f" Earlier calls, with other sizes, went through: the notebook's variable {names[0]} has one size only."
+    code = getattr(function, "__code__", None)
+    if code is None or any(isinstance(c, int) and c > 3 for c in code.co_consts):
+        return " Earlier calls, with other sizes, went through: is a size written into the function?"
+    return " Earlier calls, with other shapes, went through: colour has one axis more, count axes from the last."
+
+
+def values_outside(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the notebook's numbers and tensors that a function reads, inner functions included."""
+    code, scope = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    return [name for name in _globals_read(code) if is_value(scope.get(name))] if code is not None else []
+
+
+def is_value(value: Any) -> bool:
+    """Say whether ``value`` is a number or a tensor."""
+    return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
+
+
+def _globals_read(code: types.CodeType) -> list[str]:
+    inner = [
+        name for constant in code.co_consts if isinstance(constant, types.CodeType) for name in _globals_read(constant)
+    ]
+    own = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return list(dict.fromkeys([*own, *inner]))
 
 
 def numbers_in(value: Any) -> list[Tensor | float]:
