@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,6 +67,18 @@ def require_kernel(value: object, shape: Iterable[int] | None = None, name: str 
     return kernel
 
 
+def require_mask(value: object, shape: Iterable[int] | None = None, name: str = "mask") -> Tensor:
+    """Return ``value`` when it is boolean, ``(H, W)``, with the last two sides of ``shape`` if given, else raise."""
+    if not isinstance(value, Tensor) or value.dtype != torch.bool:
+        kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a boolean tensor, true where it is known or measured, got {kind}")
+    if value.ndim != 2 or 0 in value.shape:
+        raise ValueError(f"{name} must have shape (H, W), got shape {tuple(value.shape)}")
+    if shape is not None and tuple(value.shape) != tuple(shape)[-2:]:
+        raise ValueError(f"{name} must have shape {tuple(shape)[-2:]}, got shape {tuple(value.shape)}")
+    return value
+
+
 def require_number(value: object, name: str, *, minimum: float = -math.inf, strict: bool = False) -> float:
     """Return ``value`` as a finite float at least ``minimum`` (above it when ``strict``), else raise."""
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -119,6 +133,44 @@ def require_callable(value: object, name: str, *, optional: bool = False) -> Non
     """Raise unless ``value`` can be called, or is None when ``optional``."""
     if not callable(value) and not (optional and value is None):
         raise TypeError(f"{name} must be callable, got {type(value).__name__}")
+
+
+def require_mapping(value: object, name: str, keys: str = "layers") -> Mapping[str, Any]:
+    """Return ``value`` when it is a dictionary or the like, else raise; ``keys`` says what it is indexed by."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dictionary by {keys}, got {type(value).__name__}")
+    return value
+
+
+def require_sequence(value: object, name: str) -> Sequence[Any]:
+    """Return ``value`` when it is a list, a tuple or the like, but no text, else raise."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{name} must be a list or a tuple, got {type(value).__name__}")
+    return value
+
+
+def require_flag(value: object, name: str) -> bool:
+    """Return ``value`` when it is True or False, else raise."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {type(value).__name__}")
+    return value
+
+
+def require_path(value: object, name: str = "path") -> Path:
+    """Return ``value`` as a path when it is one, or its text, else raise."""
+    if not isinstance(value, (str, Path)):
+        raise TypeError(f"{name} must be a path, got {type(value).__name__}")
+    return Path(value)
+
+
+def require_device(value: object, name: str = "device") -> torch.device | None:
+    """Return ``value`` as a device when it is one, its name, or None, else raise."""
+    if value is not None and not isinstance(value, (str, torch.device)):
+        raise TypeError(f"{name} must be a device or its name, got {type(value).__name__}")
+    try:
+        return None if value is None else torch.device(value)
+    except RuntimeError:
+        raise ValueError(f"{name} {value!r} is unknown. Take for example 'cpu', 'cuda' or 'mps'") from None
 
 
 def require_choice(value: object, name: str, choices: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_utils._validation import require_choice
+from course_utils._validation import require_choice, require_path
 
 __all__ = [
     "REGISTRY",
@@ -179,7 +179,7 @@ def _verified_digest(path: Path, modified: int, size: int) -> str:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
+    with require_path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -229,7 +229,7 @@ def load_kernel(name: str) -> Float[Tensor, "h w"]:
     ValueError
         If the name is no kernel's.
     """
-    path = fetch(require_choice(name, "kernel", names_of_kind("kernel")))
+    path = fetch(require_choice(name, "kernel name", names_of_kind("kernel")))
     return torch.from_numpy(np.load(path, allow_pickle=False))
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils._fast.winograd import WinogradConv2d
-from course_utils._validation import require_choice, require_image, require_same_device
+from course_utils._validation import require_choice, require_device, require_image, require_same_device
 from course_utils.data import fetch
 
 _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a pooling by 2 ends each block
@@ -106,7 +106,7 @@ class VGGFeatures(nn.Module):
         _load_weights(self.stack, weights_path(self.architecture))
         halvings = sum(name.startswith("pool") for name, _ in self.stack.named_children())
         self.smallest_side = 2 ** (halvings + (padding == "reflect"))  # a mirror image needs two pixels
-        self.requires_grad_(False).eval().to(device=device)
+        self.requires_grad_(False).eval().to(device=require_device(device))
 
     def forward(self, image: Float[Tensor, "*batch_channels H W"]) -> dict[str, Float[Tensor, "*batch n h w"]]:
         """Return the features of an image at the chosen layers.
@@ -240,6 +240,8 @@ def _require_pictures(image: Tensor, smallest_side: int, layer: str) -> Tensor:
 
 def preprocess(image: Float[Tensor, "*batch 3 H W"]) -> Float[Tensor, "*batch 3 H W"]:
     """Turn RGB in [0, 1] into what the networks were trained on: (u - mean) / std, channel by channel."""
+    if require_image(image, "image").ndim < 3 or image.shape[-3] != 3:
+        raise ValueError(f"image must have shape (..., 3, H, W), got {tuple(image.shape)}")
     mean, std = (image.new_tensor(values)[:, None, None] for values in (_MEAN, _STD))
     return (image - mean) / std
 

@@ -16,6 +16,7 @@ from course_utils._validation import (
     require_count,
     require_generator,
     require_image,
+    require_mask,
     require_number,
     require_picture,
     require_same_shape,
@@ -174,7 +175,7 @@ def kriging(
     Galerne, Leclaire (2017), "Texture inpainting using efficient Gaussian conditional simulation", 10.1137/16M1109047.
     """
     require_same_shape(require_picture(d, "d"), require_picture(t, "t"), ("d", "t"))
-    _require_mask(mask, d)
+    require_mask(mask, d.shape)
     require_number(sigma, "sigma", minimum=0)
     require_count(n, "n")
     t_hat = torch.fft.rfft2(t)
@@ -215,14 +216,6 @@ def conditional_texture(
     y = convolve(t, white_noise((t.shape[-2], t.shape[-1]), generator).to(t))
     noise = torch.randn(d.shape, generator=generator, dtype=torch.float64, device=generator.device).to(d)
     return y + kriging(d - y - sigma * noise, mask, t, sigma, n)
-
-
-def _require_mask(mask: Tensor, d: Tensor) -> None:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean tensor, true on the known pixels, got {kind}")
-    if mask.shape != d.shape[-2:]:
-        raise ValueError(f"mask must have shape {tuple(d.shape[-2:])}, got {tuple(mask.shape)}")
 
 
 def _window(n: int, smooth: bool) -> Tensor:

@@ -20,6 +20,7 @@ from course_utils._validation import (
     require_generator,
     require_image,
     require_number,
+    require_path,
     require_range,
     require_size,
 )
@@ -62,8 +63,7 @@ def read_picture(path: str | Path, size: int | tuple[int, int] | None = None) ->
     It has 8 bits a channel, or is gray with 16. A camera's orientation mark is applied, and what is transparent lies on
     white. A file that is damaged, too large, no picture or of another type is a ValueError that names it.
     """
-    if not isinstance(path, (str, Path)):
-        raise TypeError(f"path must be a path, got {type(path).__name__}")
+    path = require_path(path)
     if size is not None:
         size = _height_and_width(size)
     with open(path, "rb") as stream, warnings.catch_warnings():

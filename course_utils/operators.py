@@ -20,6 +20,7 @@ from course_utils._validation import (
     require_generator,
     require_image,
     require_kernel,
+    require_mask,
     require_observation,
     require_same_device,
     require_shape,
@@ -129,11 +130,7 @@ class Mask:
 
     def __post_init__(self) -> None:
         """Check the mask."""
-        if not isinstance(self.mask, Tensor) or self.mask.dtype != torch.bool:
-            kind = self.mask.dtype if isinstance(self.mask, Tensor) else type(self.mask).__name__
-            raise TypeError(f"mask must be a boolean tensor, true on the known pixels, got {kind}")
-        if self.mask.ndim != 2 or 0 in self.mask.shape:
-            raise ValueError(f"mask must have shape (H, W), got shape {tuple(self.mask.shape)}")
+        require_mask(self.mask)
 
     def __call__(self, u: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
         """Return A u = 1_ω u."""
@@ -373,7 +370,7 @@ class FourierSampling:
 
     def __post_init__(self) -> None:
         """Check the mask."""
-        _require_mask(self.mask)
+        require_mask(self.mask)
 
     def __call__(self, u: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
         """Return A u = S F u."""
@@ -446,7 +443,7 @@ def mri(
 
     Slide "Classical Inverse Problems", one coil of sensitivity D, Cartesian sampling.
     """
-    _require_mask(mask)
+    require_mask(mask)
     _require_shape(u, mask.shape, "u")
     _require_shape(coil, mask.shape, "coil", exactly=True)
     return mask * torch.fft.fft2(coil * u, norm="ortho")
@@ -459,7 +456,7 @@ def mri_adjoint(
 
     Slide "Classical Inverse Problems".
     """
-    _require_mask(mask)
+    require_mask(mask)
     _require_shape(k, mask.shape, "k")
     _require_shape(coil, mask.shape, "coil", exactly=True)
     return coil.conj() * torch.fft.ifft2(mask * k, norm="ortho")
@@ -477,7 +474,7 @@ class MRI:
 
     def __post_init__(self) -> None:
         """Check the coil against the mask."""
-        _require_mask(self.mask)
+        require_mask(self.mask)
         _require_shape(self.coil, self.mask.shape, "coil", exactly=True)
 
     def __call__(self, u: Inexact[Tensor, "*batch H W"]) -> Complex[Tensor, "*batch H W"]:
@@ -622,14 +619,6 @@ def _largest_singular_value(A: LinearOperator, like: Tensor) -> float:
                 break
         beside.append(residual)
     return math.sqrt(max(largest, 0.0))
-
-
-def _require_mask(mask: object) -> None:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean tensor, true where it is measured, got {kind}")
-    if mask.ndim != 2 or 0 in mask.shape:
-        raise ValueError(f"mask must have shape (H, W), got shape {tuple(mask.shape)}")
 
 
 def _require_shape(x: Tensor, shape: Sequence[int], name: str, *, exactly: bool = False) -> Tensor:

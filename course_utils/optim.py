@@ -19,6 +19,7 @@ from torch import Tensor
 from course_utils._validation import (
     require_callable,
     require_count,
+    require_flag,
     require_generator,
     require_number,
     require_shape,
@@ -203,7 +204,7 @@ def minimize_image(
     require_callable(energy, "energy")
     require_callable(watch, "watch", optional=True)
     start, n = _require_start(x0).detach(), require_count(n, "n", 0)
-    descent = _ImageDescent(energy, start, n, watch, progress)
+    descent = _ImageDescent(energy, start, n, watch, require_flag(progress, "progress"))
     if n == 0:
         return start.clone(), descent.history
     z = torch.zeros_like(start, requires_grad=True)

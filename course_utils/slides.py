@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from course_utils._validation import require_choice
+from course_utils._validation import require_choice, require_mapping, require_path, require_sequence
 from course_utils.data import FETCHED
 from course_utils.plotting import show, style, style_name
 
@@ -56,7 +56,7 @@ class SlideFigure:
 @cache
 def lecture(path: Path = PACKAGE / "lecture.toml") -> tuple[str, ...]:
     """Return the titles of the lecture's slides, in order."""
-    return tuple(tomllib.loads(path.read_text(encoding="utf-8"))["slides"])
+    return tuple(tomllib.loads(require_path(path).read_text(encoding="utf-8"))["slides"])
 
 
 def cards_folder() -> Path:
@@ -67,11 +67,12 @@ def cards_folder() -> Path:
 
 def read_cards(folder: Path) -> dict[str, Card]:
     """Return the cards in ``folder`` by the name of their notebook, in the course's order."""
-    return {path.stem: read_card(path) for path in sorted(folder.glob("[0-9][0-9]_*.toml"))}
+    return {path.stem: read_card(path) for path in sorted(require_path(folder, "folder").glob("[0-9][0-9]_*.toml"))}
 
 
 def read_card(path: Path) -> Card:
     """Return a card; the error of a file that is not TOML names it."""
+    path = require_path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -81,7 +82,9 @@ def read_card(path: Path) -> Card:
 def list_figures(cards: Mapping[str, Card], slides: Sequence[str]) -> dict[str, SlideFigure]:
     """Return the figures of the cards by name, in the order of the lecture's slides; a name is in one card only."""
     figures: dict[str, SlideFigure] = {}
-    for notebook, card in cards.items():
+    if not all(isinstance(title, str) for title in require_sequence(slides, "slides")):
+        raise TypeError("slides must hold titles")
+    for notebook, card in require_mapping(cards, "cards", "notebooks").items():
         for name, entry in card.get("figures", {}).items():
             if name in figures:
                 raise ValueError(f"{notebook}.toml: figure {name!r} is also in {figures[name].notebook}.toml")
@@ -103,6 +106,8 @@ def slide_figure(figure: Figure, name: str) -> None:
     full width. When the environment variable ``COURSE_FIGURES`` names a folder, the figure is written there too, in
     the formats of ``COURSE_FORMATS``: so ``course figures`` gets the very picture that the notebook shows.
     """
+    if not isinstance(figure, Figure):
+        raise TypeError(f"figure must be a Matplotlib figure, got {type(figure).__name__}")
     entry = manifest()[require_choice(name, "name", manifest())]
     _require_legible(figure, name)
     if folder := os.environ.get("COURSE_FIGURES"):

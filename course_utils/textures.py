@@ -11,16 +11,20 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils._validation import (
+    require_callable,
     require_choice,
     require_count,
     require_image,
+    require_mapping,
     require_number,
     require_same_device,
     require_same_shape,
+    require_sequence,
+    require_size,
     require_tensor,
 )
 from course_utils.data import fetch
@@ -239,7 +243,8 @@ def relative_weights(targets: Mapping[str, Tensor]) -> dict[str, float]:
     ValueError
         If a target is zero: a network with dead features, or an exemplar that is constant.
     """
-    norms = {layer: float(target.cpu().double().square().sum()) for layer, target in targets.items()}
+    squares = require_mapping(targets, "targets").items()
+    norms = {layer: float(target.cpu().double().square().sum()) for layer, target in squares}
     dead = [layer for layer, norm in norms.items() if norm == 0]
     if dead:
         raise ValueError(f"targets[{dead[0]!r}] is zero, so no error can be relative to it: give the weights")
@@ -268,7 +273,7 @@ def count_statistics(architecture: Mapping[str, int] | str, last: str) -> int:
     """
     if isinstance(architecture, str):
         architecture = ARCHITECTURES[require_choice(architecture, "architecture", ARCHITECTURES)]
-    layers = list(architecture)
+    layers = list(require_mapping(architecture, "architecture"))
     used = layers[: layers.index(require_choice(last, "last", layers)) + 1]
     return sum(architecture[layer] * (architecture[layer] + 1) // 2 for layer in used)
 
@@ -447,6 +452,10 @@ def synthesize_texture(
         require_number(whitening, "whitening", minimum=0, strict=True)
         if statistic is not gram_matrix:
             raise ValueError("whitening needs the statistic gram_matrix: give whitening=None")
+    require_callable(callback, "callback", optional=True)
+    for pair in require_sequence(extra_losses, "extra_losses"):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not callable(pair[0]):
+            raise TypeError(f"extra_losses must hold pairs of a function and its weight, got {pair!r}")
     factors = _require_scales(scales)
     budgets = _require_budgets(n_iterations, len(factors))
     full_size = _require_size(size, u, network.smallest_side * max(factors))
@@ -476,7 +485,7 @@ def _energy(
     """Return the function of x with two values: E(x), and the loss to minimize in its place."""
     with torch.no_grad():
         targets = {layer: statistic(v) for layer, v in network(u).items()}
-    w = relative_weights(targets) if weights is None else weights
+    w = relative_weights(targets) if weights is None else require_mapping(weights, "weights")
     whiteners = {} if whitening is None else {layer: _whitener(target, whitening) for layer, target in targets.items()}
 
     def energy(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -561,10 +570,10 @@ def _require_features(features: Tensor) -> Tensor:
 def _require_same_layers(
     features: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Mapping[str, float]
 ) -> None:
-    if not targets:
+    if not require_mapping(targets, "targets"):
         raise ValueError("targets is empty: at least one layer is needed")
     for name, mapping in (("features", features), ("weights", weights)):
-        if set(mapping) != set(targets):
+        if set(require_mapping(mapping, name)) != set(targets):
             raise ValueError(
                 f"{name} and targets must have the same layers, got {', '.join(mapping) or 'none'} "
                 f"and {', '.join(targets)}"
@@ -580,6 +589,8 @@ def _require_picture(image: Tensor, name: str) -> Tensor:
 
 def _require_exemplar(exemplar: Tensor, network: VGGFeatures) -> Tensor:
     """Return the exemplar as (C, H, W) in the network's dtype."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network must be a network such as VGGFeatures, got {type(network).__name__}")
     u = _require_picture(exemplar, "exemplar")
     if u.ndim == 3 and u.shape[0] not in (1, 3):
         raise ValueError(f"exemplar must have shape (H, W), (1, H, W) or (3, H, W), got {tuple(u.shape)}")
@@ -590,7 +601,7 @@ def _require_exemplar(exemplar: Tensor, network: VGGFeatures) -> Tensor:
 
 def _require_scales(scales: Sequence[float]) -> tuple[int, ...]:
     """Return the factors of reduction, coarse to fine."""
-    values = [require_number(scale, "scales", minimum=0, strict=True) for scale in scales]
+    values = [require_number(scale, "scales", minimum=0, strict=True) for scale in require_sequence(scales, "scales")]
     factors = tuple(round(1 / value) for value in values)
     whole = all(math.isclose(factor * value, 1) for factor, value in zip(factors, values, strict=True))
     if not values or values[-1] != 1 or not whole or any(a >= b for a, b in pairwise(values)):
@@ -610,11 +621,8 @@ def _require_budgets(n_iterations: int | Sequence[int], n_scales: int) -> tuple[
 
 def _require_size(size: tuple[int, int] | None, u: Tensor, smallest: int) -> tuple[int, int]:
     """Return height and width of the result, checked with those of the exemplar against the network and the scales."""
-    height, width = u.shape[-2:] if size is None else size
-    for name, sides in (
-        ("exemplar", u.shape[-2:]),
-        ("size", (require_count(height, "size"), require_count(width, "size"))),
-    ):
+    height, width = require_size(u.shape if size is None else size)
+    for name, sides in (("exemplar", u.shape[-2:]), ("size", (height, width))):
         if min(sides) < smallest:
             raise ValueError(
                 f"{name} must be at least {smallest} pixels wide and high for these layers and scales, "

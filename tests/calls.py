@@ -9,8 +9,7 @@ import torch
 from course_utils.slides import PACKAGE
 from tests.numerics import generator, random_image, random_kernel
 
-OTHERS = {"data", "features", "slides", "textures"}  # registry, cards and networks, which have tests of their own
-MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py") if path.stem not in OTHERS)
+MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
 H, W, D, R = 12, 15, 20, 3
 
 U, V, KERNEL = random_image((H, W)), random_image((H, W), 1), random_kernel((3, 4))
@@ -18,6 +17,7 @@ MASK = random_image((H, W), 2) > 0.3
 EIGENVECTORS = torch.linalg.qr(random_image((D, R), 3))[0]
 MODEL = (random_image((D,), 4), EIGENVECTORS, torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64))
 ANGLES = torch.linspace(0, 150, 6, dtype=torch.float64)
+LAYERS = ("conv1_1", "pool1")  # a network of one block is fast
 FEATURES = {"conv1": random_image((4, 6, 5), 5), "conv2": random_image((3, 3, 2), 6)}
 
 # By the name of the argument, whatever the function; a function's own come after.
@@ -81,6 +81,18 @@ BY_NAME = {
     "y_label": lambda: "y",
     "place": lambda: "upper center",
     "alt": lambda: "a picture for a test",
+    "path": lambda: cards() / "03_inverse_problems.toml",
+    "folder": lambda: cards(),
+    "cards": lambda: built("slides", "read_cards", folder=cards()),
+    "slides": lambda: built("slides", "lecture"),
+    "layers": lambda: LAYERS,
+    "last": lambda: "pool1",
+    "architecture": lambda: "vgg16",
+    "network": lambda: built("features", "VGGFeatures", layers=LAYERS),
+    "exemplar": lambda: random_image((3, 16, 18)).float(),
+    "targets": lambda: {layer: f.flatten(1) @ f.flatten(1).T for layer, f in FEATURES.items()},
+    "n_iterations": lambda: 2,
+    "progress": lambda: False,
     "f_x": lambda: 1.0,
     "gradient_norm": lambda: 1.0,
 }
@@ -107,16 +119,54 @@ OWN = {
     "gaussian_textures.enlarge_texton": {"size": lambda: (20, 24)},
     "plotting.move_legend": {"axis": lambda: drawn(legend=True).axes[0]},
     "images.read_picture": {"path": lambda: picture_path()},
+    "data.load_kernel": {"name": lambda: "motion_1"},
+    "features.VGGFeatures": {"weights": lambda: "vgg16", "device": lambda: "cpu"},
+    "features.load_lpips": {"network": lambda: "alex"},
+    "features.preprocess": {"image": lambda: random_image((3, H, W))},
+    "slides.lecture": {"path": lambda: PACKAGE / "lecture.toml"},
+    "slides.slide_figure": {"name": lambda: "tomography-angles", "figure": lambda: drawn(size=(10, 5))},
+    "textures.gram_matrix": {"features": lambda: FEATURES["conv1"]},
+    "textures.mean_feature": {"features": lambda: FEATURES["conv1"]},
+    "textures.gram_loss": {"features": lambda: FEATURES, "weights": lambda: dict.fromkeys(FEATURES, 0.5)},
+    "textures.mean_loss": {
+        "features": lambda: FEATURES,
+        "targets": lambda: {layer: f.mean((1, 2)) + 1 for layer, f in FEATURES.items()},
+        "weights": lambda: dict.fromkeys(FEATURES, 0.5),
+    },
+    "textures.color_statistics_loss": {"x": lambda: U},
+    "textures.spectrum_loss": {"x": lambda: V},
+    "textures.load_synthesis": {"name": lambda: "gravel"},
+    "textures.synthesize_texture": {
+        "weights": lambda: dict.fromkeys(LAYERS, 0.5),
+        "size": lambda: (20, 16),
+        "scales": lambda: (0.5, 1.0),
+        "whitening": lambda: 0.01,
+        "init": lambda: "gaussian texture",
+        "extra_losses": lambda: [(lambda x, u: (x.mean() - u.mean()).square(), 1.0)],
+        "callback": lambda: lambda x, e: None,
+    },
 }
-LEFT_OUT = {"operators.LinearOperator", "optim.History", "images.save_image"}  # a protocol, a record, a file
+# a protocol, records, a file
+LEFT_OUT = {
+    "operators.LinearOperator",
+    "optim.History",
+    "images.save_image",
+    "data.Entry",
+    "slides.SlideFigure",
+    "textures.Synthesis",
+}
 
 
 def built(module, name, **arguments):
     return getattr(importlib.import_module(f"course_utils.{module}"), name)(**arguments)
 
 
-def drawn(legend=False):
-    figure, axes = plt.subplots()
+def cards():
+    return built("slides", "cards_folder")
+
+
+def drawn(legend=False, size=None):
+    figure, axes = plt.subplots(figsize=size)
     if legend:
         axes.plot([1, 2], label="one")
     plt.close(figure)
@@ -149,7 +199,7 @@ def good_arguments(module, name):
             found[argument] = make()
         elif argument in NUMBERS:
             found[argument] = NUMBERS[argument]
-        elif parameter.default is inspect.Parameter.empty:
+        elif parameter.default is inspect.Parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
             raise LookupError(
                 f"{module}.{name} has a new argument {argument!r}: give it a good value in tests/calls.py"
             )

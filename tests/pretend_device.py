@@ -1,9 +1,11 @@
 """An accelerator that is none: its tensors refuse to mix with the CPU's, to be float64, and to become NumPy arrays.
 
-As on an Apple GPU. Values are computed on the CPU, so that what a GPU would refuse is found on a machine without one.
+As on an Apple GPU; ``Mode(refused=())`` has float64, as NVIDIA's. Values are computed on the CPU, so that what a GPU
+would refuse is found on a machine without one.
 """
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
@@ -19,6 +21,10 @@ RESHAPED = {
     "aten::t_": "t",
     "aten::transpose_": "transpose",
 }
+
+
+PRODUCTS = (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
+refused = [REFUSED]  # by the innermost mode
 
 
 def is_pretended(device):
@@ -42,7 +48,7 @@ class Pretended(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held):
-        if held.dtype in REFUSED:
+        if held.dtype in refused[-1]:
             raise TypeError(f"Cannot convert a tensor to {held.dtype}: the device does not support it")
         made = torch.Tensor._make_wrapper_subclass(
             cls, held.size(), strides=held.stride(), dtype=held.dtype, device=torch.device(NAME, 0)
@@ -70,10 +76,57 @@ class Pretended(torch.Tensor):
 
 
 class Mode(TorchDispatchMode):
-    """While it lasts, tensors can be made on the device and moved to it."""
+    """While it lasts, tensors can be made on the device and moved to it; it has none of the types ``refused``."""
+
+    def __init__(self, refused=REFUSED):
+        super().__init__()
+        self.refused, self.functions = refused, Functions()
+
+    def __enter__(self):
+        refused.append(self.refused)
+        self.functions.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        self.functions.__exit__(*error)
+        refused.pop()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         return run(function, args, kwargs or {})
+
+
+class Functions(TorchFunctionMode):
+    """What PyTorch does before it comes to the device, and a wrapper cannot follow."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        first = args[0] if args else None
+        if function is torch.tensor and is_pretended(kwargs.get("device")):
+            return torch.tensor(*args, **(kwargs | {"device": "cpu"})).to(NAME)
+        if isinstance(first, Pretended):
+            if function is torch.Tensor.new_tensor:
+                return torch.tensor(args[1], dtype=kwargs.get("dtype", first.dtype)).to(NAME)
+            if function is torch.Tensor.__getitem__:
+                return function(first, indices(args[1]))
+        if function in PRODUCTS and 1 in (args[0].ndim, args[1].ndim):
+            return product(*args)
+        return function(*args, **kwargs)
+
+
+def indices(index):
+    """Return an index with its lists as tensors, which PyTorch would make on the device itself."""
+    if isinstance(index, tuple):
+        return tuple(torch.tensor(part) if isinstance(part, list) and part else part for part in index)
+    return torch.tensor(index) if isinstance(index, list) and index else index
+
+
+def product(a, b):
+    """Return the product of a vector and a matrix, or of two vectors, which PyTorch makes by reshaping its result."""
+    left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
+    made = left @ right
+    made = made.squeeze(-1) if b.ndim == 1 else made
+    return made.squeeze(-2 if b.ndim > 1 else -1) if a.ndim == 1 else made
 
 
 def held(value):

@@ -1,16 +1,30 @@
-"""The flat modules on a device without float64 whose tensors do not mix with the CPU's."""
+"""The flat modules on a device without float64 whose tensors do not mix with the CPU's; every lesson on a device."""
 
+import copy
+import re
+
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch.utils._pytree import tree_flatten, tree_map
 
+from course_utils.classroom.build import read_source, source_files
+from course_utils.features import VGGFeatures, load_lpips
 from course_utils.operators import Blur
 from tests.calls import MODULES, H, W, good_arguments, public
 from tests.numerics import random_image
-from tests.pretend_device import Mode, Pretended, held, pretended, single
+from tests.pretend_device import NAME, REFUSED, Mode, Pretended, held, pretended, single
+
+DEVICE = re.compile(r'^device = "cpu"', re.MULTILINE)
 
 # These draw or make their own tensors, on the device of the generator or on the CPU, for an operator that is there.
 ON_THE_CPU = {("operators", "dense_matrix"), ("operators", "dot_test")}
+# Lessons that run on a device with float64 only, NVIDIA's and not Apple's, with the reason.
+DOUBLE = {
+    name: "linear algebra and Fourier in float64 on the device of the image: the precision is part of the lesson"
+    for name in sorted(source_files())
+    if name != "10_gatys_texture_synthesis"
+}
 CALLS = [(module, name) for module in MODULES for name in public(module) if (module, name) not in ON_THE_CPU]
 
 
@@ -18,12 +32,23 @@ def converted(value, convert):
     """Return an argument with its tensors, and those of its operator, converted."""
     if isinstance(value, Blur):
         return Blur(convert(value.kernel), value.shape)
+    if isinstance(value, torch.nn.Module):
+        return copy.deepcopy(value)._apply(convert)
     return tree_map(lambda part: convert(part) if isinstance(part, torch.Tensor) else part, value)
 
 
 def result(module, name, convert):
     arguments = good_arguments(module, name)
     return public(module)[name](**{key: converted(value, convert) for key, value in arguments.items()})
+
+
+@pytest.fixture(autouse=True)
+def networks_move():
+    """Let a network take the tensors of another class for its weights."""
+    before = torch.__future__.get_overwrite_module_params_on_conversion()
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    yield
+    torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -57,6 +82,55 @@ def test_an_operator_works_there(name):
     for a, b in zip(here, there, strict=True):
         assert isinstance(b, Pretended)
         torch.testing.assert_close(b.held, a, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: load_lpips()[0],
+        lambda: VGGFeatures(layers=("conv1_1", "relu2_1"), pooling="max"),
+        lambda: VGGFeatures(layers=("pool1",), padding="reflect"),
+    ],
+)
+def test_a_network_sees_there_what_it_sees_here(make):
+    network, image = make(), random_image((2, 3, 40, 33)).float()
+    here = network(image)
+    with Mode():
+        there = converted(network, pretended)(pretended(image))
+    for layer, features in here.items():
+        torch.testing.assert_close(there[layer].held, features, rtol=1e-3, atol=1e-3)  # Winograd on the CPU only
+
+
+def code_cells(name):
+    return [cell.source for cell in read_source(source_files()[name]).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("name", sorted(source_files()))
+def test_a_lesson_names_its_device_once(name):
+    assert sum(len(DEVICE.findall(source)) for source in code_cells(name)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", sorted(source_files()))
+def test_a_lesson_runs_there(name):
+    """Run the code of a lesson whole, but for its checks, which have inputs of their own on the CPU."""
+    dtype, variables = torch.get_default_dtype(), {}
+    try:
+        with Mode(refused=() if name in DOUBLE else REFUSED):
+            for i, source in enumerate(code_cells(name)):
+                code = compile(DEVICE.sub(f'device = "{NAME}"', source), f"<{name}, cell {i}>", "exec")
+                exec(code, variables)
+                variables["check"] = lambda answer: answer
+                plt.close("all")
+    finally:
+        torch.set_default_dtype(dtype)
+    assert any(isinstance(value, Pretended) for value in variables.values())
+
+
+def test_exceptions_are_lessons():
+    assert set(DOUBLE) < set(source_files())
 
 
 @pytest.mark.parametrize(
