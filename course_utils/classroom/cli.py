@@ -78,10 +78,24 @@ def update(folder: Annotated[Path, typer.Argument(help="folder where the student
 def report(
     submissions: Annotated[Path, typer.Argument(help="folder of students' notebooks and zip files")],
     out: Annotated[Path, typer.Option(help="folder of the tables and the page")] = Path("report"),
+    live: Annotated[bool, typer.Option("--watch", help="a page that follows the class, on this machine only")] = False,
+    port: Annotated[int, typer.Option(help="of that page; another where it is in use")] = 8765,
 ) -> None:
     """Count who passed, tried and did not attempt each exercise, and which mistakes were made."""
     from course_utils.classroom.report import write_report
 
+    if live:
+        import threading
+
+        from course_utils.classroom.live import watch
+
+        def say(address: str) -> None:
+            typer.echo(
+                f"{address}\nOpen it in a browser of this machine. Ctrl-C ends it, and writes the tables into {out}."
+            )
+
+        typer.echo("\n".join(map(str, watch(submissions, out, port, say, threading.Event()))))
+        return
     written, group = write_report(submissions, out)
     for path, reason in group.skipped.items():
         typer.echo(f"not read: {path}: {reason}", err=True)

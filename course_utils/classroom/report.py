@@ -14,7 +14,7 @@ from typing import Any
 
 from course_utils.checks.engine import CAUSES
 from course_utils.classroom.build import write_if_changed
-from course_utils.classroom.submissions import STATUSES, UNTOUCHED, Class, Reader, Student, lesson_of
+from course_utils.classroom.submissions import STATUSES, Class, Reader, lesson_of
 from course_utils.classroom.templates import render
 from course_utils.slides import cards_folder, read_cards
 
@@ -67,15 +67,15 @@ def write_report(folder: Path, out: Path) -> tuple[list[Path], Class]:
 
 def write_tables(group: Class, out: Path) -> list[Path]:
     """Write the tables and the page of a class into ``out``."""
-    rows = summarise(group)
-    written = {
-        out / "report.csv": table(_exercises(rows)),
-        out / "students.csv": table(_students(group)),
-        out / "report.html": page(rows, group),
-    }
-    for path, text in written.items():
-        write_if_changed(path, text)
-    return list(written)
+    contents = tables(group) | {"report.html": page(summarise(group), group)}
+    for name, text in contents.items():
+        write_if_changed(out / name, text)
+    return [out / name for name in contents]
+
+
+def tables(group: Class) -> dict[str, str]:
+    """Return the tables of a class by the name of their file: one line per exercise, one per student."""
+    return {"report.csv": table(_exercises(summarise(group))), "students.csv": table(_students(group))}
 
 
 def table(lines: Iterable[Iterable[object]]) -> str:
@@ -143,8 +143,3 @@ def _shown(row: Row) -> dict[str, Any]:
         "all": _causes(row),
         "most": _causes(row, MOST) + (" …" if len(row.causes) > MOST else ""),
     }
-
-
-def has_tried(student: Student, exercise: str) -> bool:
-    """Say whether a student has done anything about an exercise."""
-    return exercise in student.findings and student.findings[exercise].status != UNTOUCHED

@@ -16,6 +16,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,15 +214,23 @@ class Reader:
         self.folder = folder
         self.reads = 0
         self._known: dict[Path, tuple[tuple[int, ...], _Found]] = {}
+        self._outside: tuple[dict[str, str], Counter[str]] = ({}, Counter())
+        self._class: Class | None = None
 
     def read(self) -> Class:
-        """Return what the folder holds now."""
-        found, seen = _Found(), set()
+        """Return what the folder holds now: the very object of the last call where nothing changed."""
+        reads, found, files = self.reads, _Found(), {}
         for path, status in _files(self.folder, found):
-            seen.add(path)
-            found.add(self._file(path, status))
-        self._known = {path: entry for path, entry in self._known.items() if path in seen}
-        return _sort(found)
+            files[path] = self._file(path, status)
+        outside = (found.skipped, found.passed_over)
+        if self._class and reads == self.reads and files.keys() == self._known.keys() and outside == self._outside:
+            return self._class
+        self._outside = (dict(found.skipped), found.passed_over.copy())
+        self._known = {path: self._known[path] for path in files}
+        for file in files.values():
+            found.add(file)
+        self._class = _sort(found)
+        return self._class
 
     def _file(self, path: Path, status: os.stat_result) -> _Found:
         """Return what a file holds; one that is being written keeps what it held before."""
@@ -491,12 +500,14 @@ def _authors(notebooks: list[Notebook], depth: int) -> set[str]:
 
 def _in_the_name(file: str) -> str:
     """Return what is left of a file's name without the course's: the student's name, or an empty string."""
-    stem = _RELEASE.sub("", _base(file))
-    return re.sub(r"\d\d_(?:" + "|".join(sorted(_lessons(), key=len, reverse=True)) + ")", "", stem).strip(" _-.")
+    return _lessons().sub("", _RELEASE.sub("", _base(file))).strip(" _-.")
 
 
-def _lessons() -> set[str]:
-    return {lesson_of(exercise) for exercise in EXERCISES}
+@cache
+def _lessons() -> re.Pattern[str]:
+    """Return the pattern of the names of the course's notebooks."""
+    names = {lesson_of(exercise) for exercise in EXERCISES}
+    return re.compile(r"\d\d_(?:" + "|".join(sorted(names, key=len, reverse=True)) + ")")
 
 
 def _base(file: str) -> str:
