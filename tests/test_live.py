@@ -143,7 +143,7 @@ def test_desks_that_are_long_on_one_exercise(lab, clock):
 
 
 def test_names_are_in_the_page_only_when_they_are_asked_for(lab, clock, tmp_path):
-    code = 'def blur(u, k):\n    """Anna Martin."""\n    anna_kernel = k\n    print("written by Anna Martin")\n    return -u'
+    code = 'def blur(u, k):\n    """By Anna."""\n    anna_kernel = k\n    print("it is by Martin")\n    return -u'
     lab("Anna Martin", *wrong(code=code))
     (tmp_path / "in" / "Anna Martin" / "07_tv.ipynb").write_text("broken")
     lab.live.look()

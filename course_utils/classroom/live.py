@@ -49,9 +49,10 @@ HELD = 10.0  # seconds after which the page gets an answer though nothing change
 RECENT = 600  # seconds that "+3" at an exercise counts back
 GONE = 3600  # seconds without a saved file after which a desk is no longer listed
 PATIENCE = 10  # minutes for an exercise whose heading says none
-MISTAKES = 4  # on the page
+MISTAKES = 3  # on the page
 SHORTEST_OF = 20  # codes that make a mistake, the shortest of which is shown
 LINES = 10  # of a student's code
+FINEST = 20  # seconds between two points of the trend
 TREND = "trend.json"
 
 Counts = dict[str, dict[str, int]]  # exercise -> status -> students
@@ -97,14 +98,22 @@ class Live:
             for student in group.students:
                 self._follow(student.name, student.findings, max(student.modified.values()))
             self._before = {student.name: dict(student.findings) for student in group.students}
-            counts = self.counts()
-            if not self.trend or self.trend[-1][1] != counts:
-                self.trend.append((self.clock(), counts))
-                text = json.dumps({"folder": str(self.folder.absolute()), "trend": self.trend})
-                write_atomically(self.out / TREND, text)
+            self._note(self.counts())
             self.version += 1
             self.changed.notify_all()
         return True
+
+    def _note(self, counts: Counts) -> None:
+        """Add to the trend where it changed; what follows within seconds takes the place of the last."""
+        now = self.clock()
+        if self.trend and self.trend[-1][1] == counts:
+            return
+        if len(self.trend) > 1 and now - self.trend[-1][0] < FINEST:
+            self.trend[-1] = (self.trend[-1][0], counts)
+            return
+        self.trend.append((now, counts))
+        text = json.dumps({"folder": str(self.folder.absolute()), "trend": self.trend})
+        write_atomically(self.out / TREND, text)
 
     def counts(self) -> Counts:
         """Return how many students are where with each exercise."""

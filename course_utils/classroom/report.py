@@ -16,7 +16,7 @@ from course_utils.checks.engine import CAUSES
 from course_utils.classroom.build import write_if_changed
 from course_utils.classroom.submissions import STATUSES, Class, Reader, lesson_of
 from course_utils.classroom.templates import render
-from course_utils.slides import cards_folder, read_cards
+from course_utils.slides import cards_folder
 
 EXCEL = "\ufeff"  # tells Excel that a table is in UTF-8; semicolons are what it expects where the comma is decimal
 KINDS = dict(zip(STATUSES, ("passed", "wrong", "tried", "not"), strict=True))  # names of colours on the pages
@@ -47,7 +47,7 @@ def summarise(group: Class) -> list[Row]:
 
 def in_order(group: Class) -> list[str]:
     """Return the exercises of a class in the order of the course."""
-    lessons = [name.partition("_")[2] for name in read_cards(cards_folder())]
+    lessons = [path.stem[3:] for path in sorted(cards_folder().glob("[0-9][0-9]_*.toml"))]
     longest = sorted(group.notebooks, key=lambda notebook: -len(notebook.findings))
     found = dict.fromkeys(exercise for notebook in longest for exercise in notebook.findings)
     return sorted(found, key=lambda exercise: lessons.index(lesson_of(exercise)))

@@ -16,7 +16,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Notebook:
     modified: float
     findings: Mapping[str, Finding]
 
-    @property
+    @cached_property
     def lesson(self) -> str:
         """Return the lesson that most of its exercises belong to, such as "deblurring"."""
         return Counter(lesson_of(exercise) for exercise in self.findings).most_common(1)[0][0]
