@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,7 +17,11 @@ from course_utils.checks.engine import (
     expect_close,
     is_close,
     recognise,
+    recognise_parts,
 )
+from course_utils.checks.engine.compare import Part
+from course_utils.fourier import gaussian_kernel
+from course_utils.operators import blur
 
 C1, C2 = metrics.C1, metrics.C2
 SHAPES = ((6, 5), (7, 8), (3, 6, 5))
@@ -63,6 +68,11 @@ def mse(student: Student) -> str:
         ("value", each(lambda d: d.var()), "This is the variance of u − v: a change of brightness counts too. Take the mean of (u − v)²."),
         ("value", torch.tensor([(u.square() - v.square()).mean() for u, v in pairs], dtype=torch.float64), "The difference comes first: (u − v)², not u² − v²."),
         ("weight", squares / 2, "There is no ½ in the MSE."),
+        ("normalisation", each(lambda d: d.square().sum() / len(d)), "You divide by the length of the first axis only: divide by the number of pixels, u.numel()."),
+        ("normalisation", each(lambda d: d.square().sum() / (d.shape[-1] * d.shape[-2])), "The channels are added, not averaged: divide by u.numel()."),
+        ("normalisation", squares * 255**2, "You multiply by 255: the images have their values in [0, 1], and MAX is 1."),
+        ("normalisation", squares * torch.tensor([1 / u.square().mean() for u, _ in pairs], dtype=torch.float64), "You divide by the energy of u: the MSE is not relative."),
+        ("normalisation", squares * torch.tensor([1 / v.square().mean() for _, v in pairs], dtype=torch.float64), "You divide by the energy of v: the MSE is not relative."),
     )  # fmt: skip
     expect_close(answer, squares, "value", "This is not the mean of (u − v)².")
     return "the mean of (u − v)² of gray and colour images, of odd and even sides"
@@ -101,6 +111,8 @@ def psnr(student: Student) -> str:
         ("value", 20 * (255 / errors.sqrt()).log10(), "MAX is written as 255: take data_range."),
         ("value", 20 * (torch.tensor([v.max() for _, v, _ in cases], dtype=torch.float64) / errors.sqrt()).log10(), "MAX is the largest value there can be, data_range, not the largest in the image."),
         ("value", 20 * (torch.tensor([u.max() for u, *_ in cases], dtype=torch.float64) / errors.sqrt()).log10(), "MAX is the largest value there can be, data_range, not the largest in the image."),
+        ("value", expected + 20 * ranges.log10(), "The range counts twice: divide the images by it, or put it in the logarithm."),
+        ("value", 10 * (torch.tensor([u.square().mean() for u, *_ in cases], dtype=torch.float64) / errors).log10(), "This is the signal to noise ratio: its numerator is the energy of the image. PSNR has MAX², data_range²."),
         ("normalisation", 10 * (ranges**2 / squared).log10(), "The squares are added, not averaged: divide by the number of pixels."),
     )  # fmt: skip
     expect_close(answer, expected, "value", "This is not 20 log₁₀(MAX / RMSE).")
@@ -128,20 +140,92 @@ def _patches() -> list[tuple[Tensor, Tensor]]:
     return [*pairs, (x, 1.1 - x + 0.2 * _picture((6, 5), 8))]
 
 
-def _factors(x: Tensor, y: Tensor, n_minus_1: bool = False, c1: float = C1, c2: float = C2) -> dict[str, Tensor]:
-    """Return SSIM of two patches in parts, as numbers: numerators and denominators of its two fractions, and moments."""
-    n = x.numel() - n_minus_1
-    mx, my = x.mean(), y.mean()
-    vx, vy, cov = ((x - mx) ** 2).sum() / n, ((y - my) ** 2).sum() / n, ((x - mx) * (y - my)).sum() / n
+Moments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # μ_x, μ_y, σ_x², σ_y², σ_xy
+Slip = tuple[str, object, str]
+
+CONSTANTS: Part = ((C1, C2), [
+    ("value", (0.0, 0.0), "c₁ and c₂ are missing: they keep the denominators away from 0."),
+    ("value", (0.01, 0.03), "k₁ and k₂ are not squared: c₁ = (0.01 L)², c₂ = (0.03 L)²."),
+    ("value", (C2, C1), "c₁ and c₂ are exchanged: 0.01 belongs to the means, 0.03 to the variances."),
+    ("value", (C1 * 255**2, C2 * 255**2), "L is 255 in your constants, and 1 in the images."),
+])  # fmt: skip
+
+
+def _uncentred(moments: Moments) -> list[Slip]:
+    """Return the moments whose means are not subtracted."""
+    mx, my, vx, vy, cov = moments
+    return [
+        ("mean", (mx, my, vx, vy, cov + mx * my), "Your covariance is the mean of x y: subtract the means first."),
+        ("mean", (mx, my, vx + mx**2, vy + my**2, cov), "Your variances are the means of x² and y²: subtract the squares of the means."),
+        ("mean", (mx, my, vx + mx**2, vy + my**2, cov + mx * my), "The squares of the means are not subtracted: σ_x² is the mean of x² minus μ_x², σ_xy that of x y minus μ_x μ_y."),
+    ]
+
+
+def _unbiased(moments: Moments, n: Tensor | float) -> list[Slip]:
+    """Return the moments with n − 1 in place of n."""
+    mx, my, vx, vy, cov = moments
+    r = n / (n - 1)
+    return [
+        ("normalisation", (mx, my, r * vx, r * vy, r * cov), "The variances are divided by n − 1. Divide by n: x.var(correction=0), or the mean of the squares."),
+        ("normalisation", (mx, my, r * vx, r * vy, cov), "The variances are divided by n − 1 and the covariance by n. Divide all by n: x.var(correction=0), x.std(correction=0)."),
+        ("normalisation", (mx, my, vx, vy, r * cov), "The covariance is divided by n − 1 and the variances by n. Divide all by n."),
+    ]
+
+
+def _root(v: Tensor) -> Tensor:
+    return v.clamp(min=0).sqrt()
+
+
+def _ssim(moments: Moments, constants: tuple[float, float], mean_top: Callable[..., Tensor], mean_bottom: Callable[..., Tensor], top: Callable[..., Tensor], bottom: Callable[..., Tensor], product: Callable[..., Tensor], last: Callable[..., Tensor]) -> Tensor:
+    """Return SSIM from its parts: the numerators and denominators of its two fractions, their product, what comes last."""
+    mx, my, vx, vy, cov = moments
+    c1, c2 = constants
+    return last(product(mean_top(mx * my, c1), mean_bottom(mx, my, c1), top(vx, vy, cov, c2), bottom(vx, vy, c2)))
+
+
+def _ssim_parts(moments: Moments, wrong_moments: Sequence[Slip]) -> dict[str, Part]:
+    """Return the parts of SSIM, right and wrong, for ``recognise_parts``."""
     return {
-        "mx": mx, "my": my, "vx": vx, "vy": vy, "cov": cov, "s": (vx * vy).sqrt(),
-        "l": (2 * mx * my + c1) / (mx**2 + my**2 + c1), "cs": (2 * cov + c2) / (vx + vy + c2),
+        "moments": (moments, wrong_moments),
+        "constants": CONSTANTS,
+        "mean_top": (lambda m, c: 2 * m + c, [("weight", lambda m, c: m + c, "The 2 in front of μ_x μ_y is missing.")]),
+        "mean_bottom": (lambda a, b, c: a**2 + b**2 + c, [
+            ("square-root", lambda a, b, c: a + b + c, "The denominator has the squares of the means: μ_x² + μ_y²."),
+            ("value", lambda a, b, c: (a + b) ** 2 + c, "The denominator has μ_x² + μ_y², not (μ_x + μ_y)²."),
+        ]),
+        "top": (lambda vx, vy, cov, c: 2 * cov + c, [
+            ("weight", lambda vx, vy, cov, c: cov + c, "The 2 in front of σ_xy is missing."),
+            ("clipping", lambda vx, vy, cov, c: 2 * cov.abs() + c, "The covariance can be negative: take no modulus."),
+            ("value", lambda vx, vy, cov, c: 2 * _root(vx * vy) + c, "σ_xy is the covariance of x and y, not the product σ_x σ_y: the structure is lost."),
+        ]),
+        "bottom": (lambda vx, vy, c: vx + vy + c, [
+            ("square-root", lambda vx, vy, c: _root(vx) + _root(vy) + c, "The variances in the denominator are σ², not σ: .var(), not .std()."),
+            ("value", lambda vx, vy, c: 2 * _root(vx * vy) + c, "The denominator is σ_x² + σ_y² + c₂, not 2σ_x σ_y + c₂: the contrast is lost."),
+            ("value", lambda vx, vy, c: 2 * vx * vy + c, "The denominator has the sum of the variances, σ_x² + σ_y² + c₂, not their product."),
+            ("value", lambda vx, vy, c: vx * vy + c, "The denominator has the sum of the variances, σ_x² + σ_y² + c₂, not their product."),
+        ]),
+        "product": (lambda a, b, c, d: a * c / (b * d), [
+            ("value", lambda a, b, c, d: c / d, "The first fraction, with the means, is missing."),
+            ("value", lambda a, b, c, d: a / b, "The second fraction, with variances and covariance, is missing."),
+            ("order", lambda a, b, c, d: a / b + c / d, "The two fractions are multiplied, not added."),
+            ("order", lambda a, b, c, d: (a + c) / (b * d), "The two numerators are multiplied, not added."),
+            ("order", lambda a, b, c, d: a + c / (b * d), "The two numerators are multiplied, not added."),
+            ("order", lambda a, b, c, d: a * c / (b + d), "The two denominators are multiplied, not added."),
+            ("order", lambda a, b, c, d: a * c / b * d, "a / b * c is (a / b) c in Python: put the whole denominator between parentheses."),
+        ]),
+        "last": (lambda x: x, [
+            ("order", lambda x: 1 - x, "SSIM is 1 for equal patches: this is 1 − SSIM."),
+            ("clipping", lambda x: x.clamp(min=0), "SSIM can be negative, when the patches are opposed: do not cut it to 0."),
+            ("clipping", lambda x: x.abs(), "SSIM can be negative, when the patches are opposed: take no modulus."),
+        ]),
     }  # fmt: skip
 
 
-def _all(pairs: list[tuple[Tensor, Tensor]], formula: object, **options: object) -> Tensor:
-    parts = [_factors(x, y, **options) for x, y in pairs]  # type: ignore[arg-type]
-    return torch.tensor([float(formula(**p)) for p in parts], dtype=torch.float64)  # type: ignore[operator]
+def _moments(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Moments, Tensor]:
+    """Return the moments of pairs of patches, one entry a pair, and the numbers of pixels."""
+    rows = [(x.mean(), y.mean(), x.var(correction=0), y.var(correction=0), (x * y).mean() - x.mean() * y.mean()) for x, y in pairs]
+    mx, my, vx, vy, cov = (torch.stack(column) for column in zip(*rows, strict=True))
+    return (mx, my, vx, vy, cov), torch.tensor([float(x.numel()) for x, _ in pairs], dtype=torch.float64)
 
 
 @exercise(
@@ -157,39 +241,12 @@ def patch_ssim(student: Student) -> str:
     pairs = _patches()
     answer = torch.tensor([student.number(x, y) for x, y in pairs], dtype=torch.float64)
 
-    def ssim(l: Tensor, cs: Tensor, **_: Tensor) -> Tensor:  # noqa: E741
-        return l * cs
-
-    right = _all(pairs, ssim)
-    recognise(
-        answer,
-        ("normalisation", _all(pairs, ssim, n_minus_1=True), "The variances are divided by n − 1. Divide by n: x.var(correction=0), or the mean of the squares."),
-        ("normalisation", _all(pairs, lambda l, cov, vx, vy, **_: l * (2 * cov + C2) / ((vx + vy) * _share(pairs, vx) + C2)), "The variances are divided by n − 1 and the covariance by n. Divide all by n: x.var(correction=0)."),  # noqa: E741
-        ("value", _all(pairs, ssim, c1=0.0, c2=0.0), "c₁ and c₂ are missing: they keep the denominators away from 0."),
-        ("value", _all(pairs, ssim, c1=0.01, c2=0.03), "k₁ and k₂ are not squared: c₁ = (0.01 L)², c₂ = (0.03 L)²."),
-        ("value", _all(pairs, ssim, c1=C2, c2=C1), "c₁ and c₂ are exchanged: 0.01 belongs to the means, 0.03 to the variances."),
-        ("value", _all(pairs, ssim, c1=C1 * 255**2, c2=C2 * 255**2), "L is 255 in your constants, and 1 in the images."),
-        ("value", _all(pairs, lambda cs, **_: cs), "The first fraction, with the means, is missing."),
-        ("value", _all(pairs, lambda l, **_: l), "The second fraction, with variances and covariance, is missing."),  # noqa: E741
-        ("weight", _all(pairs, lambda mx, my, cs, **_: (mx * my + C1) / (mx**2 + my**2 + C1) * cs), "The 2 in front of μ_x μ_y is missing."),
-        ("weight", _all(pairs, lambda l, cov, vx, vy, **_: l * (cov + C2) / (vx + vy + C2)), "The 2 in front of σ_xy is missing."),  # noqa: E741
-        ("square-root", _all(pairs, lambda l, cov, vx, vy, **_: l * (2 * cov + C2) / (vx.sqrt() + vy.sqrt() + C2)), "The variances in the denominator are σ², not σ: .var(), not .std()."),  # noqa: E741
-        ("value", _all(pairs, lambda l, s, vx, vy, **_: l * (2 * s + C2) / (vx + vy + C2)), "σ_xy is the covariance of x and y, not the product σ_x σ_y: the structure is lost."),  # noqa: E741
-        ("mean", _all(pairs, lambda l, cov, mx, my, vx, vy, **_: l * (2 * (cov + mx * my) + C2) / (vx + vy + C2)), "Your covariance is the mean of x y: subtract the means first."),  # noqa: E741
-        ("value", _all(pairs, lambda mx, my, cs, **_: (2 * mx * my + C1) / ((mx + my) ** 2 + C1) * cs), "The denominator has μ_x² + μ_y², not (μ_x + μ_y)²."),
-        ("order", _all(pairs, lambda l, cs, **_: l + cs), "The two fractions are multiplied, not added."),  # noqa: E741
-        ("order", 1 - right, "SSIM is 1 for equal patches: this is 1 − SSIM."),
-        ("value", _all(pairs, lambda l, cov, s, **_: l * (cov + C2 / 2) / (s + C2 / 2)), "The contrast is missing: the denominator is σ_x² + σ_y² + c₂, not 2σ_x σ_y + c₂."),  # noqa: E741
-        ("clipping", right.abs(), "SSIM can be negative, when the patches are opposed: take no modulus."),
-    )  # fmt: skip
+    moments, n = _moments(pairs)
+    parts = _ssim_parts(moments, [*_unbiased(moments, n), *_uncentred(moments)])
+    recognise_parts(answer, _ssim, parts)
+    right = _ssim(**{name: part[0] for name, part in parts.items()})
     expect_close(answer, right, "value", "This is not SSIM(x, y), with means over all pixels, c₁ = 0.01² and c₂ = 0.03².")
     return "SSIM of patches of strong and weak contrast, alike and opposed"
-
-
-def _share(pairs: list[tuple[Tensor, Tensor]], variance: Tensor) -> float:
-    """Return n / (n − 1) for the patch of this variance."""
-    n = next(x.numel() for x, _ in pairs if math.isclose(x.var(correction=0).item(), variance.item(), rel_tol=1e-12))
-    return n / (n - 1)
 
 
 @exercise(
@@ -203,16 +260,19 @@ def _share(pairs: list[tuple[Tensor, Tensor]], variance: Tensor) -> float:
 def luminance_contrast_structure(student: Student) -> str:
     """Examine the three factors one by one, then their product."""
     pairs = _patches()
-    answer, right = _answered_factors(student, pairs), _three_factors(pairs)
+    moments, n = _moments(pairs)
+    answer, factors = _answered_factors(student, pairs), _factor_parts(moments, [*_unbiased(moments, n), *_uncentred(moments)])
+    right = torch.stack([_fraction(**{name: part[0] for name, part in parts.items()}) for parts in factors.values()], dim=1)
     recognise(
         answer,
         ("order", right[:, [1, 0, 2]], "Luminance and contrast are exchanged: the order is l, c, s."),
         ("order", right[:, [0, 2, 1]], "Contrast and structure are exchanged: the order is l, c, s."),
         ("order", right[:, [2, 1, 0]], "The order is l, c, s."),
-        ("normalisation", _three_factors(pairs, n_minus_1=True), "Divide the variances and the covariance by n, not n − 1."),
+        ("order", right[:, [2, 0, 1]], "The order is l, c, s."),
+        ("order", right[:, [1, 2, 0]], "The order is l, c, s."),
     )
-    for name, column, expected, known in zip(("luminance", "contrast", "structure"), answer.T, right.T, _wrong_factors(pairs, right), strict=True):
-        recognise(column, *known)
+    for column, expected, (name, parts) in zip(answer.T, right.T, factors.items(), strict=True):
+        recognise_parts(column, _fraction, parts)
         expect(is_close(column, expected), "value", f"The {name} is not the one of the formula.", yours=column[0].item(), expected=expected[0].item())
     return "luminance, contrast and structure of patches, and their product is SSIM"
 
@@ -235,59 +295,74 @@ def _answered_factors(student: Student, pairs: list[tuple[Tensor, Tensor]]) -> T
     return answer
 
 
-def _three_factors(pairs: list[tuple[Tensor, Tensor]], **options: object) -> Tensor:
-    return torch.stack([
-        _all(pairs, lambda l, **_: l, **options),  # noqa: E741
-        _all(pairs, lambda s, vx, vy, **_: (2 * s + C2) / (vx + vy + C2), **options),
-        _all(pairs, lambda cov, s, **_: (cov + C2 / 2) / (s + C2 / 2), **options),
-    ], dim=1)  # fmt: skip
+def _fraction(moments: Moments, constants: tuple[float, float], top: Callable[..., Tensor], bottom: Callable[..., Tensor], last: Callable[..., Tensor]) -> Tensor:
+    return last(top(*moments, *constants) / bottom(*moments, *constants))
 
 
-def _wrong_factors(pairs: list[tuple[Tensor, Tensor]], right: Tensor) -> list[list[tuple[str, Tensor, str]]]:
-    """Return the known mistakes of the luminance, of the contrast and of the structure."""
-    return [
-        [  # luminance
-            ("value", _all(pairs, lambda mx, my, **_: 2 * mx * my / (mx**2 + my**2)), "c₁ is missing in the luminance."),
-            ("value", _all(pairs, lambda l, **_: l, c1=C2), "The luminance has c₁ = 0.01², not c₂."),  # noqa: E741
-            ("value", _all(pairs, lambda l, **_: l, c1=0.01), "k₁ is not squared: c₁ = 0.01²."),  # noqa: E741
-            ("weight", _all(pairs, lambda mx, my, **_: (mx * my + C1) / (mx**2 + my**2 + C1)), "The 2 in front of μ_x μ_y is missing."),
-        ],
-        [  # contrast
-            ("value", _all(pairs, lambda cs, **_: cs), "The contrast has 2σ_x σ_y + c₂ in its numerator. The slide's σ_xy is a slip: with it, the product of the three is not SSIM."),
-            ("value", _all(pairs, lambda cov, vx, vy, **_: (cov + C2) / (vx + vy + C2)), "The contrast has 2σ_x σ_y + c₂ in its numerator, not σ_xy."),
-            ("value", _all(pairs, lambda s, vx, vy, **_: 2 * s / (vx + vy)), "c₂ is missing in the contrast."),
-            ("square-root", _all(pairs, lambda s, vx, vy, **_: (2 * s**2 + C2) / (vx + vy + C2)), "The contrast has σ_x σ_y, the product of the standard deviations: a root is missing."),
-            ("square-root", _all(pairs, lambda s, vx, vy, **_: (2 * s + C2) / (vx.sqrt() + vy.sqrt() + C2)), "The denominator of the contrast has the variances σ²."),
-            ("weight", _all(pairs, lambda s, vx, vy, **_: (s + C2) / (vx + vy + C2)), "The 2 in front of σ_x σ_y is missing."),
-        ],
-        [  # structure
-            ("value", _all(pairs, lambda cov, s, **_: (cov + C2) / (s + C2)), "The structure has c₂/2, not c₂: only then the product is SSIM."),
-            ("value", _all(pairs, lambda cov, s, **_: cov / s), "c₂/2 is missing in the structure."),
-            ("mean", _all(pairs, lambda cov, s, mx, my, **_: (cov + mx * my + C2 / 2) / (s + C2 / 2)), "Your covariance is the mean of x y: subtract the means first."),
-            ("square-root", _all(pairs, lambda cov, s, **_: (cov + C2 / 2) / (s**2 + C2 / 2)), "The structure divides by σ_x σ_y, the product of the standard deviations: a root is missing."),
-            ("clipping", right[:, 2].abs(), "The structure can be negative, when the patches are opposed: take no modulus."),
-        ],
-    ]  # fmt: skip
+def _factor_parts(moments: Moments, wrong_moments: Sequence[Slip]) -> dict[str, dict[str, Part]]:
+    """Return the parts of the luminance, of the contrast and of the structure, right and wrong."""
+    constants, slips = CONSTANTS
+
+    def known(name: str, missing: str) -> dict[str, Part]:
+        first = ("value", (0.0, 0.0), f"{missing} is missing in the {name}.")
+        return {"moments": (moments, wrong_moments), "constants": (constants, [first, *slips[1:]])}
+
+    no_modulus: Part = (lambda f: f, [("clipping", lambda f: f.abs(), "The structure can be negative, when the patches are opposed: take no modulus.")])
+    same: Part = (lambda f: f, [])
+    luminance = known("luminance", "c₁") | {
+        "last": same,
+        "top": (lambda mx, my, vx, vy, cov, c1, c2: 2 * mx * my + c1, [
+            ("weight", lambda mx, my, vx, vy, cov, c1, c2: mx * my + c1, "The 2 in front of μ_x μ_y is missing."),
+        ]),
+        "bottom": (lambda mx, my, vx, vy, cov, c1, c2: mx**2 + my**2 + c1, [
+            ("square-root", lambda mx, my, vx, vy, cov, c1, c2: mx + my + c1, "The denominator of the luminance has the squares of the means, μ_x² + μ_y²."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: (mx + my) ** 2 + c1, "The denominator of the luminance has μ_x² + μ_y², not (μ_x + μ_y)²."),
+        ]),
+    }  # fmt: skip
+    contrast = known("contrast", "c₂") | {
+        "last": same,
+        "top": (lambda mx, my, vx, vy, cov, c1, c2: 2 * _root(vx * vy) + c2, [
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: 2 * cov + c2, "The contrast has 2σ_x σ_y + c₂ in its numerator. The slide's σ_xy is a slip: with it, the product of the three is not SSIM."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: cov + c2, "The contrast has 2σ_x σ_y + c₂ in its numerator, not σ_xy."),
+            ("square-root", lambda mx, my, vx, vy, cov, c1, c2: 2 * vx * vy + c2, "The contrast has σ_x σ_y, the product of the standard deviations: a root is missing."),
+            ("weight", lambda mx, my, vx, vy, cov, c1, c2: _root(vx * vy) + c2, "The 2 in front of σ_x σ_y is missing."),
+        ]),
+        "bottom": (lambda mx, my, vx, vy, cov, c1, c2: vx + vy + c2, [
+            ("square-root", lambda mx, my, vx, vy, cov, c1, c2: _root(vx) + _root(vy) + c2, "The denominator of the contrast has the variances σ²."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: (_root(vx) + _root(vy)) ** 2 + c2, "The denominator of the contrast has σ_x² + σ_y², not (σ_x + σ_y)²."),
+        ]),
+    }  # fmt: skip
+    structure = known("structure", "c₂/2") | {
+        "last": no_modulus,
+        "top": (lambda mx, my, vx, vy, cov, c1, c2: cov + c2 / 2, [
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: cov + c2, "The structure has c₂/2 in its numerator, not c₂: only then the product is SSIM."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: cov, "c₂/2 is missing in the numerator of the structure."),
+            ("weight", lambda mx, my, vx, vy, cov, c1, c2: 2 * cov + c2 / 2, "The structure has σ_xy + c₂/2 in its numerator: the 2 belongs to the contrast."),
+            ("weight", lambda mx, my, vx, vy, cov, c1, c2: 2 * cov + c2, "The structure has σ_xy + c₂/2 in its numerator: the 2 belongs to the contrast."),
+            ("clipping", lambda mx, my, vx, vy, cov, c1, c2: cov.abs() + c2 / 2, "The covariance can be negative, when the patches are opposed: take no modulus."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: _root(vx * vy) + c2 / 2, "The numerator of the structure has the covariance σ_xy, not σ_x σ_y."),
+        ]),
+        "bottom": (lambda mx, my, vx, vy, cov, c1, c2: _root(vx * vy) + c2 / 2, [
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: _root(vx * vy) + c2, "The structure has c₂/2 in its denominator, not c₂: only then the product is SSIM."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: _root(vx * vy), "c₂/2 is missing in the denominator of the structure."),
+            ("square-root", lambda mx, my, vx, vy, cov, c1, c2: vx * vy + c2 / 2, "The structure divides by σ_x σ_y, the product of the standard deviations: a root is missing."),
+            ("value", lambda mx, my, vx, vy, cov, c1, c2: vx + vy + c2 / 2, "The structure divides by σ_x σ_y + c₂/2, not by a sum of variances."),
+        ]),
+    }  # fmt: skip
+    return {"luminance": luminance, "contrast": contrast, "structure": structure}
 
 
 # --- SSIM of images --------------------------------------------------------------------------------------------------
 
 
-def _map(u: Tensor, v: Tensor, g: Tensor, pad: int = 0, c1: float = C1, c2: float = C2, part: str = "both") -> Tensor:
-    """Return the SSIM map with the window g; ``pad`` pixels of zeros around the images; or one of its fractions."""
-
-    def mean(w: Tensor) -> Tensor:
-        return torch.nn.functional.conv2d(w[None, None], g[None, None], padding=pad)[0, 0]
-
+def _local_moments(u: Tensor, v: Tensor, mean: Callable[[Tensor], Tensor]) -> Moments:
     mu, mv = mean(u), mean(v)
-    vu, vv, cov = mean(u * u) - mu**2, mean(v * v) - mv**2, mean(u * v) - mu * mv
-    luminance = (2 * mu * mv + c1) / (mu**2 + mv**2 + c1)
-    fractions = {"luminance": luminance, "structure": (2 * cov + c2) / (vu + vv + c2)}
-    if part == "uncentred":
-        return luminance * (2 * mean(u * v) + c2) / (mean(u * u) + mean(v * v) + c2)
-    if part == "roots":
-        return luminance * (2 * cov + c2) / (vu.clamp(min=0).sqrt() + vv.clamp(min=0).sqrt() + c2)
-    return fractions.get(part, fractions["luminance"] * fractions["structure"])
+    return mu, mv, mean(u * u) - mu**2, mean(v * v) - mv**2, mean(u * v) - mu * mv
+
+
+def _inside(g: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return w -> the means of w with the weights g, where the window lies inside."""
+    return lambda w: torch.nn.functional.conv2d(w[None, None], g[None, None])[0, 0]
 
 
 def _window(std: float = 1.5, n: int = 11) -> Tensor:
@@ -315,36 +390,48 @@ def ssim_map(student: Student) -> str:
             raise Mistake("shape", "Return the whole map: the mean is the next exercise.")
         if isinstance(result, Tensor) and result.shape == (1, 1, *inside):
             raise Mistake("shape", "The map has two dimensions too many: conv2d wants a batch and channels, take [0, 0] of its result.")
+        if isinstance(result, Tensor) and tuple(result.shape) == (inside[0] - 2, inside[1] - 2):
+            raise Mistake("shape", "Your window has 13 × 13 pixels, as gaussian_kernel(1.5), which stops at 4σ: it is 11 × 11 here, t from −5 to 5.")
+        if isinstance(result, Tensor) and tuple(result.shape) in ((inside[0] + 1, inside[1] + 1), (inside[0] - 1, inside[1] - 1)):
+            raise Mistake("shape", "The side of your window is even: t goes from −5 to 5, which is torch.arange(-5, 6).")
         if isinstance(result, Tensor) and tuple(result.shape) == shape:
             text = "The map is as large as the image: only windows inside the image count, so take no padding, and get (H − 10, W − 10)."
             raise Mistake("boundary", text, {"your shape": shape, "expected shape": inside})
         answer = student.as_tensor(result, inside)
-        g = _window()
         right = metrics.ssim_map(u, v)
         if is_close(answer, right):
             continue
-        wide = torch.exp(-(torch.arange(-5, 6, dtype=torch.float64) ** 2) / 1.5**2)
-        narrow = torch.exp(-(torch.arange(-5, 6, dtype=torch.float64) ** 2) / (2 * 1.5))
-        recognise(
-            answer,
-            ("value", _map(u, v, torch.full((11, 11), 1 / 121, dtype=torch.float64)), "Your window is flat: it is a Gaussian of standard deviation 1.5."),
-            ("normalisation", _map(u, v, g / g.max()), "The window's sum is not 1: divide it by its sum."),
-            ("normalisation", _map(u, v, g / g.max() / (2 * math.pi * 1.5**2)), "The factor 1/(2πσ²) does not make the sum of an 11 × 11 window exactly 1: divide by the sum."),
-            ("value", _map(u, v, torch.outer(wide, wide) / wide.sum() ** 2), "The exponent of the Gaussian is −t²/(2σ²): a ½ is missing."),
-            ("value", _map(u, v, torch.outer(narrow, narrow) / narrow.sum() ** 2), "The exponent of the Gaussian is −t²/(2σ²): σ is not squared."),
-            ("value", _map(u, v, _window(1.0)), "The standard deviation of the window is 1.5."),
-            ("value", _map(u, v, _window(11 / 6)), "The standard deviation of the window is 1.5."),
-            ("value", _map(u, v, g, c1=0.0, c2=0.0), "c₁ and c₂ are missing."),
-            ("value", _map(u, v, g, c1=0.01, c2=0.03), "k₁ and k₂ are not squared: c₁ = 0.01², c₂ = 0.03²."),
-            ("value", _map(u, v, g, c1=C2, c2=C1), "c₁ and c₂ are exchanged: 0.01 belongs to the means, 0.03 to the variances."),
-            ("value", _map(u, v, g, c1=C1 * 255**2, c2=C2 * 255**2), "L is 255 in your constants, and 1 in the images."),
-            ("value", _map(u, v, g, part="luminance"), "The second fraction, with variances and covariance, is missing."),
-            ("value", _map(u, v, g, part="structure"), "The first fraction, with the means, is missing."),
-            ("mean", _map(u, v, g, part="uncentred"), "The squares of the means are not subtracted: σ_x² is the mean of u² minus μ_x²."),
-            ("square-root", _map(u, v, g, part="roots"), "The denominator has the variances σ², without root."),
-        )  # fmt: skip
+        moments = _local_moments(u, v, _inside(_window()))
+        wrong = [*_uncentred(moments), *_unbiased(moments, 121.0), *_other_windows(u, v)]
+        recognise_parts(answer, _ssim, _ssim_parts(moments, wrong))
         expect_close(answer, right, "value", "This is not SSIM of the 11 × 11 patches with the Gaussian window.")
     return "SSIM of all 11 × 11 patches inside, with the Gaussian window, on images of odd and even sides"
+
+
+def _other_windows(u: Tensor, v: Tensor) -> list[Slip]:
+    """Return the moments with wrong windows."""
+    t, g = torch.arange(-5, 6, dtype=torch.float64), _window()
+    wide, narrow = (torch.exp(-(t**2) / d) for d in (1.5**2, 2 * 1.5))
+    flat = torch.full((11, 11), 1 / 121, dtype=torch.float64)
+    one, half = torch.ones_like(t), "The exponent of the Gaussian is −t²/(2σ²): "
+    known = [
+        ("value", flat, "Your window is flat: it is a Gaussian of standard deviation 1.5."),
+        ("normalisation", g / g.max(), "The window's sum is not 1: divide it by its sum."),
+        ("normalisation", g / g.max() / (2 * math.pi * 1.5**2), "The factor 1/(2πσ²) does not make the sum of an 11 × 11 window exactly 1: divide by the sum."),
+        ("normalisation", gaussian_kernel(1.5)[1:-1, 1:-1], "A part of gaussian_kernel(1.5), of 13 × 13 pixels, has not the sum 1: divide by its sum."),
+        ("value", torch.outer(wide, wide) / wide.sum() ** 2, half + "a ½ is missing."),
+        ("value", torch.outer(narrow, narrow) / narrow.sum() ** 2, half + "σ is not squared."),
+        ("value", _window(1.0), "The standard deviation of the window is 1.5."),
+        ("value", _window(11 / 6), "The standard deviation of the window is 1.5."),
+        ("axis", torch.outer(g[5] / g[5].sum(), one / 11), "Your window is a Gaussian along the rows only: its exponent is −(t₁² + t₂²)/(2σ²)."),
+        ("axis", torch.outer(one / 11, g[5] / g[5].sum()), "Your window is a Gaussian along the columns only: its exponent is −(t₁² + t₂²)/(2σ²)."),
+    ]  # fmt: skip
+    slips: list[Slip] = [(cause, _local_moments(u, v, _inside(w)), text) for cause, w, text in known]
+    inside = tuple(n - 10 for n in u.shape)
+    for first, text in ((0, "cut 5 pixels from each side, [5:-5, 5:-5], not 10 from one"), (10, "cut 5 pixels from each side, [5:-5, 5:-5], not 10 from one")):
+        cut = lambda w, k=first: blur(w, g)[k : k + inside[0], k : k + inside[1]]  # noqa: E731
+        slips.append(("centering", _local_moments(u, v, cut), f"The map lies beside its place: {text}."))
+    return slips
 
 
 @exercise(
@@ -361,6 +448,7 @@ def mean_ssim(student: Student) -> str:
     for k, shape in enumerate(((19, 24), (30, 17), (22, 22))):
         u = _picture(shape, k)
         pairs.append((u, (0.6 * u + 0.3 * _picture(shape, 40 + k)) * torch.linspace(0.2, 1, shape[1], dtype=torch.float64)))
+    pairs[1] = (pairs[1][0], 1 - pairs[1][0] ** 2)  # opposed: negative values
     answer = torch.tensor([student.number(u, v) for u, v in pairs], dtype=torch.float64)
 
     def each(f: object) -> Tensor:
@@ -371,6 +459,11 @@ def mean_ssim(student: Student) -> str:
         answer,
         ("normalisation", each(lambda s: s.sum()), "This is the sum: take the mean."),
         ("normalisation", torch.tensor([(metrics.ssim_map(u, v).sum() / u.numel()).item() for u, v in pairs], dtype=torch.float64), "Divide by the number of patches, (M − 10)(N − 10), not of pixels."),
+        ("clipping", each(lambda s: s.clamp(min=0).mean()), "Negative values of the map count as they are: do not cut them to 0."),
+        ("clipping", each(lambda s: s.abs().mean()), "Negative values of the map count as they are: take no modulus."),
+        ("value", torch.ones(3, dtype=torch.float64), "This is 1 for every pair: is an image compared with itself?"),
+        ("value", torch.tensor([_beside(u, v, 11) for u, v in pairs], dtype=torch.float64), "You average over patches side by side: the window moves by one pixel, with Gaussian weights. Use ssim_map."),
+        ("value", torch.tensor([_beside(u, v, 1) for u, v in pairs], dtype=torch.float64), "You average over all patches, but with equal weights: use ssim_map."),
         ("value", each(lambda s: s.median()), "This is the median: take the mean."),
         ("value", each(lambda s: s.min()), "This is the smallest value: take the mean."),
         ("value", each(lambda s: s.max()), "This is the largest value: take the mean."),
@@ -384,6 +477,13 @@ def mean_ssim(student: Student) -> str:
     )  # fmt: skip
     expect_close(answer, right, "value", "This is not the mean of the SSIM map.")
     return "the mean of SSIM over all the patches"
+
+
+def _beside(u: Tensor, v: Tensor, step: int) -> float:
+    """Return the mean of SSIM over square patches of equal weights, every ``step`` pixels."""
+    x, y = (w.unfold(0, 11, step).unfold(1, 11, step).flatten(2).flatten(0, 1) for w in (u, v))
+    moments = (x.mean(1), y.mean(1), x.var(1, correction=0), y.var(1, correction=0), (x * y).mean(1) - x.mean(1) * y.mean(1))
+    return _ssim(**{name: part[0] for name, part in _ssim_parts(moments, []).items()}).mean().item()
 
 
 # --- LPIPS -----------------------------------------------------------------------------------------------------------
@@ -412,38 +512,63 @@ def lpips(student: Student) -> str:
     answer = torch.tensor([student.number(F, G, weights) for F, G in cases], dtype=torch.float64)
     right = torch.tensor([metrics.lpips(F, G, weights).item() for F, G in cases], dtype=torch.float64)
 
-    def unit(F: Tensor, dim: int = 0) -> Tensor:
-        return F / (F.norm(dim=dim, keepdim=True) + 1e-10)
+    def distance(features: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]], difference: Callable[..., Tensor], weight: Callable[[Tensor], Tensor], pixels: Callable[..., Tensor], layers: slice, last: Callable[[Tensor], Tensor]) -> Tensor:
+        def layer(F: Tensor, G: Tensor, w: Tensor) -> Tensor:
+            return pixels(weight(w)[:, None, None] * difference(features[0](F), features[1](G)))
 
-    def each(distance: object, layers: slice = slice(None), normalise: object = unit) -> Tensor:
-        return torch.tensor([
-            sum(float(distance(weights[n], normalise(F[n]) - normalise(G[n]))) for n in list(weights)[layers])  # type: ignore[operator, misc]
-            for F, G in cases
-        ], dtype=torch.float64)  # fmt: skip
+        return last(torch.stack([sum(layer(F[n], G[n], weights[n]) for n in list(weights)[layers]) for F, G in cases]))  # type: ignore[misc]
 
-    def weighted(w: Tensor, d: Tensor) -> Tensor:
-        return (w[:, None, None] * d.square()).sum(dim=0)
-
-    recognise(
-        answer,
-        ("square-root", right.sqrt(), "This is the slide's LPIPS, the root. The published distance, asked for here, is its square."),
-        ("square-root", each(lambda w, d: weighted(w, d).mean().sqrt()), "You take a root in each layer: the published distance has none."),
-        ("square-root", each(lambda w, d: weighted(w, d).sqrt().mean()), "You take a root at each pixel: the published distance has none."),
-        ("normalisation", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: F), "The features are not divided by their norm at each pixel."),
-        ("normalisation", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: F / F.norm()), "You divide by the norm of the whole layer: at each pixel it is the norm over the channels, F.norm(dim=0, keepdim=True)."),
-        ("axis", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: unit(F, -1)), "The norm is taken along the columns: the channels are dimension 0."),
-        ("axis", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: unit(F, 1)), "The norm is taken along the rows: the channels are dimension 0."),
-        ("normalisation", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: F / (F.square().sum(0, keepdim=True) + 1e-10)), "You divide by the squared norm: a root is missing."),
-        ("value", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: F / (F.abs().sum(0, keepdim=True) + 1e-10)), "You divide by the sum of the moduli: take the Euclidean norm."),
-        ("weight", each(lambda w, d: weighted(w**2, d).mean()), "The weights are squared: those of the package multiply the squares already."),
-        ("weight", each(lambda w, d: weighted(torch.ones_like(w), d).mean()), "The weights are not used."),
-        ("normalisation", each(lambda w, d: weighted(w, d).sum()), "The sum over the pixels is not divided by H W."),
-        ("normalisation", each(lambda w, d: weighted(w, d).mean() / len(w)), "You average over the channels: they are added, the pixels are averaged."),
-        ("normalisation", right / len(weights), "You average over the layers: they are added."),
-        ("value", each(lambda w, d: (w[:, None, None] * d.abs()).sum(0).mean()), "The differences are not squared."),
-        ("truncation", each(lambda w, d: weighted(w, d).mean(), slice(-1, None)), "Only the last layer counts: add up all the layers."),
-        ("truncation", each(lambda w, d: weighted(w, d).mean(), slice(0, 1)), "Only the first layer counts: is return inside the loop?"),
-        ("order", each(lambda w, d: weighted(w, d).mean(), normalise=lambda F: F).mul(0) + torch.tensor([sum(float(weighted(weights[n], unit(F[n] - G[n])).mean()) for n in weights) for F, G in cases], dtype=torch.float64), "You normalise the difference: normalise the features first."),
-    )  # fmt: skip
+    unit_differences = distance((lambda F: F, lambda F: F), lambda x, y: _unit(x - y).square(), lambda w: w, lambda d: d.sum(0).mean(), slice(None), lambda x: x)
+    recognise(answer, ("order", unit_differences, "You normalise the difference: normalise the features first."))
+    recognise_parts(answer, distance, _lpips_parts(len(weights)))
     expect_close(answer, right, "value", "This is not Σ_L mean Σ_c w_c (F̃_c(u) − F̃_c(v))².")
     return "the weighted square distance of the normalised features, over layers of different sizes, with a zero pixel"
+
+
+def _unit(F: Tensor, dim: int | tuple[int, ...] = 0) -> Tensor:
+    return F / (F.norm(dim=dim, keepdim=True) + 1e-10)
+
+
+def _lpips_parts(count: int) -> dict[str, Part]:
+    """Return the parts of LPIPS, right and wrong: what is done to the features, to their difference, and the sums."""
+    other = [
+        ("normalisation", lambda F: F, "not divided by their norm at each pixel."),
+        ("normalisation", lambda F: F / F.norm(), "divided by the norm of the whole layer: at each pixel it is the norm over the channels, F.norm(dim=0, keepdim=True)."),
+        ("axis", lambda F: _unit(F, (1, 2)), "divided by the norm of each channel: at each pixel it is the norm over the channels, dim=0."),
+        ("axis", lambda F: _unit(F, -1), "divided by a norm along the columns: the channels are dimension 0."),
+        ("axis", lambda F: _unit(F, 1), "divided by a norm along the rows: the channels are dimension 0."),
+        ("normalisation", lambda F: F / (F.square().sum(0, keepdim=True) + 1e-10), "divided by the squared norm: a root is missing."),
+        ("value", lambda F: F / (F.abs().sum(0, keepdim=True) + 1e-10), "divided by the sum of the moduli: take the Euclidean norm."),
+        ("value", lambda F: F / (F.amax(0, keepdim=True) + 1e-10), "divided by the largest: take the Euclidean norm."),
+    ]  # fmt: skip
+    return {
+        "features": ((_unit, _unit), [
+            *((cause, (f, f), f"The features are {text}") for cause, f, text in other),
+            *((cause, (f, _unit), f"The features of u are {text}") for cause, f, text in other),
+            *((cause, (_unit, f), f"The features of v are {text}") for cause, f, text in other),
+        ]),
+        "difference": (lambda x, y: (x - y).square(), [
+            ("value", lambda x, y: (x - y).abs(), "The differences are not squared."),
+            ("order", lambda x, y: x.square() - y.square(), "The difference comes first: (F − G)², not F² − G²."),
+        ]),
+        "weight": (lambda w: w, [
+            ("weight", lambda w: w**2, "The weights are squared: those of the package multiply the squares already."),
+            ("weight", lambda w: torch.ones_like(w), "The weights are not used."),
+            ("weight", lambda w: w / w.sum(), "You divide the weights by their sum: take them as they are."),
+            ("weight", lambda w: w.sqrt(), "You take the root of the weights: take them as they are."),
+        ]),
+        "pixels": (lambda d: d.sum(0).mean(), [
+            ("normalisation", lambda d: d.sum(), "The sum over the pixels is not divided by H W."),
+            ("normalisation", lambda d: d.mean(), "You average over the channels: they are added, the pixels are averaged."),
+            ("square-root", lambda d: d.sum(0).mean().sqrt(), "You take a root in each layer: the published distance has none."),
+            ("square-root", lambda d: d.sum(0).sqrt().mean(), "You take a root at each pixel: the published distance has none."),
+        ]),
+        "layers": (slice(None), [
+            ("truncation", slice(-1, None), "Only the last layer counts: add up all the layers."),
+            ("truncation", slice(0, 1), "Only the first layer counts: is return inside the loop?"),
+        ]),
+        "last": (lambda x: x, [
+            ("square-root", lambda x: x.sqrt(), "This is the slide's LPIPS, the root. The published distance, asked for here, is its square."),
+            ("normalisation", lambda x: x / count, "You average over the layers: they are added."),
+        ]),
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_utils import metrics
 from course_utils._validation import require_choice, require_number
-from course_utils.explorers.base import Explorer, choice, explorer, slider
+from course_utils.explorers.base import Explorer, call, choice, explorer, slider
 from course_utils.features import load_lpips
 from course_utils.fourier import gaussian_kernel
 from course_utils.images import add_noise, compress_jpeg, compress_jpeg2000, load_image, to_gray
@@ -64,25 +64,31 @@ DEGRADATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 def metrics_picture(
-    degradation: str, strength: float, photograph: str = "cameraman", panel: str = "SSIM map"
+    degradation: str,
+    strength: float,
+    photograph: str = "cameraman",
+    panel: str = "SSIM map",
+    ssim_map: Callable[[Tensor, Tensor], Tensor] = metrics.ssim_map,
 ) -> tuple[Float[Tensor, "H W"], dict[str, float]]:
     """Return a photograph, its degraded version and a map of where they differ, and MSE, PSNR, SSIM and LPIPS.
 
     ``degradation`` is a key of ``DEGRADATIONS``, ``strength`` from 0 to 1, ``photograph`` one of ``PHOTOGRAPHS``,
     ``panel`` one of ``PANELS``: the SSIM map, 10 pixels smaller each way and framed in gray, or 1 − 3 |u − v|.
-    Slide "Metrics for Inverse Problems".
+    ``ssim_map`` makes the map that is shown, and whose mean is the number.  Slide "Metrics for Inverse Problems".
     """
     change = DEGRADATIONS[require_choice(degradation, "degradation", DEGRADATIONS)]
     u = _photograph(require_choice(photograph, "photograph", PHOTOGRAPHS))
     if require_number(strength, "strength", minimum=0.0) > 1:
         raise ValueError(f"strength must be at most 1, got {strength:g}")
     v = change(u, strength)
-    similarity = metrics.ssim_map(v, u)
+    with_map = require_choice(panel, "panel", PANELS) == "SSIM map"
+    inside = (SIDE - 2 * MARGIN, SIDE - 2 * MARGIN)
+    similarity = call(ssim_map, inside, v, u) if with_map else metrics.ssim_map(v, u)
     network, weights = _network()
     with torch.no_grad():
         distance = metrics.lpips(network(v), _features(photograph), weights).item()
     numbers = {"MSE": metrics.mse(v, u), "PSNR (dB)": metrics.psnr(v, u), "SSIM": similarity.mean().item()}
-    if require_choice(panel, "panel", PANELS) == "SSIM map":
+    if with_map:
         shown = torch.nn.functional.pad(similarity, (MARGIN,) * 4, value=0.5)
     else:
         shown = 1 - 3 * (u - v).abs()
@@ -91,8 +97,11 @@ def metrics_picture(
 
 
 @explorer
-def explore_metrics() -> Explorer:
-    """Return an explorer of the metrics: a degradation, its strength, a photograph, and which map is shown."""
+def explore_metrics(ssim_map: Callable[[Tensor, Tensor], Tensor] = metrics.ssim_map) -> Explorer:
+    """Return an explorer of the metrics: a degradation, its strength, a photograph, and which map is shown.
+
+    ``ssim_map`` may be your own function: its map is shown, and its mean stands below.
+    """
     controls = {
         "degradation": choice("degradation", list(DEGRADATIONS)),
         "strength": slider("strength", 0.4, 0.0, 1.0, 0.02),
@@ -100,5 +109,8 @@ def explore_metrics() -> Explorer:
         "panel": choice("on the right", PANELS),
     }
 
+    def draw(degradation: str, strength: float, photograph: str, panel: str) -> tuple[Tensor, dict[str, float]]:
+        return metrics_picture(degradation, strength, photograph, panel, ssim_map)
+
     alt = "A photograph, its degraded version, and the SSIM map or the error, white where they agree."
-    return Explorer("image metrics", controls, metrics_picture, alt, zoom=2)
+    return Explorer("image metrics", controls, draw, alt, zoom=2)

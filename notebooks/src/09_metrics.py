@@ -675,12 +675,12 @@ in practice an MSE is added, and a discriminator (notebook 15).
 r"""
 ## 10. Explore
 
-Choose a degradation and its strength: the photograph, its degraded version, and the SSIM map or the error. For each
+Choose a degradation and its strength: the photograph, its degraded version, and your SSIM map or the error. For each
 degradation, find the strength at which you begin to see it, and note the three numbers. Do they agree?
 """
 
 # %%
-explore_metrics()
+explore_metrics(ssim_map=ssim_map)
 
 # %%
 picture, numbers = metrics_picture("blur", 0.4)

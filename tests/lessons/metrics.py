@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501, RET503
 
+import functools
 import math
 
 import torch
@@ -9,6 +10,8 @@ from torch.nn import functional
 
 from course_utils import metrics
 from course_utils.explorers.metrics import explore_metrics, metrics_picture
+from course_utils.fourier import gaussian_kernel
+from course_utils.operators import blur
 from tests.explorer_case import ExplorerCase
 
 C1, C2 = 0.01**2, 0.03**2
@@ -41,6 +44,13 @@ MSE_WRONG = [
     ("shape", named("mse_map", lambda u, v: (u - v) ** 2)),
     ("type", named("mse_nothing", lambda u, v: None)),
     ("weight|normalisation", named("mse_half", lambda u, v: 0.5 * ((u - v) ** 2).mean())),
+    ("normalisation", named("mse_first_axis", lambda u, v: ((u - v) ** 2).sum() / len(u))),
+    (
+        "normalisation",
+        named("mse_channels_added_last_axes", lambda u, v: ((u - v) ** 2).sum() / (u.shape[-1] * u.shape[-2])),
+    ),
+    ("normalisation", named("mse_relative", lambda u, v: ((u - v) ** 2).mean() / (u**2).mean())),
+    ("normalisation", named("mse_of_255", lambda u, v: ((255 * (u - v)) ** 2).mean())),
     ("sign", named("mse_negative", lambda u, v: -((u - v) ** 2).mean())),
 ]
 
@@ -62,6 +72,8 @@ PSNR_RIGHT = [
     named("psnr_by_torch", lambda u, v, data_range=1.0: 20 * torch.log10(data_range / (u - v).square().mean().sqrt())),
 ]
 PSNR_WRONG = [
+    ("value", named("psnr_range_twice", psnr_of(lambda r, e, u, v: 20 * math.log10(r / math.sqrt(e / r**2))))),
+    ("value", named("psnr_of_energy", psnr_of(lambda r, e, u, v: 10 * math.log10((u**2).mean() / e)))),
     ("sign", named("psnr_negative", psnr_of(lambda r, e, u, v: 20 * math.log10(math.sqrt(e) / r)))),
     ("square-root", named("psnr_mse_for_rmse", psnr_of(lambda r, e, u, v: 20 * math.log10(r / e)))),
     ("square-root", named("psnr_square_twice", psnr_of(lambda r, e, u, v: 20 * math.log10(r**2 / e)))),
@@ -77,7 +89,7 @@ PSNR_WRONG = [
         named("psnr_sum", psnr_of(lambda r, e, u, v: 10 * math.log10(r**2 / (e * u.numel())))),
     ),
     ("not-finite", named("psnr_capped", psnr_of(lambda r, e, u, v: 20 * math.log10(r / math.sqrt(e)), equal=100.0))),
-    ("exception", named("psnr_divides_by_zero", lambda u, v, data_range=1.0: 20 * math.log10(data_range / math.sqrt(((u - v) ** 2).mean().item())))),
+    ("not-finite", named("psnr_divides_by_zero", lambda u, v, data_range=1.0: 20 * math.log10(data_range / math.sqrt(((u - v) ** 2).mean().item())))),
     ("not-finite|value", named("psnr_regularised", lambda u, v, data_range=1.0: 10 * math.log10(data_range**2 / (((u - v) ** 2).mean().item() + 1e-12)))),
 ]  # fmt: skip
 
@@ -138,6 +150,13 @@ PATCH_WRONG = [
     ("value", named("patch_no_structure", ssim_by(lambda mx, my, vx, vy, cov: luminance(mx, my) * (2 * (vx * vy) ** 0.5 + C2) / (vx + vy + C2)))),
     ("mean", named("patch_uncentred", ssim_by(lambda mx, my, vx, vy, cov: luminance(mx, my) * (2 * (cov + mx * my) + C2) / (vx + vy + C2)))),
     ("order", named("patch_added", ssim_by(lambda mx, my, vx, vy, cov: luminance(mx, my) + (2 * cov + C2) / (vx + vy + C2)))),
+    ("square-root", named("patch_means_not_squared", ssim_by(lambda mx, my, vx, vy, cov: (2 * mx * my + C1) * (2 * cov + C2) / ((mx + my + C1) * (vx + vy + C2))))),
+    ("value", named("patch_product_of_variances", ssim_by(lambda mx, my, vx, vy, cov: luminance(mx, my) * (2 * cov + C2) / (2 * vx * vy + C2)))),
+    ("order", named("patch_parentheses", ssim_by(lambda mx, my, vx, vy, cov: (2 * mx * my + C1) * (2 * cov + C2) / (mx**2 + my**2 + C1) * (vx + vy + C2)))),
+    ("order", named("patch_numerators_added", ssim_by(lambda mx, my, vx, vy, cov: (2 * mx * my + C1) + (2 * cov + C2) / ((mx**2 + my**2 + C1) * (vx + vy + C2))))),
+    ("clipping", named("patch_cut", lambda x, y: ssim_with()(x, y).clamp(min=0))),
+    ("clipping", named("patch_covariance_modulus", ssim_by(lambda mx, my, vx, vy, cov: luminance(mx, my) * (2 * cov.abs() + C2) / (vx + vy + C2)))),
+    ("weight|value", named("patch_two_slips", ssim_by(lambda mx, my, vx, vy, cov: (mx * my) / (mx**2 + my**2) * (2 * cov) / (vx + vy)))),
     ("order", named("patch_one_minus", lambda x, y: 1 - ssim_with()(x, y))),
     ("shape", named("patch_map", lambda x, y: (x - x.mean()) * (y - y.mean()))),
     ("clipping|complex", named("patch_modulus", lambda x, y: ssim_with()(x, y).abs())),
@@ -175,6 +194,11 @@ FACTORS_WRONG = [
     ("mean", named("factors_uncentred", factors_by(s=lambda mx, my, cov, d: (cov + mx * my + C2 / 2) / (d + C2 / 2)))),
     ("value", named("factors_no_c1", factors_by(l=lambda mx, my: 2 * mx * my / (mx**2 + my**2)))),
     ("value", named("factors_c2_in_l", factors_by(l=lambda mx, my: (2 * mx * my + C2) / (mx**2 + my**2 + C2)))),
+    ("weight", named("factors_two_in_s", factors_by(s=lambda mx, my, cov, d: (2 * cov + C2 / 2) / (d + C2 / 2)))),
+    ("clipping", named("factors_covariance_modulus", factors_by(s=lambda mx, my, cov, d: (cov.abs() + C2 / 2) / (d + C2 / 2)))),
+    ("square-root", named("factors_means_not_squared", factors_by(l=lambda mx, my: (2 * mx * my + C1) / (mx + my + C1)))),
+    ("value", named("factors_L_255", factors_by(l=lambda mx, my: (2 * mx * my + 6.5025) / (mx**2 + my**2 + 6.5025)))),
+    ("normalisation", named("factors_std_of_torch", lambda x, y: (metrics.luminance_contrast_structure(x, y)[0], *factors_by(c=lambda vx, vy, cov, d: (2 * x.std() * y.std() + C2) / (x.var() + y.var() + C2))(x, y)[1:]))),
     ("normalisation", named("factors_n_minus_1", factors_by(correction=1))),
     ("order", named("factors_exchanged", lambda x, y: factors_by()(x, y)[::-1])),
     ("type", named("factors_product", lambda x, y: math.prod(factors_by()(x, y)).item())),
@@ -230,7 +254,26 @@ def map_uncentred(u, v):
     return map_luminance_only(u, v) * (2 * mean(u * v) + C2) / (mean(u * u) + mean(v * v) + C2)
 
 
+def map_of(formula, mean=None):
+    def ssim_map(u, v):
+        E = mean or (lambda w: functional.conv2d(w[None, None], window()[None, None])[0, 0])
+        return formula(E(u), E(v), E(u * u), E(v * v), E(u * v))
+
+    return ssim_map
+
+
+def map_formula(mu, mv, uu, vv, uv, r=1.0, two=2, centred=1):
+    vu, vw, cov = r * (uu - centred * mu**2), r * (vv - centred * mv**2), r * (uv - mu * mv)
+    return (2 * mu * mv + C1) * (two * cov + C2) / ((mu**2 + mv**2 + C1) * (vu + vw + C2))
+
+
+map_beside_its_place = named("map_beside_its_place", map_of(map_formula, lambda w: blur(w, window())[:-10, :-10]))
+map_unbiased = named("map_unbiased", map_of(lambda *m: map_formula(*m, r=121 / 120)))
+map_without_two = named("map_without_two", map_of(lambda *m: map_formula(*m, two=1)))
+map_variances_not_centred = named("map_variances_not_centred", map_of(lambda *m: map_formula(*m, centred=0)))
+
 MAP_RIGHT = [
+    named("map_by_blur", map_of(map_formula, lambda w: blur(w, window())[5:-5, 5:-5])),
     named("map_by_convolution", map_with(window())),
     map_by_patches,
     map_padded_and_cropped,
@@ -248,6 +291,14 @@ MAP_WRONG = [
     ("value", named("map_L_255", map_with(window(), (2.55) ** 2, (7.65) ** 2))),
     ("shape", named("map_window_of_7", map_with(window(n=7)))),
     ("value", map_luminance_only),
+    ("shape", named("map_window_of_13", map_with(gaussian_kernel(1.5)))),
+    ("shape", named("map_window_of_10", map_with(window(n=11)[:10, :10]))),
+    ("normalisation", named("map_window_cut_out", map_with(gaussian_kernel(1.5)[1:-1, 1:-1]))),
+    ("axis", named("map_window_of_rows", map_with(window()[5].expand(11, 11) / window()[5].sum() / 11))),
+    ("centering", map_beside_its_place),
+    ("normalisation", map_unbiased),
+    ("weight", map_without_two),
+    ("mean", map_variances_not_centred),
     ("mean", map_uncentred),
     ("shape", named("map_is_its_mean", lambda u, v: metrics.ssim_map(u, v).mean())),
     ("shape", named("map_with_batch", lambda u, v: metrics.ssim_map(u, v)[None, None])),
@@ -255,6 +306,14 @@ MAP_WRONG = [
 
 
 # --- mean_ssim -------------------------------------------------------------------------------------------------------
+
+
+def mean_of_patches_side_by_side(u, v):
+    places = [(i, j) for i in range(0, u.shape[0] - 10, 11) for j in range(0, u.shape[1] - 10, 11)]
+    return sum(metrics.patch_ssim(u[i : i + 11, j : j + 11], v[i : i + 11, j : j + 11]) for i, j in places) / len(
+        places
+    )
+
 
 MEAN_RIGHT = [
     named("mean_of_the_map", lambda u, v: metrics.ssim_map(u, v).mean().item()),
@@ -264,6 +323,10 @@ MEAN_RIGHT = [
 MEAN_WRONG = [
     ("normalisation", named("mean_sum", lambda u, v: metrics.ssim_map(u, v).sum())),
     ("normalisation", named("mean_over_pixels", lambda u, v: metrics.ssim_map(u, v).sum() / u.numel())),
+    ("clipping", named("mean_cut", lambda u, v: metrics.ssim_map(u, v).clamp(min=0).mean())),
+    ("clipping", named("mean_of_moduli", lambda u, v: metrics.ssim_map(u, v).abs().mean())),
+    ("value", named("mean_with_itself", lambda u, v: metrics.ssim_map(u, u).mean())),
+    ("value", mean_of_patches_side_by_side),
     ("value", named("mean_median", lambda u, v: metrics.ssim_map(u, v).median())),
     ("value", named("mean_smallest", lambda u, v: metrics.ssim_map(u, v).min())),
     ("square-root", named("mean_squared", lambda u, v: metrics.ssim_map(u, v).square().mean())),
@@ -324,6 +387,14 @@ def lpips_without_guard(features_u, features_v, weights):
     return lpips_by(lambda w, d: squares(w, d).mean(), lambda F: F / F.norm(dim=0))(features_u, features_v, weights)
 
 
+def lpips_one_side_normalised(features_u, features_v, weights):
+    return sum(squares(w, unit(features_u[n]) - features_v[n]).mean() for n, w in weights.items())
+
+
+def lpips_of_the_unit_difference(features_u, features_v, weights):
+    return sum(squares(w, unit(features_u[n] - features_v[n])).mean() for n, w in weights.items())
+
+
 def lpips_in_place(features_u, features_v, weights):
     for features in (features_u, features_v):
         for layer in weights:
@@ -350,6 +421,11 @@ LPIPS_WRONG = [
     ("normalisation", named("lpips_channels_averaged", lpips_by(lambda w, d: (w[:, None, None] * d**2).mean()))),
     ("normalisation", named("lpips_layers_averaged", lpips_by(lambda w, d: squares(w, d).mean(), after=lambda t, n: t / n))),
     ("value", named("lpips_not_squared", lpips_by(lambda w, d: (w[:, None, None] * d.abs()).sum(dim=0).mean()))),
+    ("axis", named("lpips_norm_of_channels", lpips_by(lambda w, d: squares(w, d).mean(), lambda F: unit(F, (1, 2))))),
+    ("weight", named("lpips_weights_of_sum_1", lpips_by(lambda w, d: squares(w / w.sum(), d).mean()))),
+    ("normalisation", lpips_one_side_normalised),
+    ("normalisation|square-root", named("lpips_two_slips", lpips_by(lambda w, d: squares(w, d).mean(), lambda F: F, lambda t, n: t.sqrt()))),
+    ("order", lpips_of_the_unit_difference),
     ("truncation", lpips_last_layer),
     ("truncation", lpips_returns_in_the_loop),
     ("not-finite", lpips_without_guard),
@@ -378,6 +454,22 @@ WRONG = {
 
 # --- the explorer ----------------------------------------------------------------------------------------------------
 
+
+def inside(function):
+    """Return the function with its result cut to the size of an SSIM map: those of the tests keep that of the image."""
+
+    @functools.wraps(function)
+    def ssim_map(*arguments):
+        result = function(*arguments)
+        return result[5:-5, 5:-5] if getattr(result, "shape", None) == (128, 128) else result
+
+    return ssim_map
+
+
 EXPLORERS = {
-    "explore_metrics": ExplorerCase(explore_metrics, lambda values: metrics_picture(**values)),
+    "explore_metrics": ExplorerCase(
+        explore_metrics,
+        lambda values: metrics_picture(**values),
+        plugs={"ssim_map": (lambda f: explore_metrics(ssim_map=inside(f)), "panel", "SSIM map", "error map")},
+    ),
 }

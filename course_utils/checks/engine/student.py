@@ -171,7 +171,8 @@ class Student:
                 "type", f"{self.name} must return one number, it returns {a_noun(type(result).__name__)}."
             ) from None
         if not math.isfinite(value):
-            raise Mistake("not-finite", f"{self.name} returns {value}.")
+            text = f"{self.name} returns {value}: look for a division by zero, a root or a logarithm of 0."
+            raise Mistake("not-finite", text)
         return value
 
     def _crash(self, error: BaseException) -> Mistake:
