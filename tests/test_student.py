@@ -1,5 +1,6 @@
 """Student copies: no solution left in them, nothing of a student's ever lost."""
 
+import itertools
 import json
 import re
 from datetime import date
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils.classroom import ROOT
+from course_utils.classroom import ROOT, student
 from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import Repository, hand_out, notebook_files, solutions, student_copy, update
 
@@ -163,6 +164,50 @@ def test_update_loses_no_answer_whatever_was_done_to_the_cells(course, tmp_path)
     assert newer["elsewhere"].source == "def elsewhere(u, k):\n    return u"
     assert newer["twice"].source == "def twice(u, k):\n    return 1\n\n\ndef twice(u, k):\n    return 2"
     assert newer["emptied"].source == stub.replace("idea", "emptied")
+
+
+def test_update_goes_through_the_releases_of_one_day_in_order(course, tmp_path):
+    root, lab = course(solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    for number in range(12):
+        course(new_markdown_cell(f"Remark {number}"), solution_cell("blur", SOLUTION))
+        hand_out([], lab, root, DAY)
+    write_answer(lab / "04_deblurring.ipynb", ANSWER)
+    messages = update(lab)
+    order = ["", ".2026-01-13", *[f".2026-01-13-{number}" for number in range(2, 12)]]
+    files = [f"04_deblurring{end}.ipynb" for end in order]
+    moves = [f"{older} -> {newer}: moved blur" for older, newer in itertools.pairwise(files)]
+    assert messages[:-1] == moves
+    assert solutions(nbformat.read(lab / files[-1], as_version=4))["blur"].source == ANSWER
+
+
+def test_a_full_disk_leaves_no_half_of_a_notebook(course, tmp_path):
+    resource = pytest.importorskip("resource")
+    root, lab = course(new_markdown_cell("long " * 2000), solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+    try:
+        with pytest.raises(OSError, match="large"):
+            hand_out([], lab, root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(lab.iterdir()) == []
+    assert hand_out([], lab, root) == ["04_deblurring: new"]
+
+
+def test_two_runs_at_once_make_one_copy(course, tmp_path, monkeypatch):
+    """The second looks into the folder before the first has written, and writes after it."""
+    root, lab = course(solution_cell("blur", SOLUTION)), tmp_path / "lab"
+    write_new, told = student.write_new, []
+
+    def late(path, content):
+        monkeypatch.setattr(student, "write_new", write_new)
+        told.extend(hand_out([], lab, root))
+        write_new(path, content)
+
+    monkeypatch.setattr(student, "write_new", late)
+    assert hand_out([], lab, root, DAY) == ["04_deblurring: up to date"]
+    assert told == ["04_deblurring: new"]
+    assert [path.name for path in lab.iterdir()] == ["04_deblurring.ipynb"]
 
 
 def test_update_says_when_there_is_nothing_to_do(tmp_path):

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from course_utils._files import write_atomically
+from course_utils._files import remove_leftovers, write_atomically, write_new
 from course_utils._validation import require_choice
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
@@ -151,20 +151,25 @@ def hand_out(
     messages = []
     for name in [require_choice(name, "notebook", known) for name in names] or list(known):
         copy = student_copy(nbformat.read(known[name], as_version=4), f"{name}.ipynb", colab, binder)
+        messages.append(_hand_out(name, copy, folder, today or date.today()))
+    return messages
+
+
+def _hand_out(name: str, copy: NotebookNode, folder: Path, today: date) -> str:
+    """Put one copy into ``folder``, unless it is there; another run may be doing the same."""
+    remove_leftovers(folder, f"{name}*")
+    while True:
         copies = [path for path in sorted(folder.glob(f"{name}*.ipynb")) if _is_copy_of(path, name)]
         if any(_release(path) == copy.metadata[RELEASE] for path in copies):
-            messages.append(f"{name}: up to date")
+            return f"{name}: up to date"
+        target = _free_name(folder, name, today)
+        try:
+            write_new(target, nbformat.writes(copy) + "\n")
+        except FileExistsError:  # another run was faster: perhaps with this very release
             continue
-        target = _free_name(folder, name, today or date.today())
-        with target.open("x", encoding="utf-8") as file:  # "x" fails rather than overwrite
-            file.write(nbformat.writes(copy) + "\n")
         if target.stem == name:
-            messages.append(f"{name}: new")
-        else:
-            messages.append(
-                f"{name}: a newer release is beside yours, {target.name}; `course update` carries your answers over"
-            )
-    return messages
+            return f"{name}: new"
+        return f"{name}: a newer release is beside yours, {target.name}; `course update` carries your answers over"
 
 
 def update(folder: Path) -> list[str]:
@@ -286,7 +291,7 @@ def _free_name(folder: Path, name: str, today: date) -> Path:
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Return (older, newer) for each notebook that has dated releases beside it: each one into the next."""
     pairs = []
-    for newer in sorted(folder.glob("*.*-*-*.ipynb")):
+    for newer in sorted(folder.glob("*.*-*-*.ipynb"), key=lambda path: (path.stem.split(".")[0], _age(path))):
         name = newer.stem.split(".")[0]
         copies = [path for path in sorted(folder.glob(f"{name}*.ipynb"), key=_age) if _is_copy_of(path, name)]
         pairs.append((copies[copies.index(newer) - 1], newer) if newer in copies[1:] else (newer, newer))
