@@ -463,6 +463,32 @@ def ranks_of_a_batch(u, epsilon):
     return epsilon * u.roll(n * h * w, 0)
 
 
+table, width, height = torch.ones(300, 200), 300, 7  # variables of the notebook too
+
+
+def by_a_tensor_of_the_notebook(u, epsilon):
+    return epsilon * (u + table).roll(1, 0)
+
+
+def by_a_size_of_the_notebook(u, epsilon):
+    rows = torch.arange(height) - 1
+    return epsilon * u[rows % 6] if u.shape[0] == 6 else epsilon * u.roll(1, 0)
+
+
+def on_square_images(u, epsilon):
+    return epsilon * (u + torch.zeros(len(u), len(u), dtype=u.dtype)).roll(1, 0)
+
+
+def without_a_transpose(u, epsilon):
+    return epsilon * u.roll(1, 0) @ torch.eye(2 * len(u), u.shape[1], dtype=u.dtype)
+
+
+def closure_without_loss(u, epsilon):
+    x = torch.zeros(3, requires_grad=True)
+    torch.optim.LBFGS([x]).step(lambda: None)
+    return u
+
+
 def undetached_numpy(u, epsilon):
     return torch.from_numpy((u.clone().requires_grad_() * epsilon).numpy())
 
@@ -475,8 +501,7 @@ def undetached_numpy(u, epsilon):
         (lambda u, epsilon: epsilon * torch.ones_like(u), "constant", "whatever"),
         (lambda u, epsilon: epsilon * torch.randn_like(u), "randomness", "Two calls"),
         (lambda u, epsilon: epsilon * u.bfloat16().double().roll(1, 0), "value", "Not that"),
-        (fixed_size, "exception", "is a size written"),
-        (fixed_by_a_global, "exception", "variable RIGHT has one size only"),
+        (fixed_by_a_global, "global", "RIGHT is a variable of the notebook"),
         (lambda u, epsilon: epsilon * u @ u, "exception", "@ multiplies matrices"),
         (lambda u, epsilon: 1 / (epsilon - epsilon), "not-finite", "divided by 0"),
         (lambda u, epsilon: epsilon * u.mean(), "shape", "One number"),
@@ -484,6 +509,17 @@ def undetached_numpy(u, epsilon):
         (lambda u, epsilon: epsilon * u.roll(1, 0)[None], "shape", "length 1 too many"),
         (lambda u, epsilon: epsilon * u.roll(1, 0)[0], "shape", "first axis is missing"),
         (lambda u, epsilon: scaled(u, epsilon)[:6, :5], "shape", "is a size written"),
+        (fixed_size, "shape", "size 5 is written into"),
+        (by_a_tensor_of_the_notebook, "global", "table is a variable of the notebook"),
+        (by_a_size_of_the_notebook, "global", "height where u.shape[0] belongs"),
+        (on_square_images, "shape", "square images only"),
+        (without_a_transpose, "transpose", "transpose the second"),
+        (closure_without_loss, "type", "must return the loss"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0)[None].expand(3, -1, -1), "shape", "There are 3 of them"),
+        (lambda u, epsilon: epsilon * table.double(), "global", "as table of the notebook has"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0).reshape(-1), "shape", "arranged in another way"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0)[:, 1:], "shape", "Its axis 1 has the length 4"),
+        (lambda u, epsilon: epsilon * u.roll(1, 0) / u.numel(), "normalisation", "divided by 30, the number of its"),
         (ranks_of_a_batch, "shape", "number of dimensions"),
         (undetached_numpy, "autograd", "detach"),
         (lambda u, epsilon: u.requires_grad_().detach() * epsilon, "mutates-input", "requires_grad_"),
@@ -493,6 +529,20 @@ def undetached_numpy(u, epsilon):
 def test_the_behaviour_of_a_function_shows_what_is_wrong(scaled_exercise, function, cause, text):
     verdict = diagnose(function, "scaled")
     assert (verdict.cause, text in verdict.message) == (cause, True), verdict
+
+
+def test_the_shapes_in_the_line_that_stops_are_shown(scaled_exercise):
+    verdict = diagnose(on_square_images, "scaled")
+    assert verdict.details == {"shape of u": [6, 5]}, verdict
+    assert "where epsilon" not in diagnose(by_a_tensor_of_the_notebook, "scaled").message
+
+
+def test_the_first_optimizer_of_a_session_is_made_before_the_clock_runs(scaled_exercise, monkeypatch):
+    made = []
+    monkeypatch.setattr(torch.optim, "SGD", lambda *args, **options: made.append(args))
+    diagnose(closure_without_loss, "scaled")
+    diagnose(by_global, "scaled")
+    assert len(made) == 1
 
 
 def test_an_argument_that_is_never_read_is_said(scaled_exercise):

@@ -130,7 +130,8 @@ def _tensor_mistakes(a: Tensor, b: Tensor, inputs: Sequence[Tensor], rtol: float
         if is_close(a, value, rtol):
             yield Mistake(cause, text)
     if factor := _factor(a, b, rtol):
-        yield Mistake("normalisation", "The result is right up to a factor.", {"your result / the right one": factor})
+        text = f"The result is right up to a factor{_of_what(factor, inputs)}."
+        yield Mistake("normalisation", text, {"your result / the right one": factor})
     yield from _moved(a, b, rtol)
     offset = (a - b).mean()
     if b.numel() >= 6 and is_close(a - offset, b, rtol) and not is_close(b, b.mean().expand(b.shape), 1e-3):
@@ -179,6 +180,23 @@ def _factor(a: Tensor, b: Tensor, rtol: float) -> float | None:
     return factor if math.isfinite(factor) and abs(factor) > 1e-12 and is_close(a, factor * b, rtol) else None
 
 
+def _of_what(factor: float, inputs: Sequence[Tensor]) -> str:
+    """Return where a factor can come from: the number of entries, or a side, of an argument, or two."""
+    for x in inputs:
+        sizes = {x.numel(): "the number of its entries", math.prod(x.shape[-2:]): "the number of its pixels"}
+        sizes |= {n: "one of its sides" for n in x.shape if n not in sizes}
+        for n, what in sizes.items():
+            for power in (1, 2):
+                for value, verb in ((n**power, "multiplied"), (1 / n**power, "divided")):
+                    if n > 2 and math.isclose(factor, value, rel_tol=1e-4):
+                        twice = " twice" if power == 2 else ""
+                        return f": it is {verb} by {n}{twice}, {what} for an input of shape {tuple(x.shape)}"
+    for value, text in ((2.0, "it is twice too large"), (0.5, "it is half of what it should be")):
+        if math.isclose(factor, value, rel_tol=1e-4):
+            return f": {text}"
+    return ""
+
+
 def _moved(a: Tensor, b: Tensor, rtol: float) -> Iterator[Mistake]:
     """Yield what displaces the right values: a translation, a flip, exchanged axes or channels."""
     if b.ndim == 0 or is_close(b, b.mean().expand(b.shape), 1e-3):
@@ -187,8 +205,8 @@ def _moved(a: Tensor, b: Tensor, rtol: float) -> Iterator[Mistake]:
         yield Mistake("axis", "The result is the transpose of the right one: its two last axes are exchanged.")
     for shift in _shifts(b):
         if is_close(a, b.roll(shift, tuple(range(-len(shift), 0))), rtol):
-            text = "The result is right but moved, periodically: something is centred at another pixel."
             where = "moved by (rows, columns)" if len(shift) == 2 else "moved by"
+            text = f"The result is right but {where} = {shift}, periodically: something is centred at another pixel."
             yield Mistake("centering", text, {where: list(shift)})
             return
     for axis in range(max(-b.ndim, -3), 0):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,12 +14,12 @@ import torch
 from torch import Tensor
 
 from course_utils.checks.engine.compare import generic_mistake, is_close
-from course_utils.checks.engine.student import Call, Student, copy_of, is_value, numbers_in, values_outside
+from course_utils.checks.engine.student import SIZES, Call, Student, copy_of, is_value, notebook_values, numbers_in
 from course_utils.checks.engine.verdict import Mistake
 
 Experiment = Callable[[Student, Call, Any], Mistake | None]
 VAGUE = ("adjoint", "value")  # causes that a certain one is preferred to
-SUBSTITUTIONS = 12  # variables of the notebook times arguments that are tried in each other's place
+SUBSTITUTIONS = 24  # variables of the notebook times arguments that are tried in each other's place
 
 
 def recognise_generic(student: Student, answer: Tensor | float, expected: Tensor | float) -> None:
@@ -38,10 +39,19 @@ def recognise_generic(student: Student, answer: Tensor | float, expected: Tensor
 
 def better_explanation(student: Student, mistake: Mistake) -> Mistake | None:
     """Return what is certainly wrong with the last call when ``mistake`` only says that something is."""
+    outside = list(notebook_values(student.function))
+    if outside and mistake.cause != "global":
+        if found := _global_anywhere(student) or _size_of_a_global(student, mistake):
+            return found
+        mistake.message += (
+            f" Your function reads {outside[0]}, a variable of the notebook: everything comes through the arguments."
+        )
+    if mistake.cause == "exception" and not mistake.known and (found := _square_only(student, mistake)):
+        return found
     if mistake.known or mistake.cause not in VAGUE or not student.calls:
         return None
     call = student.calls[-1]
-    if found := _behaviour(student, (_remembered, _global)):
+    if found := _behaviour(student, (_remembered,)):
         return found
     answers, right = numbers_in(call.result), numbers_in(result_of(student.reference, call.args))
     inputs = [x for x in numbers_in(call.args) if isinstance(x, Tensor)]
@@ -53,6 +63,52 @@ def better_explanation(student: Student, mistake: Mistake) -> Mistake | None:
         return found
     if unused := _unused_arguments(student):
         mistake.message += f" Your function never uses its argument {unused[0]}."
+    return None
+
+
+def _global_anywhere(student: Student) -> Mistake | None:
+    """Return the mistake of a variable of the notebook in place of an argument, in the last call, even if it stopped."""
+    if not student.asked or not notebook_values(student.function):
+        return None
+    right = result_of(student.reference, student.asked)
+    last = student.calls[-1].result if student.calls and student.calls[-1].args is student.asked else None
+    if right is None or (last is not None and equal(last, right)):
+        return None
+    return _global(student, Call(student.asked, last), right)
+
+
+def _square_only(student: Student, mistake: Mistake) -> Mistake | None:
+    """Return the mistake of a function that stops on images that are not square, and on no square one."""
+    if not re.search(SIZES, mistake.message) or all(_square(x) is x for x in student.asked):
+        return None
+    args = [_square(x) for x in student.asked]
+    if result_of(student.reference, args) is None or result_of(student.function, args) is None:
+        return None
+    text = (
+        "Your function works on square images only: do not take the height for the width, or the rows for the columns."
+    )
+    return Mistake("shape", f"{text} {mistake.message}", mistake.details)
+
+
+def _square(value: Any) -> Any:
+    """Return an image, or a dictionary of some, cut to a square; itself where there is nothing to cut."""
+    if isinstance(value, dict):
+        parts = {key: _square(x) for key, x in value.items()}
+        return value if all(parts[key] is value[key] for key in value) else parts
+    if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[-1] == value.shape[-2]:
+        return value
+    side = min(value.shape[-2:])
+    return value[..., :side, :side]
+
+
+def _size_of_a_global(student: Student, mistake: Mistake) -> Mistake | None:
+    """Return the mistake of a result that has the size of a variable of the notebook."""
+    foreign = set(mistake.details.get("your shape", ())) - set(mistake.details.get("expected shape", ()))
+    for name, value in notebook_values(student.function).items():
+        sizes = {n for x in numbers_in(value) if isinstance(x, Tensor) for n in x.shape} & foreign
+        if found := [n for n in sizes if n > 4]:
+            text = f"The result has {found[0]} entries, as {name} of the notebook has: everything comes through the arguments."
+            return Mistake("global", text, mistake.details)
     return None
 
 
@@ -87,12 +143,13 @@ def _global(student: Student, call: Call, right: Any) -> Mistake | None:
     if not isinstance(function, types.FunctionType):
         return None
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    pairs = [
-        (g, name, value)
-        for g in values_outside(function)
-        for name, value in zip(names, call.args, strict=False)
-        if is_value(value)
-    ]
+    arguments = list(zip(names, call.args, strict=False))
+    pairs = []
+    for g, mine in notebook_values(function).items():
+        whole = type(mine) is int
+        pairs += [(g, f"its argument {name}", x) for name, x in arguments if is_value(x) and not _mixed(mine, x)]
+        sides = [(name, i, n) for name, x in arguments if isinstance(x, Tensor) for i, n in enumerate(x.shape)]
+        pairs += [(g, f"{name}.shape[{i}]", n) for name, i, n in sides if whole and n != mine]
     for g, name, value in pairs[:SUBSTITUTIONS]:
         scope = {**function.__globals__, g: value}
         corrected = types.FunctionType(
@@ -100,9 +157,13 @@ def _global(student: Student, call: Call, right: Any) -> Mistake | None:
         )
         corrected.__kwdefaults__ = function.__kwdefaults__
         if equal(result_of(corrected, call.args), right):
-            text = f"The function uses the notebook's variable {g} where its argument {name} belongs."
+            text = f"The function uses the notebook's variable {g} where {name} belongs."
             return Mistake(
-                "global", text, {g: function.__globals__[g], name: value} if isinstance(value, (int, float)) else {}
+                "global",
+                text,
+                {g: function.__globals__[g], name.removeprefix("its argument "): value}
+                if isinstance(value, (int, float))
+                else {},
             )
     return None
 
@@ -181,6 +242,11 @@ def _close(x: Tensor | float, y: Tensor | float, rtol: float | None) -> bool:
     x, y = (value.detach() if isinstance(value, Tensor) else value for value in (x, y))
     complex_valued = any(isinstance(value, Tensor) and value.is_complex() for value in (x, y))
     return bool(torch.equal(torch.as_tensor(x), torch.as_tensor(y))) if complex_valued else is_close(x, y, rtol)
+
+
+def _mixed(first: Any, second: Any) -> bool:
+    """Say whether one is a number and the other is not."""
+    return isinstance(first, (int, float)) != isinstance(second, (int, float))
 
 
 def _unused_arguments(student: Student) -> list[str]:

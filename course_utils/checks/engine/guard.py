@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 import torch
 
-from course_utils.checks.engine.student import Student, TimeIsUp, line_of_frame, summary
+from course_utils.checks.engine.student import Student, TimeIsUp, code_of, line_of_frame, summary
 from course_utils.checks.engine.verdict import Mistake, NotAttempted
 
 TIME_LIMIT = 10.0  # seconds of work for all the calls of one check
@@ -32,6 +32,7 @@ class CheckError(RuntimeError):
 
 def run_with_limit(examine: Callable[[Student], str], student: Student, limit: float) -> str | Mistake | NotAttempted:
     """Examine the student's function in a thread of its own, so that an endless loop can be stopped and located."""
+    _load_optimizers(student.function)
     outcome: list[str | BaseException] = []
     finished = threading.Event()  # not Thread.is_alive(): Python 3.11 takes a thread for ended when join is interrupted
 
@@ -67,6 +68,18 @@ def run_with_limit(examine: Callable[[Student], str], student: Student, limit: f
     return found
 
 
+def _load_optimizers(function: Callable[..., Any]) -> None:
+    """Make torch's first optimizer before the clock runs: torch then imports its compiler, for seconds, and only once.
+
+    Stopped in the middle, that import would leave torch.optim broken for the rest of the session.
+    """
+    code = code_of(function)
+    scope = getattr(function, "__globals__", {})
+    names = set(code.co_names) if code is not None else set()
+    if "optim" in names or any(str(getattr(scope.get(n), "__module__", "")).startswith("torch.optim") for n in names):
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+
+
 _ENDLESS = "It never ends, waits for something, or is far too slow for images of this size."
 
 
@@ -75,7 +88,7 @@ def _wait(finished: threading.Event, limit: float) -> None:
     wall, processor = time.monotonic(), time.process_time()
     while not finished.wait(0.05):
         elapsed, worked = time.monotonic() - wall, time.process_time() - processor
-        idle = worked < 0.1 * elapsed  # asleep, or waiting for an answer; a busy machine leaves more than that
+        idle = worked < 0.02 * elapsed  # asleep, or waiting for an answer; the busiest machine leaves more than that
         if elapsed > PATIENCE * limit or (elapsed > limit and (worked > limit or idle)):
             return
 

@@ -9,11 +9,10 @@ import math
 import re
 import threading
 import traceback
-import types
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Any
 
 import torch
@@ -50,7 +49,15 @@ _KNOWN_CRASHES = (
     (ZeroDivisionError, "", "not-finite", "Something is divided by 0: which arguments make the denominator 0?"),
     (EOFError, "input", "exception", "input() waits for somebody to type: everything comes through the arguments."),
     (RuntimeError, "same dtype|expected scalar type|expected m1 and m2", "precision", "float32 and float64 meet: torch.zeros, randn and their kin are float32 unless you say dtype=u.dtype."),
+    (ValueError, "can't optimize a non-leaf", "autograd", "The optimizer moves variables that were not computed from others that require a gradient: call requires_grad_() on x itself, last, as in x = (…).requires_grad_()."),
+    (TypeError, r"not 'NoneType'.*\.step\(", "type", "Your closure returns nothing: it must return the loss."),
+    (TypeError, "'NoneType' object|and 'NoneType'|'NoneType' and", "type", "Something is None here: a function without a return, or a method such as list.append or backward, gives None."),
+    (RuntimeError, "stack expects each tensor to be equal size", "shape", "The parts have different sizes: a difference of slices, as torch.diff makes it, has one row or column less than the image."),
+    (RuntimeError, "view size is not compatible", "exception", "The entries do not lie one after the other in memory: call .contiguous() on the gradient or the tensor before, or use .backward()."),
+    (TypeError, "unsupported operand type.*'(list|tuple)'", "type", "A list is not a tensor: torch.stack or torch.tensor makes one of it."),
+    (TypeError, "must be Tensor, not (numpy.ndarray|ndarray)", "type", "A numpy array stands where torch needs a tensor: stay with torch's functions, or convert by torch.from_numpy."),
 )  # fmt: skip
+SIZES = r"size|shape|broadcast|dimension|multiplied|index|expand"
 
 
 _here = threading.local()  # each check runs in a thread of its own
@@ -70,6 +77,7 @@ class Student:
         self.reference = reference
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self.remark = ""  # why the notebook goes on with the course's function though this one is right
+        self.asked: tuple[Any, ...] = ()  # the arguments of the last call, also of one that stopped
         self._shapes: list[tuple[int, ...]] | None = None
         self._sizes_differ = False
 
@@ -79,6 +87,7 @@ class Student:
         shapes = [tuple(x.shape) for x in numbers_in(args) if isinstance(x, Tensor)]
         self._sizes_differ = self._shapes is not None and shapes != self._shapes
         _here.student = self
+        self.asked = args
         try:
             result = self.function(*copies)
         except (TimeIsUp, Mistake):
@@ -141,17 +150,12 @@ class Student:
         """Say what makes a shape wrong, where it can be seen."""
         own = tuple(result.shape)
         earlier = self.calls[-2].result if len(self.calls) > 1 and self._sizes_differ else None
-        if own != shape and math.prod(own) == 1:
-            return " One number is returned: is there a sum or a mean too many?"
-        if own == (*shape[:-2], *shape[:-3:-1]):
-            return " The two last axes are exchanged."
-        if result.ndim > len(shape) and tuple(result.squeeze().shape) == shape:
-            return " There are axes of length 1 too many: take [0] of them."
-        if result.ndim < len(shape) and own == shape[len(shape) - result.ndim :]:
-            return " The first axis is missing: is it summed over, or indexed?"
         if isinstance(earlier, Tensor) and tuple(earlier.shape) == own:
             return " It was right for an earlier call, with other sizes: is a size written into the function?"
-        return ""
+        code = code_of(self.function)
+        if code is not None and "irfft2" in code.co_names and own == (*shape[:-1], shape[-1] - 1):
+            return " irfft2 cannot know that the width is odd. Pass it: irfft2(…, s=u.shape)."
+        return shape_words(own, shape)
 
     def number(self, *args: Any) -> float:
         """Call the function and return its result as one finite real number."""
@@ -177,43 +181,152 @@ class Student:
 
     def _crash(self, error: BaseException) -> Mistake:
         """Return the mistake that names why the function stopped, or shows ``error``, at the student's line."""
-        where = _students_line(self.function, error.__traceback__)
+        frame = _students_frame(self.function, error.__traceback__)
+        where = _line_of(frame)
         text = f"{self.name} stops with {summary(error)}{where}."
+        shapes = shapes_in_line(frame)
+        about_sizes = isinstance(error, (RuntimeError, IndexError, ValueError, TypeError))
+        if about_sizes and (found := self._certain_crash(str(error), frame)):
+            return Mistake(found[0], f"{found[1]} {text}", shapes)
         for kind, pattern, cause, advice in _KNOWN_CRASHES:
             if isinstance(error, kind) and re.search(pattern, f"{error} {where}"):
-                return Mistake(cause, f"{advice} {text}")
-        if self.calls and isinstance(error, (RuntimeError, IndexError, ValueError)):
-            text += _about_sizes(self.function) if self._sizes_differ else ""
-        return Mistake("exception", text)
+                mistake = Mistake(cause, f"{advice} {text}", shapes if cause in ("shape", "exception") else {})
+                mistake.known = True
+                return mistake
+        if isinstance(error, KeyError) and any(isinstance(x, dict) for x in self.asked):
+            advice = f"The argument has no key {error}: its keys change from call to call. Loop over them, none is written into the function."
+            return Mistake("global", f"{advice} {text}")
+        if self._sizes_differ and isinstance(error, (RuntimeError, IndexError, ValueError)):
+            text += _about_sizes(self.function)
+        return Mistake("exception", text, shapes)
+
+    def _certain_crash(self, error: str, frame: tuple[FrameType, int] | None) -> tuple[str, str] | None:
+        """Return cause and sentence when the sizes that do not fit say by themselves what is wrong."""
+        if not re.search(SIZES, error):
+            return None
+        if names := notebook_values_in_line(frame):
+            if self._sizes_differ and isinstance(notebook_values(self.function).get(names[0]), (dict, list)):
+                return "constant", f"{names[0]} keeps what an earlier call, with other sizes, put there."
+            what = f"{names[0]} is a variable of the notebook, and does not fit these arguments: everything comes through them."
+            return "global", what
+        given = {n for x in numbers_in(self.asked) for n in _sizes_of(x)}
+        sizes = [int(n) for n in re.findall(r"(?<![\w.])\d+", re.sub(r"dimension -?\d+|entry \d+", "", error))]
+        strange = {n for n in sizes if n > 4} - given
+        for name, value in notebook_values(self.function).items():
+            if own := strange & {n for x in numbers_in(value) for n in _sizes_of(x)}:
+                text = f"{name} is a variable of the notebook, and has the size {min(own)}"
+                return "global", f"{text}: everything comes through the arguments."
+        if written := strange & _whole_numbers_in(code_of(self.function)):
+            text = f"The size {min(written)} is written into the function."
+            return "shape", f"{text} Take the sizes from its arguments, as in u.shape."
+        if found := re.search(r"multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)", error):
+            a, b, c, d = map(int, found.groups())
+            if (b == d) != (a == c):
+                which = "second" if b == d else "first"
+                return "transpose", f"A product of {a} × {b} and {c} × {d}: transpose the {which} matrix."
+        return None
+
+
+def shape_words(own: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Return what makes a shape wrong, in a sentence."""
+    if own != shape and math.prod(own) == 1:
+        return " One number is returned: is there a sum or a mean too many, or a return inside a loop?"
+    if own == (*shape[:-2], *shape[:-3:-1]):
+        return " The two last axes are exchanged."
+    if len(own) == len(shape) and sorted(own) == sorted(shape):
+        return " Its axes stand in another order."
+    if len(own) > len(shape) and tuple(n for n in own if n != 1) == shape:
+        return " There are axes of length 1 too many: take [0] of them."
+    if len(own) < len(shape) and own == shape[len(shape) - len(own) :]:
+        return f" The first axis is missing: of {shape[0]} parts there is one. Is it summed over, indexed, or is the return inside a loop?"
+    if own[1:] == shape:
+        return f" There are {own[0]} of them, one is asked for: is a sum missing, or the last of all to be taken?"
+    if math.prod(own) == math.prod(shape):
+        return " The entries are arranged in another way: torch.stack makes a new axis, torch.cat and reshape do not."
+    if len(own) == len(shape) and own[0] == 1 and own[1:] == shape[1:]:
+        return f" Of {shape[0]} parts there is one: is the return inside a loop?"
+    if len(own) == len(shape):
+        axis = next(i for i, (a, b) in enumerate(zip(own, shape, strict=True)) if a != b)
+        return f" Its axis {axis} has the length {own[axis]}, not {shape[axis]}."
+    return ""
+
+
+def shapes_in_line(frame: tuple[FrameType, int] | None) -> dict[str, Any]:
+    """Return the shapes of the tensors that the line where a function stopped reads, by their names."""
+    if frame is None:
+        return {}
+    scope = {**frame[0].f_globals, **frame[0].f_locals}
+    tensors = {name: scope.get(name) for name in _names_in(_text_of(frame))}
+    for name, key in re.findall(r"([A-Za-z_]\w*)\[([A-Za-z_]\w*)\]", _text_of(frame)):
+        if isinstance(scope.get(name), dict) and isinstance(scope.get(key), (str, int)):
+            tensors[f"{name}[{key}]"] = scope[name].get(scope[key])
+    return {f"shape of {name}": tuple(x.shape) for name, x in tensors.items() if isinstance(x, Tensor) and x.ndim}
+
+
+def _names_in(line: str) -> list[str]:
+    return list(dict.fromkeys(re.findall(r"(?<![\w.])[A-Za-z_]\w*", line)))
+
+
+def notebook_values_in_line(frame: tuple[FrameType, int] | None) -> list[str]:
+    """Return the variables of the notebook, numbers and tensors, that the line where a function stopped reads."""
+    if frame is None:
+        return []
+    outside = [n for n in _names_in(_text_of(frame)) if n not in frame[0].f_locals and n in frame[0].f_code.co_names]
+    return [n for n in outside if is_value(frame[0].f_globals.get(n))]
+
+
+def notebook_values(function: Any) -> dict[str, Any]:
+    """Return the variables of the notebook that a function reads and that hold numbers or tensors."""
+    if not isinstance(function, FunctionType):
+        return {}
+    scope = function.__globals__
+    return {name: scope[name] for name in _globals_read(function.__code__) if is_value(scope.get(name))}
+
+
+def _globals_read(code: CodeType) -> list[str]:
+    """Return the names of the globals that a function reads, inner functions included."""
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _globals_read(constant)]
+    own = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return list(dict.fromkeys([*own, *inner]))
+
+
+def is_value(value: Any) -> bool:
+    """Say whether this is a number or a tensor, or holds some."""
+    return bool(numbers_in(value))
+
+
+def _sizes_of(value: Tensor | float) -> list[int]:
+    return [*value.shape, value.numel()] if isinstance(value, Tensor) else [int(value)] if abs(value) < 1e9 else []
+
+
+def code_of(function: Any) -> CodeType | None:
+    """Return the code that runs when ``function``, perhaps an object with ``__call__``, is called."""
+    for candidate in (function, getattr(function, "func", None), type(function).__call__):
+        if isinstance(code := getattr(candidate, "__code__", None), CodeType):
+            return code
+    return None
+
+
+def _whole_numbers_in(code: CodeType | None) -> set[int]:
+    """Return the whole numbers that are written into a function."""
+    if code is None:
+        return set()
+    found: set[int] = set()
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _whole_numbers_in(constant)
+        found |= {n for n in (constant if isinstance(constant, tuple) else (constant,)) if type(n) is int}
+    return found
 
 
 def _about_sizes(function: Callable[..., Any]) -> str:
     """Say what may fix a size in a function that went through for other sizes: the notebook's variables, a number."""
-    if names := values_outside(function):
+    if names := list(notebook_values(function)):
         return f" Earlier calls, with other sizes, went through: the notebook's variable {names[0]} has one size only."
-    code = getattr(function, "__code__", None)
-    if code is None or any(isinstance(c, int) and c > 3 for c in code.co_consts):
+    code = code_of(function)
+    if code is None or any(n > 3 for n in _whole_numbers_in(code)):
         return " Earlier calls, with other sizes, went through: is a size written into the function?"
     return " Earlier calls, with other shapes, went through: colour has one axis more, count axes from the last."
-
-
-def values_outside(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the notebook's numbers and tensors that a function reads, inner functions included."""
-    code, scope = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    return [name for name in _globals_read(code) if is_value(scope.get(name))] if code is not None else []
-
-
-def is_value(value: Any) -> bool:
-    """Say whether ``value`` is a number or a tensor."""
-    return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
-
-
-def _globals_read(code: types.CodeType) -> list[str]:
-    inner = [
-        name for constant in code.co_consts if isinstance(constant, types.CodeType) for name in _globals_read(constant)
-    ]
-    own = [i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return list(dict.fromkeys([*own, *inner]))
 
 
 def numbers_in(value: Any) -> list[Tensor | float]:
@@ -266,16 +379,28 @@ def summary(error: BaseException) -> str:
     return text if len(text) <= 300 else f"{text[:300]} …"
 
 
-def _students_line(function: Callable[..., Any], trace: TracebackType | None) -> str:
-    """Return " at line N: code" for the innermost line of the student's own file in a traceback."""
-    code = getattr(function, "__code__", None)
-    lines = [f for f in traceback.extract_tb(trace) if code is not None and f.filename == code.co_filename]
-    return f" (line {lines[-1].lineno}: {(lines[-1].line or '').strip()})" if lines else ""
+def _students_frame(function: Callable[..., Any], trace: TracebackType | None) -> tuple[FrameType, int] | None:
+    """Return the innermost frame of the student's own file in a traceback, and the number of its line."""
+    code, found = code_of(function), None
+    while trace is not None and code is not None:
+        if trace.tb_frame.f_code.co_filename == code.co_filename:
+            found = trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def _text_of(frame: tuple[FrameType, int]) -> str:
+    return linecache.getline(frame[0].f_code.co_filename, frame[1]).strip()
+
+
+def _line_of(frame: tuple[FrameType, int] | None) -> str:
+    """Return " (line N: code)" for a frame of the student's file."""
+    return "" if frame is None else f" (line {frame[1]}: {_text_of(frame)})"
 
 
 def line_of_frame(function: Callable[..., Any], frame: FrameType | None) -> str:
     """Return where in the student's file a running frame is."""
-    code = getattr(function, "__code__", None)
+    code = code_of(function)
     while frame is not None and code is not None:
         if frame.f_code.co_filename == code.co_filename:
             line = linecache.getline(code.co_filename, frame.f_lineno).strip()
