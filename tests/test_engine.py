@@ -3,6 +3,7 @@
 # ruff: noqa: NPY002 - a test is about the global random states
 
 import _thread
+import ast
 import io
 import json
 import os
@@ -680,3 +681,51 @@ def test_run_all_survives_a_syntax_error_and_a_cell_not_run():
     assert [(r.status, r.cause) for r in records] == [("wrong", "syntax"), ("not attempted", "")]
     assert "line 1" in records[0].message
     assert "course_utils.derivatives course_utils.operators" in book.cells[-1].outputs[0].text
+
+
+def test_run_all_survives_an_exercise_cell_that_stops():
+    from nbclient import NotebookClient
+
+    sources = [
+        "import torch\n\nfrom course_utils.checks import check",
+        "def gradient(u):\n    return torch.stack([u.roll(-1, 0) - u, u.roll(-1, 1) - u])\n\n\ngradient(nothing)",
+        "gradient = check(gradient)",
+        "def blur(u, kernel=missing):\n    return u",
+        "blur = check(blur)",
+        "@forgotten\ndef blur_adjoint(v, kernel):\n    return v",
+        "blur_adjoint = check(blur_adjoint)",
+        "def gradient_adjoint(p):\n    return p.sum(0)\n\n\ngradient_adjoint(torch.ones(2, 3)).tolist()",
+        "1 / 0  # a cell of the course's own is not guarded",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(book, timeout=120, kernel_name="python3", allow_errors=True).execute()
+    outputs = [" ".join(str(o) for o in cell.outputs) for cell in book.cells]
+    assert "gradient stops with NameError: name 'nothing' is not defined (line 5: gradient(nothing))" in outputs[1]
+    assert "checked nevertheless" in outputs[2]
+    records = [
+        o.metadata.course_utils for c in book.cells for o in c.outputs if "course_utils" in o.get("metadata", {})
+    ]
+    assert [(r.status, r.cause) for r in records] == [("passed", ""), ("wrong", "exception"), ("wrong", "exception")]
+    assert "line 1: def blur(u, kernel=missing)" in records[1].message
+    assert [o.output_type for o in book.cells[7].outputs] == ["execute_result"]
+    assert book.cells[7].outputs[0].data["text/plain"] == "[2.0, 2.0, 2.0]"
+    errors = [i for i, cell in enumerate(book.cells) for o in cell.outputs if o.output_type == "error"]
+    assert errors == [8]
+
+
+def test_a_cell_that_ran_to_its_end_forgets_that_it_had_stopped(capsys):
+    scope = {}
+    guard = cells.Guard(scope, {"twice"})
+
+    def run(source):
+        exec(compile(guard.visit(ast.parse(source)), "<cell>", "exec"), scope)
+
+    run("def twice(u): return 2 * u\nstray")
+    check(scope["twice"], "twice")
+    assert capsys.readouterr().out.count("name 'stray' is not defined") == 2
+    run("def twice(u): return 2 * u")
+    check(scope["twice"], "twice")
+    assert "stray" not in capsys.readouterr().out
+    run("twice = 3 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert isinstance(guard.visit(ast.parse("twice = check(twice)")).body[0], ast.Assign)

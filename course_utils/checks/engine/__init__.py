@@ -49,7 +49,7 @@ from torch import Tensor
 
 from course_utils._validation import require_choice
 from course_utils.checks.engine.carry import carried, remark_on
-from course_utils.checks.engine.cells import Missing
+from course_utils.checks.engine.cells import STOPPED, Missing
 from course_utils.checks.engine.compare import is_close, recognise, recognise_parts, relative_error, tolerance
 from course_utils.checks.engine.generic import better_explanation, recognise_generic
 from course_utils.checks.engine.guard import PRINTED, TIME_LIMIT, CheckError, run_with_limit
@@ -260,6 +260,8 @@ def check(function: Any, name: str | None = None) -> Callable[..., Any]:
         return reference
     if verdict.status != "passed":
         verdict = replace(verdict, message=verdict.message + _COURSE)
+    if name in STOPPED and function is not reference:
+        say(STOPPED[name])
     show(verdict, _last[name] if function is reference and name in _last else verdict)
     if verdict.status != "passed" and os.environ.get("NBGRADER_EXECUTION") == "autograde":
         _fail_for_the_grade(verdict, reference)
