@@ -1,11 +1,15 @@
 """Every student copy runs from top to bottom, untouched or filled with right answers: no student is ever stopped.
 
-A filled copy imports its answers from the bank. Each copy is filled with the first right answer of every exercise, with
-the last, and with variants in rotation: in single precision, with a gradient left on, in loops, by small steps, as
-the bank has them; lesson 10, whose syntheses take minutes, with the variants only.
+A filled copy imports its answers from the bank: the k-th right answer of every exercise together, and, in rotation,
+variants in single precision, with a gradient left on, in loops, by small steps. Every copy is filled with the variants
+and with one k, another one each day, so that all of them have their turn (lesson 10, whose syntheses take minutes, with
+one of the two). ``COURSE_FILLINGS=3 pytest …`` repeats the run of k = 3, ``COURSE_FILLINGS=all`` makes all of them.
 """
 
+import datetime
+import importlib
 import itertools
+import os
 
 import nbformat
 import pytest
@@ -17,10 +21,30 @@ from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
 
 pytestmark = pytest.mark.slow
-FILLINGS = ("first", "last", "variants")
 SLOW = ("10_gatys_texture_synthesis",)
 WORDS = ("float32", "undetached", "loops", "small_step")  # in the names of the variants in the bank
-FILLED = [(name, k) for name in sorted(source_files()) for k in (FILLINGS[2:] if name in SLOW else FILLINGS)]
+TODAY = datetime.datetime.now(datetime.UTC).date().toordinal()
+ASKED = os.environ.get("COURSE_FILLINGS", "")
+
+
+def longest(name):
+    """Return how many right answers the bank has for an exercise of a notebook, where it has most."""
+    bank = importlib.import_module(f"tests.lessons.{name[3:]}")
+    return max(len(answers) for answers in bank.RIGHT.values())
+
+
+def fillings(name, turn, asked=ASKED, today=TODAY):
+    """Return what the ``turn``-th notebook is filled with: some k, as text, and "variants"."""
+    if asked == "all":
+        return [*map(str, range(longest(name))), "variants"]
+    if asked:
+        return asked.split(",")
+    if name in SLOW:
+        return [str((today // 2 + turn) % longest(name)), "variants"][today % 2 : today % 2 + 1]
+    return [str((today + turn) % longest(name)), "variants"]
+
+
+FILLED = [(name, k) for turn, name in enumerate(sorted(source_files())) for k in fillings(name, turn)]
 
 
 def records_of(executed):
@@ -58,7 +82,7 @@ def filled(name, filling, turn):
     """Return the cell of the answer to an exercise, the ``turn``-th of its notebook."""
     answers = RIGHT[name]
     if filling != "variants":
-        return import_of(answers[0 if filling == "first" else -1], name)
+        return import_of(answers[int(filling) % len(answers)], name)
     for word in itertools.islice(itertools.cycle(WORDS), turn, turn + len(WORDS)):
         if word == "undetached" and hasattr(EXERCISES[name].reference, "__code__"):
             return undetached(name)
@@ -80,6 +104,14 @@ def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_pat
     records = records_of(execute(copy, tmp_path, name))
     expected = [(cell.metadata.nbgrader.grade_id, "passed") for cell in tasks]
     assert [(record.exercise, record.status) for record in records] == expected
+
+
+def test_every_right_answer_has_its_turn():
+    for turn, name in enumerate(sorted(source_files())):
+        days = range(TODAY, TODAY + 2 * longest(name) + 2)
+        seen = {k for day in days for k in fillings(name, turn, "", day)}
+        assert seen == {*map(str, range(longest(name))), "variants"} == set(fillings(name, turn, "all"))
+        assert fillings(name, turn, "3,variants") == ["3", "variants"]
 
 
 @pytest.mark.parametrize("name", sorted(notebook_files(ROOT)))
