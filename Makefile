@@ -26,31 +26,37 @@ help:
 	@echo "make clean      remove the virtual environment"
 	@echo "On Linux without a GPU: make lab TORCH_INDEX=<the CPU index address that PyTorch's selector gives>"
 
-$(BIN)/python:
+# A run that was killed leaves an environment without pip, or packages that pip takes for installed: both are mended.
+$(VENV)/venv.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { echo "On Debian and Ubuntu: sudo apt install python3-venv"; rm -rf $(VENV); exit 1; }
+	@touch $@
 
-$(VENV)/torch.stamp: | $(BIN)/python
-	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) torch torchvision)
+HALF = import pathlib, shutil, sysconfig; folder = pathlib.Path(sysconfig.get_path("purelib")); \
+  [shutil.rmtree(info) for info in folder.glob("*.dist-info") if not (info / "RECORD").exists()]
+INSTALL = $(BIN)/python -c '$(HALF)' && $(BIN)/python -m pip install --quiet
+
+$(VENV)/torch.stamp: | $(VENV)/venv.stamp
+	$(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch torchvision)
 	@touch $@
 
 $(VENV)/lab.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(BIN)/python -m pip install --quiet --editable ".[student]"
+	$(INSTALL) --editable ".[student]"
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader > /dev/null 2>&1
 	@$(BIN)/jupyter server extension disable --sys-prefix nbgrader > /dev/null 2>&1
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(INSTALL) --editable ".[test]"
 	@touch $@
 
 $(VENV)/browser.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(BIN)/python -m pip install --quiet --editable ".[browser]"
+	$(INSTALL) --editable ".[browser]"
 	@touch $@
 
 $(VENV)/benchmark.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(BIN)/python -m pip install --quiet --editable ".[benchmark]"
+	$(INSTALL) --editable ".[benchmark]"
 	@touch $@
 
 lab: $(VENV)/lab.stamp

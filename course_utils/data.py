@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -92,20 +93,48 @@ def data_folder() -> Path:
         if (folder / "registry.json").is_file():
             return folder
     looked = " or ".join(str(folder) for folder in candidates)
-    raise FileNotFoundError(
-        f"the course's data are not in {looked}: registry.json is missing. "
-        "Set the environment variable COURSE_DATA to the course's data folder, or unset it to use the package's own"
-    )
+    remedy = "Unset COURSE_DATA to use the course's own, or set it to a whole data folder"
+    if not chosen:
+        remedy = _how_to_repair(candidates[0] if candidates[0].is_dir() else candidates[1], "registry.json")
+    raise FileNotFoundError(f"the course's data are not in {looked}: registry.json is missing. {remedy}")
 
 
 @lru_cache(maxsize=8)
 def _read_registry(path: Path, modified: int) -> dict[str, Entry]:
     """Read a registry file; ``modified`` is its date, so that a rewritten registry is read again."""
-    names = {field.name for field in fields(Entry)}
-    records = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(records, list) or any(set(record) != names for record in records):
-        raise ValueError(f"{path} must be a list of records with the fields {', '.join(sorted(names))}")
+    try:
+        records = json.loads(path.read_text(encoding="utf-8-sig"))
+        problem = _problem(records)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        problem = f"it is not JSON ({error})"
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror})"
+    if problem:
+        raise ValueError(f"{path} is broken: {problem}. {_how_to_repair(path.parent, path.name)}")
     return {record["name"]: Entry(**record) for record in records}
+
+
+def _problem(records: object) -> str:
+    """Return what is wrong with the content of a registry, or an empty string."""
+    names = {field.name for field in fields(Entry)}
+    if not isinstance(records, list):
+        return "it must be a list of records"
+    seen: set[str] = set()
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, dict) or set(record) != names:
+            return f"record {number} must have the fields {', '.join(sorted(names))}"
+        wrong = [name for name, value in record.items() if not isinstance(value, str) or not value]
+        if wrong:
+            return f"in record {number}, {wrong[0]} must be a text"
+        if not re.fullmatch("[0-9a-f]{64}", record["sha256"]):
+            return f"the sha256 of {record['name']!r} must be 64 hexadecimal digits"
+        parts = record["file"].split("/")
+        if "\\" in record["file"] or ":" in parts[0] or {"", ".", ".."} & set(parts):
+            return f"the file of {record['name']!r} must be a path inside the data folder"
+        if record["name"] in seen:
+            return f"{record['name']!r} is in it twice"
+        seen.add(record["name"])
+    return ""
 
 
 class _Registry(Mapping[str, Entry]):
@@ -160,13 +189,17 @@ def fetch(name: str) -> Path:
     FileNotFoundError
         If the file is missing.
     """
+    folder = data_folder()
+    if not REGISTRY:
+        registry = folder / "registry.json"
+        raise ValueError(f"{registry} is broken: no record in it. {_how_to_repair(folder, registry.name)}")
     entry = REGISTRY[require_choice(name, "name", list(REGISTRY))]
-    path = data_folder() / entry.file
+    path, repair = folder / entry.file, _how_to_repair(folder, entry.file, entry)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}, the file of {name!r}, is missing. {_how_to_repair(entry)}")
+        raise FileNotFoundError(f"{path}, the file of {name!r}, is missing. {repair}")
     status = path.stat()
     if _verified_digest(path, status.st_mtime_ns, status.st_size) != entry.sha256:
-        raise ValueError(f"{path}, the file of {name!r}, was altered: wrong SHA-256. {_how_to_repair(entry)}")
+        raise ValueError(f"{path}, the file of {name!r}, was altered: wrong SHA-256. {repair}")
     FETCHED[entry.file] = entry.sha256
     return path
 
@@ -183,16 +216,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _how_to_repair(entry: Entry) -> str:
-    """Return the sentence that names the command which brings a file back."""
-    folder = data_folder()
-    if (folder.parent / ".git").exists():
-        return f"Repair it in {folder.parent} with: git checkout -- {folder.name}/{entry.file}"
+def _how_to_repair(folder: Path, file: str, entry: Entry | None = None) -> str:
+    """Return the sentence that names the command which brings a file of a data folder back."""
+    if (folder.parent / ".git").exists() and folder.name == "data":
+        return f"Repair it in {folder.parent} with: git checkout -- {folder.name}/{file}"
     if folder == _PACKAGE / "_data":
         return "Repair it from the course's own folder with: pip install --force-reinstall --no-deps ."
-    if (folder / "rebuild.py").is_file() and entry.kind not in ("weights", "synthesis", "restoration"):
+    if entry and (folder / "rebuild.py").is_file() and entry.kind not in ("weights", "synthesis", "restoration"):
         return f"Repair it with: python {folder / 'rebuild.py'} {entry.name}"
-    return f"COURSE_DATA is {folder}: copy {entry.file} there again from the course, or unset COURSE_DATA"
+    if folder == _PACKAGE.parent / "data":
+        return f"Copy {file} into {folder} again from a fresh download of the course"
+    return f"COURSE_DATA is {folder}: copy {file} there again from the course, or unset COURSE_DATA"
 
 
 def load_faces() -> tuple[Float[Tensor, "faces height width"], Int[Tensor, " faces"]]:

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -201,13 +202,94 @@ def test_repair_beside_the_script_is_the_script(copied: Path, rebuild: ModuleTyp
 
 def test_no_data_folder_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="Set the environment variable COURSE_DATA"):
+    with pytest.raises(FileNotFoundError, match="Unset COURSE_DATA"):
         fetch("cat")
 
 
-def test_malformed_registry_is_named(copied: Path) -> None:
-    (copied / "registry.json").write_text('[{"name": "cat"}]')
-    with pytest.raises(ValueError, match=r"registry\.json must be a list of records"):
+GOOD = {
+    "name": "cat",
+    "file": "photographs/cat.png",
+    "sha256": "0" * 64,
+    "source": "a package",
+    "licence": "CC0-1.0",
+    "credit": "somebody",
+    "kind": "photograph",
+}
+
+
+def records(**changed: object) -> str:
+    return json.dumps([{**GOOD, **changed}])
+
+
+BROKEN = {
+    "empty": "",
+    "white": "  \n",
+    "cut": records()[:-1],
+    "begun": "[",
+    "a conflict of git": f"<<<<<<< HEAD\n{records()}\n=======\n",
+    "a pointer of git-lfs": "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    "a page": "<!doctype html><title>404</title>",
+    "two": records() + records(),
+    "a comma too many": records().replace("}]", "},]"),
+    "single quotes": records().replace('"', "'"),
+    "latin-1": records(credit="é").encode("utf-8").decode("unicode_escape").encode("latin-1", "replace") + b"\xe9",
+    "utf-16": records().encode("utf-16"),
+    "zeros": b"\0" * 100,
+    "deep": "[" * 100_000,
+    "null": "null",
+    "a number": "3",
+    "a text": '"cat"',
+    "a record alone": json.dumps(GOOD),
+    "by name": json.dumps({"cat": GOOD}),
+    "no record": "[]",
+    "a list of texts": '["cat"]',
+    "a list of lists": "[[1, 2]]",
+    "a field missing": '[{"name": "cat"}]',
+    "a field too many": records(size=3),
+    "a number for a name": records(name=3),
+    "no name": records(name=""),
+    "null for a licence": records(licence=None),
+    "a list for a file": records(file=["cat.png"]),
+    "a path that leaves the folder": records(file="../cat.png"),
+    "an absolute path": records(file="/etc/passwd"),
+    "a path of Windows": records(file="photographs\\cat.png"),
+    "a short hash": records(sha256="0" * 63),
+    "a hash of other letters": records(sha256="g" * 64),
+    "a number for a hash": records(sha256=0),
+    "twice the same name": json.dumps([GOOD, GOOD]),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_registry_is_named_with_its_repair(copied: Path, kind: str) -> None:
+    content = BROKEN[kind]
+    (copied / "registry.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=r"registry\.json is broken: .*copy registry\.json there again") as caught:
+        fetch("cat")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_the_repair_of_a_registry_helps(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "the course"
+    shutil.copytree(copied, checkout / "data", ignore=shutil.ignore_patterns("the course"))
+    author = ["-c", "user.name=x", "-c", "user.email=x@localhost"]
+    for words in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    monkeypatch.setenv("COURSE_DATA", str(checkout / "data"))
+    (checkout / "data/registry.json").write_text("[")
+    with pytest.raises(ValueError, match="broken") as caught:
+        fetch("cat")
+    (checkout / "data/registry.json").unlink()
+    monkeypatch.setattr(data, "_PACKAGE", checkout / "course_utils")
+    monkeypatch.delenv("COURSE_DATA")
+    with pytest.raises(FileNotFoundError, match=r"git checkout -- data/registry\.json"):
+        fetch("cat")
+    subprocess.run(str(caught.value).partition("with: ")[2].split(), cwd=checkout, check=True, capture_output=True)
+    assert fetch("cat").exists()
+    shutil.rmtree(checkout / ".git")
+    (checkout / "data/registry.json").write_text("[")
+    with pytest.raises(ValueError, match="from a fresh download of the course"):
         fetch("cat")
 
 

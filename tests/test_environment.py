@@ -1,10 +1,13 @@
 """The set-up files say the same thing, and the package stays as light as it claims."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,55 @@ def test_nothing_names_a_machine():
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".yml", ".json", ".ipynb"} and path.name != Path(__file__).name:
             assert not pattern.search(path.read_text(encoding="utf-8")), name
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return the environment's folder in a checkout, and the function that calls `make` there, without network."""
+    if sys.platform == "win32" or not shutil.which("make"):
+        pytest.skip("make is needed")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def make(target, python=sys.executable):
+        environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        command = ["make", target, f"PYTHON={python}"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return tmp_path / ".venv", make
+
+
+def program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_an_environment_without_pip_is_made_again_and_one_that_works_is_kept(checkout, tmp_path):
+    folder, make = checkout
+    program(folder / "bin" / "python", "exit 1")  # what a kill leaves: pip comes last
+    calls = f'echo "$@" >> "{tmp_path}/calls"; printf "#!/bin/sh\\n" > .venv/bin/python'
+    python = program(tmp_path / "python", f'[ "$1" = -c ] || {{ {calls}; }}')
+    assert make(".venv/venv.stamp", python).returncode == 0
+    (folder / "venv.stamp").unlink()
+    assert make(".venv/venv.stamp", python).returncode == 0
+    assert (tmp_path / "calls").read_text() == "-m venv --clear .venv\n"
+
+
+@pytest.mark.slow
+def test_what_a_killed_set_up_leaves_is_mended(checkout):
+    folder, make = checkout
+    venv.create(folder, with_pip=False)
+    run = make(".venv/venv.stamp")
+    assert run.returncode == 0, run.stderr
+    assert subprocess.run([folder / "bin" / "python", "-m", "pip", "--version"]).returncode == 0
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    whole, half = packages / "whole-1.dist-info", packages / "half-1.dist-info"
+    for info in (whole, half):
+        info.mkdir()
+        (info / "METADATA").touch()
+    (whole / "RECORD").touch()
+    assert make(".venv/lab.stamp").returncode != 0  # nothing can be installed here
+    assert whole.exists()
+    assert not half.exists()

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import sys
 from datetime import date
 
 import nbformat
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from course_utils.classroom import ROOT, student
 from course_utils.classroom.build import exercise_name
+from course_utils.classroom.cli import main
 from course_utils.classroom.student import Repository, hand_out, notebook_files, solutions, student_copy, update
 
 NAMES = sorted(notebook_files(ROOT))
@@ -214,6 +216,17 @@ def test_update_says_when_there_is_nothing_to_do(tmp_path):
     assert "nothing to update" in update(tmp_path)[0]
     with pytest.raises(ValueError, match="folder"):
         update(tmp_path / "nowhere")
+
+
+def test_an_installed_package_says_why_it_makes_no_copies(tmp_path, monkeypatch, capsys):
+    with pytest.raises(RuntimeError, match="git clone"):
+        hand_out([], tmp_path / "lab", tmp_path / "site-packages")
+    assert not (tmp_path / "lab").exists()
+    monkeypatch.setitem(sys.modules, "nbgrader.preprocessors", None)
+    monkeypatch.setattr(sys, "argv", ["course", "student", "--out", str(tmp_path / "lab")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "[student]" in capsys.readouterr().err
 
 
 def test_an_unknown_notebook_is_refused_with_a_suggestion(tmp_path):

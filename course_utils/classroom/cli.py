@@ -169,6 +169,12 @@ def main() -> None:
     """Run the command; a wrong argument is one line, not a traceback."""
     try:
         app()
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        extra = "student" if missing in ("nbformat", "nbgrader") else "instructor"
+        remedy = f'in the course\'s folder: python -m pip install --editable ".[{extra}]"'
+        typer.echo(f"course: {str(error.name).partition('.')[0]} is not installed; {remedy}", err=True)
+        raise SystemExit(1) from None
     except (ValueError, RuntimeError, OSError) as error:
         typer.echo(f"course: {error}", err=True)
         raise SystemExit(1) from None

@@ -145,8 +145,15 @@ def hand_out(
     ------
     ValueError
         If a name is unknown.
+    RuntimeError
+        If there are no notebooks to copy; nothing was done then.
     """
     known = notebook_files(root)
+    if not known:
+        raise RuntimeError(
+            f"no notebooks in {root / 'notebooks'}: an installed package carries the helpers and the data only. "
+            "Get the course's own folder, with git clone or as a zip file, and in it: pip install --editable .[student]"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     messages = []
     for name in [require_choice(name, "notebook", known) for name in names] or list(known):
