@@ -19,7 +19,7 @@ help:
 	@echo "make test-browser  student copies and explorers in JupyterLab and Chromium (sudo apt install chromium fonts-dejavu-core)"
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
 	@echo "make pages      the tables of README.md and notebooks/README.md, from the lessons and their cards"
-	@echo "make syntheses  remake data/syntheses, the precomputed textures (half an hour)"
+	@echo "make syntheses  remake data/syntheses and data/transfers, precomputed (an hour)"
 	@echo "make networks   train again the networks that the course ships (NAMES=\"...\"; without names, the list)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
@@ -83,6 +83,7 @@ pages: $(VENV)/test.stamp
 
 syntheses: $(VENV)/test.stamp
 	$(BIN)/python data/remake_syntheses.py
+	$(BIN)/python data/remake_transfers.py
 
 networks: $(VENV)/test.stamp
 	$(BIN)/python data/train $(NAMES)

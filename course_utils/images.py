@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
+from torch.nn import functional as F
 
 from course_utils._files import write_atomically
 from course_utils._validation import (
@@ -202,6 +203,21 @@ def zoom_out(u: Float[Tensor, "*batch H W"], factor: int) -> Float[Tensor, "*bat
         raise ValueError(f"factor {factor} is larger than a side of the image, {tuple(u.shape[-2:])}")
     whole = u[..., : height * factor, : width * factor]
     return whole.unflatten(-1, (width, factor)).unflatten(-3, (height, factor)).mean(dim=(-3, -1))
+
+
+def shrink(u: Float[Tensor, "*batch H W"], side: int) -> Float[Tensor, "*batch h w"]:
+    """Reduce an image to ``side`` pixels on its longer side: `zoom_out` by 2 of bicubic interpolation at twice that.
+
+    >>> tuple(shrink(torch.rand(3, 40, 60), 48).shape)
+    (3, 32, 48)
+    """
+    require_image(u, "u")
+    longer = max(u.shape[-2:])
+    if require_count(side, "side") > longer:
+        raise ValueError(f"side must be at most {longer}, that of the image, got {side}")
+    height, width = (max(1, round(side * n / longer)) for n in u.shape[-2:])
+    doubled = F.interpolate(u.reshape(1, -1, *u.shape[-2:]), size=(2 * height, 2 * width), mode="bicubic")
+    return zoom_out(doubled, 2).reshape(*u.shape[:-2], height, width)
 
 
 def add_noise(u: Float[Tensor, "*batch H W"], sigma: float, generator: torch.Generator) -> Float[Tensor, "*batch H W"]:

@@ -486,17 +486,38 @@ def _energy(
     with torch.no_grad():
         targets = {layer: statistic(v) for layer, v in network(u).items()}
     w = relative_weights(targets) if weights is None else require_mapping(weights, "weights")
-    whiteners = {} if whitening is None else {layer: _whitener(target, whitening) for layer, target in targets.items()}
+    of_features = _features_energy(targets, w, statistic, whitening)
 
     def energy(x: Tensor) -> tuple[Tensor, Tensor]:
-        differences = _differences(statistic, network(x), targets, w)
-        minimized = loss = _weighted_squares(differences, targets, w)
-        if whiteners:
-            whitened = {layer: whiteners[layer](r) for layer, r in differences.items()}
-            minimized = _weighted_squares(whitened, targets, {layer: value**0.75 for layer, value in w.items()})
+        loss, minimized = of_features(network(x))
         for extra, weight in extra_losses:
             value = require_number(weight, "extra_losses", minimum=0) * extra(x, u)
             loss, minimized = loss + value, minimized + value
+        return loss, minimized
+
+    return energy
+
+
+def _features_energy(
+    targets: Mapping[str, Tensor],
+    weights: Mapping[str, float],
+    statistic: Statistic = gram_matrix,
+    whitening: float | None = None,
+) -> Callable[[Mapping[str, Tensor]], tuple[Tensor, Tensor]]:
+    """Return the function of features with two values: E = Σ_L w_L ‖S(V^L) − target^L‖², and what to descend for it.
+
+    The second is E itself, or with ``whitening`` the loss of the notes of :func:`synthesize_texture`, which is zero
+    where E is. The features may have more layers than the targets.
+    """
+    whiteners = {} if whitening is None else {layer: _whitener(target, whitening) for layer, target in targets.items()}
+
+    def energy(features: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        used = {layer: features[layer] for layer in targets}
+        differences = _differences(statistic, used, targets, weights)
+        minimized = loss = _weighted_squares(differences, targets, weights)
+        if whiteners:
+            whitened = {layer: whiteners[layer](r) for layer, r in differences.items()}
+            minimized = _weighted_squares(whitened, targets, {layer: value**0.75 for layer, value in weights.items()})
         return loss, minimized
 
     return energy
@@ -550,7 +571,8 @@ def _reduced(size: tuple[int, int], factor: int) -> tuple[int, int]:
     return size[0] // factor, size[1] // factor
 
 
-def _enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+def _enlarge(x: Float[Tensor, "channels _ _"], size: tuple[int, int]) -> Float[Tensor, "channels height width"]:
+    """Return an image at another size, by bicubic interpolation."""
     if x.shape[-2:] == size:
         return x
     return F.interpolate(x[None], size=size, mode="bicubic")[0]
