@@ -28,13 +28,13 @@ from course_utils.images import center_crop, load_image, read_picture, shrink, t
 from course_utils.optim import minimize_image
 from course_utils.textures import (
     Synthesis,
-    enlarge,
-    features_energy,
+    _enlarge,
+    _features_energy,
+    _require_budgets,
+    _require_scales,
     gram_loss,
     gram_matrix,
     relative_weights,
-    require_budgets,
-    require_scales,
 )
 
 # --- transfer (lesson 11) ---------------------------------------------------------------------------------------------
@@ -124,10 +124,10 @@ def style_transfer(
     style term is another one, zero where E_style is, and ``losses`` are those of the sum that is descended.
     """
     p, a = _require_pair(content, style, network)
-    require_number(alpha, "alpha", minimum=0)
     require_generator(generator)
-    factors = require_scales(scales)
-    budgets = require_budgets(n, len(factors))
+    require_callable(callback, "callback", optional=True)
+    factors = _require_scales(scales)
+    budgets = _require_budgets(n, len(factors), "n")
     _require_sides(p, a, network.smallest_side * max(factors))
     x = p if init is None else _require_init(init, content).to(p)
     noise = torch.randn(p.shape, generator=generator, dtype=p.dtype, device=generator.device).to(p.device)
@@ -139,14 +139,14 @@ def style_transfer(
         for i, factor in enumerate(factors):
             photograph = zoom_out(p, factor)
             if i > 0:
-                details = photograph - enlarge(zoom_out(p, factors[i - 1]), photograph.shape[-2:])
-                x = enlarge(x, photograph.shape[-2:]) + details
+                details = photograph - _enlarge(zoom_out(p, factors[i - 1]), photograph.shape[-2:])
+                x = _enlarge(x, photograph.shape[-2:]) + details
             energy = transfer_energy(photograph, zoom_out(a, factor), network, alpha, content_layer, weights, whitening)
             x, history = minimize_image(energy, x, budgets[i], watch=watch, progress=progress)
             losses += history.objective
             if history.interrupted:
                 break
-    x = enlarge(x, p.shape[-2:])
+    x = _enlarge(x, p.shape[-2:])
     return Synthesis(x.to(content.dtype).reshape(content.shape), losses)
 
 
@@ -161,10 +161,14 @@ def transfer_energy(
 ) -> Energy:
     """Return E(x) = α E_content(x) / ‖P‖² + E_style(x) as a function of x; the arguments are those of the transfer."""
     require_choice(content_layer, "content_layer", network.layers)
+    require_number(alpha, "alpha", minimum=0)
+    if whitening is not None:
+        require_number(whitening, "whitening", minimum=0, strict=True)
+    content, style = _require_pair(content, style, network)
     with torch.no_grad():
         p = network(content)[content_layer]
         targets = {layer: gram_matrix(v) for layer, v in network(style).items() if layer != content_layer}
-    style_energy = features_energy(
+    style_energy = _features_energy(
         targets, _style_weights(targets) if weights is None else weights, whitening=whitening
     )
     weight = alpha / p.square().sum().item()
@@ -184,6 +188,9 @@ def transfer_errors(
     content_layer: str = CONTENT_LAYER,
 ) -> tuple[float, float]:
     """Return the two relative errors of x: ‖F − P‖² / ‖P‖² at the content layer, and E_style, not whitened."""
+    require_choice(content_layer, "content_layer", network.layers)
+    require_same_shape(require_picture(x, "x"), content, ("x", "content"))
+    content, style = _require_pair(content, style, network)
     with torch.no_grad():
         features, p = network(x), network(content)[content_layer]
         targets = {layer: gram_matrix(v) for layer, v in network(style).items() if layer != content_layer}
@@ -246,6 +253,8 @@ def match_colors(
 
 def symmetric_power(c: Float[Tensor, "n n"], power: float) -> Float[Tensor, "n n"]:
     """Return C^p = Σ_i λ_i^p q_i q_iᵀ of a covariance; eigenvalues below 1e-12 of the largest count as 0: 0^p = 0."""
+    if require_tensor(c, "c").ndim != 2 or c.shape[0] != c.shape[1]:
+        raise ValueError(f"c must be a square matrix, got shape {tuple(c.shape)}")
     values, q = torch.linalg.eigh(c)
     kept = values > 1e-12 * values[-1]
     return (q * torch.where(kept, values.clamp(min=torch.finfo(c.dtype).tiny) ** power, 0)) @ q.mT

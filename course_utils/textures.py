@@ -571,11 +571,11 @@ def _reduced(size: tuple[int, int], factor: int) -> tuple[int, int]:
     return size[0] // factor, size[1] // factor
 
 
-def _enlarge(x: Float[Tensor, "channels _ _"], size: tuple[int, int]) -> Float[Tensor, "channels height width"]:
-    """Return an image at another size, by bicubic interpolation."""
-    if x.shape[-2:] == size:
+def _enlarge(x: Float[Tensor, "channels _ _"], size: Sequence[int]) -> Float[Tensor, "channels height width"]:
+    """Return an image at another size, (height, width), by bicubic interpolation."""
+    if x.shape[-2:] == tuple(size):
         return x
-    return F.interpolate(x[None], size=size, mode="bicubic")[0]
+    return F.interpolate(x[None], size=list(size), mode="bicubic")[0]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -634,11 +634,11 @@ def _require_scales(scales: Sequence[float]) -> tuple[int, ...]:
     return factors
 
 
-def _require_budgets(n_iterations: int | Sequence[int], n_scales: int) -> tuple[int, ...]:
+def _require_budgets(n_iterations: int | Sequence[int], n_scales: int, name: str = "n_iterations") -> tuple[int, ...]:
     given = list(n_iterations) if isinstance(n_iterations, Sequence) else [n_iterations] * n_scales
     if len(given) != n_scales:
-        raise ValueError(f"n_iterations must be one number or one for each of the {n_scales} scales, got {len(given)}")
-    return tuple(require_count(n, "n_iterations") for n in given)
+        raise ValueError(f"{name} must be one number or one for each of the {n_scales} scales, got {len(given)}")
+    return tuple(require_count(n, name) for n in given)
 
 
 def _require_size(size: tuple[int, int] | None, u: Tensor, smallest: int) -> tuple[int, int]:

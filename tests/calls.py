@@ -108,6 +108,12 @@ NUMBERS |= {
     "angle": 30.0,
 }
 NUMBERS |= {"length": 3.0, "quality": 50, "bits_per_pixel": 1.0}
+TRANSFER = {
+    "content": lambda: random_image((3, 16, 18), 10).float(),
+    "style": lambda: random_image((3, 14, 20), 11).float(),
+    "content_layer": lambda: "pool1",
+    "weights": lambda: {"conv1_1": 0.5},
+}
 OWN = {
     "operators.pseudo_inverse": {"A": lambda: random_image((4, 5))},
     "operators.blur_and_subsample_adjoint": {"v": lambda: random_image((6, 8))},
@@ -144,6 +150,29 @@ OWN = {
         "init": lambda: "gaussian texture",
         "extra_losses": lambda: [(lambda x, u: (x.mean() - u.mean()).square(), 1.0)],
         "callback": lambda: lambda x, e: None,
+    },
+    "images.shrink": {"side": lambda: 9},
+    "style.content_loss": {"features": lambda: FEATURES["conv1"], "targets": lambda: FEATURES["conv1"] + 1},
+    "style.style_loss": {"features": lambda: FEATURES},
+    "style.style_transfer": TRANSFER
+    | {
+        "n": lambda: 2,
+        "scales": lambda: (1.0,),
+        "whitening": lambda: 0.1,
+        "init": lambda: random_image((3, 16, 18), 12).float(),
+        "callback": lambda: lambda x, e: None,
+    },
+    "style.transfer_energy": TRANSFER,
+    "style.transfer_errors": TRANSFER | {"x": lambda: random_image((3, 16, 18), 12).float()},
+    "style.symmetric_power": {"c": lambda: torch.eye(3) + 0.5, "power": lambda: 0.5},
+    "style.luminance_transfer": {
+        "content": lambda: random_image((3, 6, 5), 10),
+        "style": lambda: random_image((3, 5, 7), 11),
+        "transfer": lambda: lambda y, s: y + s.mean(),
+    },
+    "style.load_transfer": {"name": lambda: "temple_starry_night"},
+    "style.load_pair": {
+        "record": lambda: {"content": "temple", "style": "auvers", "crop": (64, 64), "side": 32, "style_side": 40}
     },
 }
 # a protocol, records, a file
