@@ -197,7 +197,9 @@ class AlexNetFeatures(nn.Module):
         return features
 
 
-def load_lpips(network: str = "alex") -> tuple[AlexNetFeatures | VGGFeatures, dict[str, Float[Tensor, " n"]]]:
+def load_lpips(
+    network: str = "alex", device: torch.device | str | None = None
+) -> tuple[AlexNetFeatures | VGGFeatures, dict[str, Float[Tensor, " n"]]]:
     """Return what LPIPS needs: a network, and w_L >= 0, one weight for each channel of its layers ``LPIPS_LAYERS``.
 
     The authors' version 0.1: features of unit norm at each pixel, their squared differences weighted by w_L, averaged
@@ -208,6 +210,8 @@ def load_lpips(network: str = "alex") -> tuple[AlexNetFeatures | VGGFeatures, di
     ----------
     network : {"alex", "vgg"}
         ``"vgg"`` takes the maximum as pooling; its features are rescaled, which their normalisation undoes.
+    device : torch.device or str, optional
+        Where network and weights live. The CPU by default.
 
     Returns
     -------
@@ -220,8 +224,9 @@ def load_lpips(network: str = "alex") -> tuple[AlexNetFeatures | VGGFeatures, di
 
     layers = LPIPS_LAYERS[require_choice(network, "network", LPIPS_LAYERS)]
     linear = load_file(fetch("lpips_weights"))
-    weights = {layer: linear[f"{network}.{layer}"] for layer in layers}
-    return AlexNetFeatures() if network == "alex" else VGGFeatures("vgg16", layers, pooling="max"), weights
+    weights = {layer: linear[f"{network}.{layer}"].to(require_device(device)) for layer in layers}
+    made = AlexNetFeatures() if network == "alex" else VGGFeatures("vgg16", layers, pooling="max")
+    return made.to(device), weights
 
 
 def _require_pictures(image: Tensor, smallest_side: int, layer: str) -> Tensor:

@@ -173,6 +173,7 @@ def plot_curves(
             point = len(x) == 1
             colour, line = PALETTE[index % len(PALETTE)], "none" if point else LINE_STYLES[index % len(LINE_STYLES)]
             marker = MARKERS[index % len(MARKERS)] if point else None
+            x, y = (values.detach().cpu() if isinstance(values, Tensor) else values for values in (x, y))
             axis.plot(x, y, color=colour, linestyle=line, marker=marker, label=label)
         axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale)
         for ruler, scale in ((axis.xaxis, x_scale), (axis.yaxis, y_scale)):

@@ -127,7 +127,7 @@ OWN = {
     "images.read_picture": {"path": lambda: picture_path()},
     "data.load_kernel": {"name": lambda: "motion_1"},
     "features.VGGFeatures": {"weights": lambda: "vgg16", "device": lambda: "cpu"},
-    "features.load_lpips": {"network": lambda: "alex"},
+    "features.load_lpips": {"network": lambda: "alex", "device": lambda: "cpu"},
     "features.preprocess": {"image": lambda: random_image((3, H, W))},
     "slides.lecture": {"path": lambda: PACKAGE / "lecture.toml"},
     "slides.slide_figure": {"name": lambda: "tomography-angles", "figure": lambda: drawn(size=(10, 5))},

@@ -7,7 +7,6 @@ would refuse is found on a machine without one.
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 NAME = "lazy"  # a type of device that PyTorch knows, and that nothing here has
 REFUSED = (torch.float64, torch.complex128)
@@ -70,6 +69,8 @@ class Pretended(torch.Tensor):
     def __format__(self, wanted):
         return format(self.held.item(), wanted)
 
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
         return run(function, args, kwargs or {})
@@ -129,13 +130,33 @@ def product(a, b):
     return made.squeeze(-2 if b.ndim > 1 else -1) if a.ndim == 1 else made
 
 
+def each(change, value):
+    """Return a value with its tensors changed; torch's own tree_map takes longer than the computation."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)([each(change, part) for part in value])
+    return value
+
+
+def tensors_of(values):
+    """Return the tensors among values and in their lists."""
+    found = []
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += tensors_of(value)
+    return found
+
+
 def held(value):
     return value.held if isinstance(value, Pretended) else value
 
 
 def run(function, args, kwargs):
     """Compute on the values, and refuse what the device would refuse."""
-    tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, torch.Tensor)]
+    tensors = tensors_of([*args, *kwargs.values()])
     on_device = [value for value in tensors if isinstance(value, Pretended)]
     name = function._schema.name
     if name in ("aten::_to_copy", "aten::to"):
@@ -155,17 +176,17 @@ def run(function, args, kwargs):
     if generator is not None and is_pretended(kwargs.get("device")):
         raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
     there = kwargs.get("device") is None or is_pretended(kwargs["device"])
-    lifted = {key: held(value) for key, value in tree_map(held, kwargs).items()}
+    lifted = {key: each(held, value) for key, value in kwargs.items()}
     if kwargs.get("device") is not None:
         lifted["device"] = "cpu"
-    made = function(*tree_map(held, args), **lifted)
+    made = function(*[each(held, value) for value in args], **lifted)
     if not there or name == "aten::_local_scalar_dense":
         return made
     if name.endswith("_") and isinstance(args[0], Pretended):
         return args[0]
     if isinstance(kwargs.get("out"), Pretended):
         return kwargs["out"]
-    return tree_map(lambda value: Pretended(value) if isinstance(value, torch.Tensor) else value, made)
+    return each(Pretended, made)
 
 
 def moved(function, args, kwargs):

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import socket
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,10 @@ from course_utils import features
 from course_utils.classroom import weights as weights_module
 from course_utils.classroom.weights import fetch_vgg19, mean_activations, rescale_weights, save_weights
 from course_utils.features import ARCHITECTURES, LPIPS_LAYERS, VGGFeatures, load_lpips
+from course_utils.images import read_picture
 from course_utils.metrics import lpips
+
+EXAMPLE = Path(__file__).parent / "lpips_example"
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +256,12 @@ def test_lpips_is_the_published_packages(name):
     with torch.no_grad():
         assert distance(u, v, name) == pytest.approx(float(published(2 * u - 1, 2 * v - 1)), rel=1e-5)
     assert distance(u, u, name) == 0
+
+
+@pytest.mark.parametrize(("picture", "published"), [("ex_p0", 0.722), ("ex_p1", 0.138)])
+def test_lpips_of_the_authors_example(picture, published):
+    u, v = (read_picture(EXAMPLE / f"{name}.png").float() for name in ("ex_ref", picture))
+    assert distance(u, v, "alex") == pytest.approx(published, abs=5e-4)
 
 
 @pytest.mark.parametrize("name", ["alex", "vgg"])

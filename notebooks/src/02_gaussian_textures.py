@@ -58,12 +58,13 @@ from course_utils.plotting import draw_image, new_figure, plot_curves, show, sho
 from course_utils.slides import slide_figure
 
 # %%
+device = "cpu"  # or "cuda": every computation follows the device of its input
 side = 128  # of the exemplars
 
 
 def load(name):
     """Return the corner of a texture, half as fine as the file."""
-    return load_image(name, 256)[..., :side, :side]
+    return load_image(name, 256)[..., :side, :side].to(device)
 
 
 def seeded(seed):
@@ -125,7 +126,7 @@ figure, axes = new_figure(2, 3, height=6.4)
 for column, (name, u) in enumerate(grays.items()):
     draw_image(axes[0, column], u, title=name)
     C = torch.fft.fftshift(autocovariance(u)) / u.var(correction=0)
-    axes[1, column].imshow(C[32:97, 32:97], cmap="RdBu_r", vmin=-1, vmax=1, extent=(-32, 32, 32, -32))
+    axes[1, column].imshow(C[32:97, 32:97].cpu(), cmap="RdBu_r", vmin=-1, vmax=1, extent=(-32, 32, 32, -32))
 show(figure, "Three textures over their autocovariances: oblique bands, a flat horizontal blob, a small round dot.")
 
 # %% [markdown]
@@ -183,8 +184,8 @@ def periodic_component(u):
     v[..., -1, :] -= rows
     v[..., :, 0] += columns
     v[..., :, -1] -= columns
-    xi1 = 2 * math.pi * torch.arange(H, dtype=u.dtype)[:, None] / H
-    xi2 = 2 * math.pi * torch.arange(W, dtype=u.dtype) / W
+    xi1 = 2 * math.pi * torch.arange(H, dtype=u.dtype, device=u.device)[:, None] / H
+    xi2 = 2 * math.pi * torch.arange(W, dtype=u.dtype, device=u.device) / W
     laplacian = 2 * torch.cos(xi1) + 2 * torch.cos(xi2) - 4
     laplacian[0, 0] = 1  # v has sum 0, so that s has mean 0
     return u - torch.fft.ifft2(torch.fft.fft2(v) / laplacian).real
@@ -197,7 +198,7 @@ periodic_component = check(periodic_component)
 # %%
 u = to_gray(rust)
 p = periodic_component(u)
-z = white_noise((side, side), seeded(2))
+z = white_noise((side, side), seeded(2)).to(device)
 names = ("u", "p", "s", "noise with |û|", "noise with |p̂|")
 samples = [u.mean() + convolve((w - w.mean()) / side, z) for w in (u, p)]
 pictures = [image.roll((side // 2, side // 2), (0, 1)) for image in (u, p, u - p + u.mean())]
@@ -282,7 +283,7 @@ def gaussian_texture(u, generator):
     Returns a tensor of the same shape.  Slide "Texture synthesis with a stationary Gaussian model".
     """
     ### BEGIN SOLUTION
-    z = torch.randn(u.shape[-2:], generator=generator, dtype=u.dtype)
+    z = torch.randn(u.shape[-2:], generator=generator, dtype=u.dtype).to(u.device)
     x_hat = torch.fft.fft2(texton(u)) * torch.fft.fft2(z)
     return u.mean(dim=(-2, -1), keepdim=True) + torch.fft.ifft2(x_hat).real
     ### END SOLUTION
@@ -292,7 +293,7 @@ def gaussian_texture(u, generator):
 gaussian_texture = check(gaussian_texture)
 
 # %%
-z = white_noise((side, side), seeded(0))
+z = white_noise((side, side), seeded(0)).to(device)
 x = [gaussian_texture(sand, seeded(seed)) for seed in (0, 1)]
 figure = show_images([sand, 0.5 + z / 6, *x], ["h", "z", "G(z)", "another z"], width=9)
 slide_figure(figure, "gaussian-texture-synthesis")
@@ -310,13 +311,13 @@ argument for it.
 
 # %%
 large = gaussian_textures.gaussian_texture(rock, seeded(3), (2 * side, 4 * side))
-frame = torch.ones(3, 2 * side, side)
+frame = torch.ones(3, 2 * side, side, device=device)
 frame[:, :side] = rock
 figure = show_images([torch.cat([frame, large], dim=-1)], width=7)
 show(figure, "A small square of layered rock beside a sample eight times as large that goes on without a seam.")
 
 # %%
-noises = torch.stack([white_noise((side, side), seeded(seed)) for seed in (0, 1, 2)])
+noises = torch.stack([white_noise((side, side), seeded(seed)) for seed in (0, 1, 2)]).to(device)
 m, t = rust.mean(dim=(-2, -1), keepdim=True), texton(rust)
 one, three = m + convolve(t, noises[0]), m + torch.stack([convolve(c, z) for c, z in zip(t, noises, strict=True)])
 figure = show_images([rust, one, three], ["u", "one noise", "three noises"], width=7)
@@ -377,7 +378,7 @@ $12 \times 16$ pixels:
 
 # %%
 tiny = texton(grass[:12, :16])
-shifts = torch.eye(192, dtype=torch.float64).reshape(192, 12, 16)
+shifts = torch.eye(192, dtype=torch.float64, device=device).reshape(192, 12, 16)
 columns = torch.stack([convolve(tiny, z).flatten() for z in shifts], dim=1)  # the matrix of z ↦ t ∗ z
 eigenvalues, E = torch.linalg.eigh(columns @ columns.T)
 by_fft = torch.fft.fft2(tiny).abs().square().flatten().sort().values
@@ -414,7 +415,7 @@ def shot_noise(t, n, generator):
 # %%
 dot = torch.zeros(side, side, dtype=torch.float64)
 dot[:9, :9] = disk_kernel(4.5)
-dot = 0.2 * (dot - dot.mean()) / dot.std() / side
+dot = (0.2 * (dot - dot.mean()) / dot.std() / side).to(device)
 copies, pictures = (10, 100, 10_000), []
 for t in (dot, texton(load("stones_yellow")[1])):
     pictures += [0.5 + shot_noise(t, n, seeded(5)) for n in copies] + [0.5 + convolve(t, z)]
@@ -487,7 +488,7 @@ def random_phase_texture(u, generator):
     """
     ### BEGIN SOLUTION
     p, m = periodic_component(u), u.mean(dim=(-2, -1), keepdim=True)
-    z_hat = torch.fft.fft2(torch.randn(u.shape[-2:], generator=generator, dtype=u.dtype))
+    z_hat = torch.fft.fft2(torch.randn(u.shape[-2:], generator=generator, dtype=u.dtype).to(u.device))
     return m + torch.fft.ifft2(torch.fft.fft2(p - m) * z_hat / z_hat.abs()).real
     ### END SOLUTION
 
@@ -502,7 +503,7 @@ figure, axes = new_figure(1, 3, height=3.4)
 for axis, (name, x) in zip(axes.flat, drawn.items(), strict=False):
     draw_image(axis, x, title=name)
     ratio = torch.fft.fft2(x[0])[1:, 1 : side // 2].abs() / reference
-    axes[0, 2].hist(ratio.flatten().numpy(), bins=61, range=(0, 3), density=True, histtype="step", lw=2)
+    axes[0, 2].hist(ratio.flatten().cpu().numpy(), bins=61, range=(0, 3), density=True, histtype="step", lw=2)
     print(f"{name:13s} |x̂| / |p̂|: standard deviation {ratio.std():.3f}")
 
 # %%
@@ -630,8 +631,8 @@ Only the pixels in a band around the hole are used: the others say little more (
 """
 
 # %%
-whole = load_image("sand_ripples", 256)[..., :108, :240]
-hidden = torch.zeros(108, 240, dtype=torch.bool)
+whole = load_image("sand_ripples", 256)[..., :108, :240].to(device)
+hidden = torch.zeros(108, 240, dtype=torch.bool, device=device)
 hidden[18:70, 124:166] = True
 hidden[40:90, 186:224] = True
 inside = hidden.double()[None, None]

@@ -225,8 +225,8 @@ blur_and_subsample_adjoint = check(blur_and_subsample_adjoint)
 # %%
 kernel, s = gaussian_kernel(1.5).to(device), 4
 mismatch = dot_test(
-    lambda u: blur_and_subsample(u, kernel, s),
-    lambda v: blur_and_subsample_adjoint(v, kernel, s, (30, 41)),
+    lambda u: blur_and_subsample(u, kernel.cpu(), s),  # the test draws on the CPU
+    lambda v: blur_and_subsample_adjoint(v, kernel.cpu(), s, (30, 41)),
     (30, 41),
     (8, 11),
     generator,
@@ -419,7 +419,8 @@ def scan_mask(acceleration):
     return ((frequency <= 6) | chosen).expand(size, size).to(device)
 
 
-assert dot_test(lambda u: mri(u, coil, scan_mask(3)), lambda k: mri_adjoint(k, coil, scan_mask(3)), *[(size, size)] * 2,
+D, S = coil.cpu(), scan_mask(3).cpu()
+assert dot_test(lambda u: mri(u, D, S), lambda k: mri_adjoint(k, D, S), *[(size, size)] * 2,
                 generator, torch.complex128) < 1e-12  # fmt: skip
 
 # %% [markdown]

@@ -60,9 +60,10 @@ from course_utils.slides import slide_figure
 
 # %%
 torch.set_default_dtype(torch.float64)
+device = "cpu"  # or "cuda": every computation follows the device of its input
 eps = 1e-2
-u0 = load_image("cameraman", 128)
-rows = read_picture(fetch("inpainting"))  # masks above, scikit-image's biharmonic inpainting below
+u0 = load_image("cameraman", 128).to(device)
+rows = read_picture(fetch("inpainting")).to(device)  # masks above, scikit-image's biharmonic inpainting below
 masks = [part > 0.5 for part in rows[:128].split(128, dim=1)]
 biharmonic = rows[128:].split(128, dim=1)
 names = ["text", "scratches", "50 %", "90 %", "block"]
@@ -298,10 +299,10 @@ continue their contours?
 """
 
 # %%
-i, j = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+i, j = torch.meshgrid(torch.arange(64, device=device), torch.arange(64, device=device), indexing="ij")
 edges = torch.stack([(j > 32).double(), (2 * j - i > 32).double(), ((i - 32) ** 2 + (j - 32) ** 2 < 400).double()])
 edges = 0.2 + 0.6 * edges
-hole = torch.ones(64, 64, dtype=torch.bool)
+hole = torch.ones(64, 64, dtype=torch.bool, device=device)
 hole[22:44, 24:46], hole[4:20, 24:42] = False, False
 panels = [*(edges * hole), *harmonic_inpaint(edges, hole, 4000), *tv_inpaint(edges, hole, eps, 3000)]
 show(
@@ -414,7 +415,7 @@ project_consistent = check(project_consistent)
 
 # %%
 s = 4
-A = ZoomOut(gaussian_kernel(1.6), (128, 128), s)
+A = ZoomOut(gaussian_kernel(1.6).to(device), (128, 128), s)
 v = A(u0)
 u_pinv = A.pinv(v)
 u_tv = projected_descent(
@@ -479,7 +480,7 @@ def in_turn(u, n, dykstra):
 
 
 # %%
-noisy = u0 + 0.5 * torch.randn(u0.shape, generator=torch.Generator().manual_seed(0))
+noisy = u0 + 0.5 * torch.randn(u0.shape, generator=torch.Generator().manual_seed(0)).to(device)
 for name, dykstra in (("in turn", False), ("Dykstra", True)):
     u = in_turn(noisy, 300, dykstra)
     outside = (u - project_box(u)).abs().max()
@@ -501,8 +502,8 @@ A wall of bricks and a lawn, with a hole of 40 × 40 pixels.
 """
 
 # %%
-textures = torch.stack([load_image(name, 256)[64:192, 64:192] for name in ("brick", "grass")])
-hole = torch.ones(128, 128, dtype=torch.bool)
+textures = torch.stack([load_image(name, 256)[64:192, 64:192] for name in ("brick", "grass")]).to(device)
+hole = torch.ones(128, 128, dtype=torch.bool, device=device)
 hole[44:84, 44:84] = False
 panels = [*(textures * hole), *harmonic_inpaint(textures, hole, 3000), *tv_inpaint(textures, hole, eps, 1500)]
 order = [panels[k] for k in (0, 2, 4, 1, 3, 5)]

@@ -61,7 +61,8 @@ from course_utils.slides import slide_figure
 
 # %%
 torch.set_default_dtype(torch.float64)
-u0 = load_image("cameraman", 256)
+device = "cpu"  # or "cuda": every computation follows the device of its input
+u0 = load_image("cameraman", 256).to(device)
 C1, C2 = 0.01**2, 0.03**2  # of SSIM, for L = 1
 c = 0.004  # the mean square error of sections 1 and 5
 
@@ -146,7 +147,7 @@ changes = {
     "brighter": u0 + 0.1,
     "more contrast": u0.mean() + 1.2 * (u0 - u0.mean()),
     "moved": u0.roll(1, 1),
-    "blurred": blur(u0, gaussian_kernel(2.0)),
+    "blurred": blur(u0, gaussian_kernel(2.0).to(device)),
     "JPEG": compress_jpeg(u0, 4),
     "noise": add_noise(u0, 0.06, generator),
 }
@@ -287,7 +288,7 @@ def ssim_map(u, v):
     Slide "Structural similarity index measure (SSIM)".
     """
     ### BEGIN SOLUTION
-    t = torch.arange(-5, 6, dtype=u.dtype)
+    t = torch.arange(-5, 6, dtype=u.dtype, device=u.device)
     g = torch.exp(-(t**2) / (2 * 1.5**2))
     g = torch.outer(g, g) / g.sum() ** 2
 
@@ -351,7 +352,7 @@ pair of parrots at a fifth of a bit a pixel (a gray image has 8), and a raccoon 
 experiment = {"temple": (0.19, (150, 100)), "kodim23": (0.20, (120, 400)), "raccoon": (0.70, (100, 300))}
 compressed = {}
 for name, (bits, _corner) in experiment.items():
-    u = to_gray(load_image(name))
+    u = to_gray(load_image(name)).to(device)
     v, spent = compress_jpeg2000(u, bits)
     compressed[name] = (u, v)
     assert abs(spent - bits) < 0.02, "OpenJPEG missed the size"
@@ -401,7 +402,7 @@ def ssim_extreme(u, u0, sign, n, step=0.03):
     return u
 
 
-small = load_image("cameraman", 128)
+small = load_image("cameraman", 128).to(device)
 start = at_distance(add_noise(small, 0.06, torch.Generator().manual_seed(0)), small, c)
 best, worst = ssim_extreme(start, small, 1, 150), ssim_extreme(start, small, -1, 150)
 
@@ -477,7 +478,7 @@ def lpips(features_u, features_v, weights):
 lpips = check(lpips)
 
 # %%
-network, weights = load_lpips("alex")  # AlexNet and the weights of the authors, version 0.1
+network, weights = load_lpips("alex", device)  # AlexNet and the weights of the authors, version 0.1
 
 
 def lpips_of(u, v):
@@ -499,12 +500,13 @@ closest to the farthest, before you run the table.
 """
 
 # %%
-exemplar = to_gray(load_image("stones_yellow"))[:192, :192]
-blurred = blur(exemplar, gaussian_kernel(2.5))
+stones = to_gray(load_image("stones_yellow")).to(device)
+exemplar = stones[:192, :192]
+blurred = blur(exemplar, gaussian_kernel(2.5).to(device))
 candidates = {
     "A": exemplar.roll((2, 2), (0, 1)),
     "B": blurred,
-    "C": to_gray(load_image("stones_yellow"))[256:448, 256:448],
+    "C": stones[256:448, 256:448],
     "D": torch.full_like(exemplar, exemplar.mean().item()),
     "E": gaussian_texture(exemplar, torch.Generator().manual_seed(1)),
 }
@@ -560,11 +562,11 @@ $x_2$, one plausible image; and $x_3$, the mean whose spectrum is amplified to t
 """
 
 # %%
-texture = periodic_component(to_gray(load_image("cork"))[:128, :128])
+texture = periodic_component(to_gray(load_image("cork"))[:128, :128].to(device))
 m, sigma = texture.mean().item(), 3 * texture.std(correction=0).item()
 spectrum = torch.fft.fft2(texture - m).abs().square() / texture.numel()  # λ(ξ)
 generator = torch.Generator().manual_seed(0)
-filtered = torch.fft.fft2(torch.randn(texture.shape, generator=generator)) * spectrum.sqrt()
+filtered = torch.fft.fft2(torch.randn(texture.shape, generator=generator).to(device)) * spectrum.sqrt()
 x = m + torch.fft.ifft2(filtered).real
 v = add_noise(x, sigma, generator)
 
@@ -578,7 +580,7 @@ def multiply(u, transfer):
 gain = spectrum / (spectrum + sigma**2)
 spread = (spectrum * sigma**2 / (spectrum + sigma**2)).sqrt()
 x1 = m + multiply(v - m, gain)
-x2 = x1 + multiply(torch.randn(x.shape, generator=generator), spread)
+x2 = x1 + multiply(torch.randn(x.shape, generator=generator).to(device), spread)
 x3 = m + multiply(v - m, gain.sqrt())  # its spectrum is λ, as that of x
 estimators = {"mean": x1, "sample": x2, "amplified mean": x3}
 for name, estimate in estimators.items():
@@ -594,7 +596,7 @@ way to $x_3$ it is smaller.
 """
 
 # %%
-t = torch.linspace(0, 1, 21)[:, None, None]
+t = torch.linspace(0, 1, 21, device=device)[:, None, None]
 distance = lambda s: ((spectrum.sqrt() - s.sqrt()) ** 2).mean((-2, -1)).sqrt()  # noqa: E731
 law_1, D = spectrum * gain, (spectrum * (1 - gain)).mean()  # the spectrum of the mean, and D*
 sampling = (distance(law_1 + (t * spread) ** 2), (1 + t.squeeze() ** 2))
