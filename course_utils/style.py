@@ -9,21 +9,24 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils._validation import (
     require_callable,
     require_choice,
+    require_count,
     require_generator,
     require_image,
     require_number,
     require_picture,
     require_same_device,
     require_same_shape,
+    require_shape,
     require_tensor,
 )
 from course_utils.data import fetch
 from course_utils.features import VGGFeatures
+from course_utils.gaussian_textures import convolve, mix_gaussian_textures, white_noise
 from course_utils.images import center_crop, load_image, read_picture, shrink, to_gray, zoom_out
 from course_utils.optim import minimize_image
 from course_utils.textures import (
@@ -305,3 +308,307 @@ def load_pair(record: Mapping[str, Any]) -> tuple[Float[Tensor, "3 H W"], Float[
     """Return the photograph and the painting of a precomputed transfer as its record says, float32."""
     p = shrink(center_crop(load_image(record["content"]), tuple(record["crop"])), record["side"])
     return p.float(), shrink(load_image(record["style"]), record["style_side"]).float()
+
+
+# --- mixing (lesson 12) ----------------------------------------------------------------------------------------------
+
+Mean = Float[Tensor, " n"]
+Covariance = Float[Tensor, "n n"]
+Gaussian = tuple[Mean, Covariance]
+Features = Mapping[str, Tensor]
+FeatureLoss = Callable[[Features], Tensor]
+
+FLOOR = 1e-10
+"""Eigenvalues of a covariance below this part of the largest one count as 0: features have a low rank."""
+
+DECODED_LAYERS = ("relu3_1", "relu4_1")
+"""The layers of VGG-16 whose features the course's decoders turn back into an image."""
+
+
+class Decoder(nn.Module):
+    """From features V^L(u) of VGG-16, with average pooling, back to an image: ``decoder(V) ≈ u``.
+
+    Each stage doubles the resolution: a 3 x 3 convolution gives four values for each channel, which become a square of
+    2 x 2 pixels. Its channels are those of VGG one block up; the last stage gives red, green and blue. The network is
+    the course's own; Li et al. (2017), "Universal style transfer via feature transforms".
+
+    >>> import torch
+    >>> tuple(Decoder("relu4_1")(torch.rand(512, 6, 8)).shape)
+    (3, 48, 64)
+    """
+
+    def __init__(self, layer: str) -> None:
+        super().__init__()
+        self.layer = require_choice(layer, "layer", DECODED_LAYERS)
+        self.stages = nn.ModuleList()
+        if layer == "relu4_1":  # 512 channels are many weights: first their 128 principal components
+            self.stages.extend([nn.Sequential(nn.Conv2d(512, 128, 1)), _enlarging(128, 256)])
+        self.stages.extend([_enlarging(256, 128), _enlarging(128, 64)])
+        self.stages.append(nn.Sequential(nn.Conv2d(64, 3, 3, padding=1, padding_mode="reflect")))
+
+    def forward(self, features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batch 3 H W"]:
+        """Return the image of features, or a batch of images; its values are not clipped to [0, 1]."""
+        n = 512 if self.layer == "relu4_1" else 256
+        if require_tensor(features, "features").ndim not in (3, 4) or features.shape[-3] != n:
+            raise ValueError(f"features must have shape ({n}, h, w) or (B, {n}, h, w), got {tuple(features.shape)}")
+        x = features if features.ndim == 4 else features[None]
+        for stage in self.stages:
+            x = stage(x)
+        return x if features.ndim == 4 else x[0]
+
+
+def _enlarging(n: int, m: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(n, 4 * m, 3, padding=1, padding_mode="reflect"), nn.PixelShuffle(2), nn.ReLU())
+
+
+# Gaussian models of features, and the optimal transport between them
+
+
+def feature_gaussian(features: Float[Tensor, "n h w"]) -> Gaussian:
+    """Return the mean m (n,) and the covariance C (n, n) of features over the pixels, with 1/wh, in float64.
+
+    Float64 on the CPU: an Apple GPU has none. Gradients pass.
+    """
+    v = _require_features(features).flatten(1).cpu().double()
+    m = v.mean(dim=1)
+    return m, (v - m[:, None]) @ (v - m[:, None]).mT / v.shape[1]
+
+
+def matrix_power(C: Covariance, exponent: float) -> Covariance:
+    """Return C^p of a symmetric nonnegative matrix; eigenvalues below `FLOOR` times the largest become 0, for any p.
+
+    For p < 0 it is then the power of the pseudo-inverse: 0 on the kernel of C.
+    """
+    values, q = torch.linalg.eigh(_require_covariance(C, "C"))
+    kept = values > FLOOR * values[-1].clamp(min=0)
+    powers = torch.where(kept, torch.where(kept, values, 1.0) ** require_number(exponent, "exponent"), 0.0)
+    return (q * powers) @ q.mT
+
+
+def bures_wasserstein(m1: Mean, C1: Covariance, m2: Mean, C2: Covariance) -> Float[Tensor, ""]:
+    """Return W₂² of two Gaussians: ‖m1 - m2‖² + tr C1 + tr C2 - 2 tr (C2^½ C1 C2^½)^½.
+
+    The covariances may be singular. The gradient with respect to m1 and C1 is finite: only the eigenvalues of
+    C2^½ C1 C2^½ are differentiated, and those below `FLOOR` times the largest count as 0. In float64.
+    Dowson, Landau (1982), 10.1016/0047-259X(82)90077-X.
+    """
+    _require_gaussians(m1, C1, m2, C2)
+    root = matrix_power(C2, 0.5)
+    values = torch.linalg.eigvalsh(root @ C1 @ root)
+    kept = values[values > FLOOR * values[-1].clamp(min=0)]
+    return (m1 - m2).square().sum() + C1.trace() + C2.trace() - 2 * kept.sqrt().sum()
+
+
+def gaussian_map(
+    m1: Mean, C1: Covariance, m2: Mean, C2: Covariance
+) -> tuple[Float[Tensor, "n n"], Float[Tensor, " n"]]:
+    """Return A and b of the optimal map x -> A x + b: A = C1^-½ (C1^½ C2 C1^½)^½ C1^-½, b = m2 - A m1.
+
+    It carries N(m1, C1) to N(m2, C2), and of all maps that do so it moves the points least, by W₂² on average; A is
+    symmetric and nonnegative. Where C1 is singular, A is 0 on its kernel, and what C2 has there is not reached.
+    Peyré, Cuturi (2019), "Computational optimal transport", remark 2.31, 10.1561/2200000073.
+    """
+    _require_gaussians(m1, C1, m2, C2)
+    root, inverse = matrix_power(C1, 0.5), matrix_power(C1, -0.5)
+    A = inverse @ matrix_power(root @ C2 @ root, 0.5) @ inverse
+    return A, m2 - A @ m1
+
+
+def gaussian_barycentre(m1: Mean, C1: Covariance, m2: Mean, C2: Covariance, t: float) -> Gaussian:
+    """Return m_t, C_t on the geodesic of W₂ from N(m1, C1), t = 0, to N(m2, C2), t = 1.
+
+    It is the Gaussian of (1 - t) x + t (A x + b), x ~ N(m1, C1), A and b from `gaussian_map`: m_t = (1 - t) m1 + t m2,
+    and C_t = A_t C1 A_t with A_t = (1 - t) Id + t A. The same is (1 - t)² C1 + t² C2 + t (1 - t) (C2 B + B C2) with the
+    map B = A^-1 = C1^½ (C1^½ C2 C1^½)^-½ C1^½ back: so computed, it is right for singular covariances too.
+    McCann (1997), 10.1006/aima.1997.1634.
+    """
+    _require_gaussians(m1, C1, m2, C2)
+    _require_part(t)
+    root = matrix_power(C1, 0.5)
+    B = root @ matrix_power(root @ C2 @ root, -0.5) @ root
+    return (1 - t) * m1 + t * m2, (1 - t) ** 2 * C1 + t**2 * C2 + t * (1 - t) * (C2 @ B + B @ C2)
+
+
+def whiten_color(F: Float[Tensor, "n h w"], m: Mean, C: Covariance) -> Float[Tensor, "n h w"]:
+    """Return C^½ C_F^-½ (F_k - m_F) + m at each pixel k, m_F and C_F the mean and the covariance of the features F.
+
+    Its mean is m, and its covariance C where C_F has full rank; where it has not, the kernel of C_F stays empty. The
+    map is linear, and not the optimal one, which is symmetric. In float64 inside; returned like F.
+    Li, Fang, Yang, Wang, Lu, Yang (2017), "Universal style transfer via feature transforms".
+    """
+    m_F, C_F = feature_gaussian(_require_features(F, "F"))
+    _require_gaussian(m, C, ("m", "C"))
+    require_same_shape(C, C_F, ("C", "the covariance of F"))
+    centred = F.flatten(1).cpu().double() - m_F[:, None]
+    colored = matrix_power(C, 0.5) @ (matrix_power(C_F, -0.5) @ centred) + m[:, None]
+    return colored.reshape(F.shape).to(F)
+
+
+def transport(F: Float[Tensor, "n h w"], A: Float[Tensor, "n n"], b: Float[Tensor, " n"]) -> Float[Tensor, "n h w"]:
+    """Return A F_k + b at each pixel k of features, in the precision and on the device of F."""
+    n = _require_features(F, "F").shape[0]
+    if require_tensor(A, "A").shape != (n, n) or require_tensor(b, "b").shape != (n,):
+        raise ValueError(f"A and b must have shapes {(n, n)} and {(n,)}, got {tuple(A.shape)} and {tuple(b.shape)}")
+    return (A.to(F) @ F.flatten(1) + b.to(F)[:, None]).reshape(F.shape)
+
+
+def wasserstein_loss(
+    features: Mapping[str, Float[Tensor, "n h w"]], targets: Mapping[str, Gaussian]
+) -> Float[Tensor, ""]:
+    """Return Σ_L W₂²(N(m, C), N(m^L, C^L)) / (‖m^L‖² + tr C^L), m and C the mean and covariance of the features.
+
+    Each layer's squared distance is relative to that from its target to 0. Unlike `gram_loss`, it compares deviations
+    and not variances. Vacher, Davila, Kohn, Coen-Cagli (2020), "Texture interpolation for probing visual perception".
+    """
+    if not isinstance(targets, Mapping) or not all(isinstance(pair, tuple) for pair in targets.values()):
+        raise TypeError("targets must be a dictionary from layers to pairs m, C")
+    if set(_require_layers(features, "features")) != set(targets):
+        raise ValueError(f"features and targets must have the same layers, got {list(features)} and {list(targets)}")
+    terms = [
+        bures_wasserstein(*feature_gaussian(features[layer]), m, C) / (m.square().sum() + C.trace())
+        for layer, (m, C) in targets.items()
+    ]
+    return torch.stack(terms).sum()
+
+
+def classical_scaling(distances: Float[Tensor, "k k"], dimension: int = 2) -> Float[Tensor, "k dimension"]:
+    """Return points whose Euclidean distances come near the given ones: eigenvectors of -½ J D² J times √λ.
+
+    J subtracts the mean. The largest eigenvalues are kept, negative ones count as 0. Torgerson (1952),
+    10.1007/BF02288916.
+    """
+    D = require_tensor(distances, "distances")
+    if D.ndim != 2 or D.shape[0] != D.shape[1]:
+        raise ValueError(f"distances must be a square matrix, got shape {tuple(D.shape)}")
+    J = torch.eye(len(D), dtype=D.dtype, device=D.device) - 1 / len(D)
+    values, q = torch.linalg.eigh(-0.5 * J @ D.square() @ J)
+    n = require_count(dimension, "dimension")
+    return (q[:, -n:] * values[-n:].clamp(min=0).sqrt()).flip(1)
+
+
+# Synthesis of mixtures
+
+
+def wasserstein_mixture(v1: Features, v2: Features, t: float) -> FeatureLoss:
+    """Return `wasserstein_loss` to the barycentres of the Gaussians of the features, layer by layer."""
+    _require_two(v1, v2, t)
+    targets = {
+        layer: gaussian_barycentre(*feature_gaussian(v1[layer]), *feature_gaussian(v2[layer]), t) for layer in v1
+    }
+    return lambda features: wasserstein_loss(features, targets)
+
+
+def gram_mixture(v1: Features, v2: Features, t: float) -> FeatureLoss:
+    """Return `gram_loss` to the averages (1 - t) G1 + t G2 of Gram matrices, relative to their norms."""
+    _require_two(v1, v2, t)
+    targets = {layer: (1 - t) * gram_matrix(v1[layer]) + t * gram_matrix(v2[layer]) for layer in v1}
+    weights = relative_weights(targets)
+    return lambda features: gram_loss(features, targets, weights)
+
+
+def gaussian_mixture_texture(
+    u1: Float[Tensor, "*channels H W"], u2: Float[Tensor, "*channels H W"], t: float, generator: torch.Generator
+) -> Float[Tensor, "*channels H W"]:
+    """Draw a sample of lesson 02's mixture of two textures: the mean (1 - t) m1 + t m2, the mixed texton ∗ noise."""
+    require_same_shape(require_picture(u1, "u1"), require_picture(u2, "u2"), ("u1", "u2"))
+    _require_part(t)
+    mean = (1 - t) * u1.mean(dim=(-2, -1), keepdim=True) + t * u2.mean(dim=(-2, -1), keepdim=True)
+    noise = white_noise((u1.shape[-2], u1.shape[-1]), generator).to(u1)
+    return mean + convolve(mix_gaussian_textures(u1, u2, t), noise)
+
+
+def synthesize_mixture(
+    u1: Float[Tensor, "3 H W"],
+    u2: Float[Tensor, "3 H W"],
+    t: float,
+    mixture: Callable[[Features, Features, float], FeatureLoss],
+    network: VGGFeatures,
+    generator: torch.Generator,
+    n_iterations: Sequence[int],
+    factors: Sequence[int] = (1,),
+) -> Synthesis:
+    """Synthesize a mixture of two textures of one size, from coarse to fine, as `synthesize_texture` does one.
+
+    ``mixture`` is `wasserstein_mixture` or `gram_mixture`. The images are reduced by the ``factors``, such as
+    (4, 2, 1), with ``n_iterations`` evaluations at each. The start is a Gaussian mixture texture; so are the details
+    that each finer scale adds to the enlarged result of the one before.
+    """
+    require_same_shape(require_picture(u1, "u1"), require_picture(u2, "u2"), ("u1", "u2"))
+    require_callable(mixture, "mixture")
+    require_callable(network, "network")
+    if len(require_shape(n_iterations, "n_iterations")) != len(require_shape(factors, "factors")):
+        raise ValueError(f"n_iterations must be one number for each of the {len(factors)} factors")
+    x = torch.empty(0)
+    losses: list[float] = []
+    coarser = 0
+    for factor, n in zip(factors, n_iterations, strict=True):
+        w1, w2 = zoom_out(u1, factor), zoom_out(u2, factor)
+        energy = _mixture_energy(w1, w2, t, mixture, network)
+        if not losses:
+            x = gaussian_mixture_texture(w1, w2, t, generator)
+        else:
+            details = [w - _enlarge(zoom_out(u, coarser), w.shape[-2:]) for u, w in ((u1, w1), (u2, w2))]
+            x = _enlarge(x, w1.shape[-2:]) + gaussian_mixture_texture(details[0], details[1], t, generator)
+        x, history = minimize_image(energy, x, n)
+        losses, coarser = losses + history.objective, factor
+    return Synthesis(x, losses)
+
+
+def _mixture_energy(
+    u1: Tensor, u2: Tensor, t: float, mixture: Callable[[Features, Features, float], FeatureLoss], network: VGGFeatures
+) -> Callable[[Tensor], Tensor]:
+    with torch.no_grad():
+        loss = mixture(network(u1), network(u2), t)
+    return lambda x: loss(network(x))
+
+
+def _require_features(features: Tensor, name: str = "features") -> Tensor:
+    if require_tensor(features, name).ndim != 3 or 0 in features.shape:
+        raise ValueError(f"{name} must have shape (n, h, w), got {tuple(features.shape)}")
+    return features
+
+
+def _require_layers(features: Features, name: str) -> Features:
+    if not isinstance(features, Mapping) or not features:
+        raise TypeError(f"{name} must be a dictionary from layers to features, got {type(features).__name__}")
+    for layer, v in features.items():
+        _require_features(v, f"{name}[{layer!r}]")
+    return features
+
+
+def _require_two(v1: Features, v2: Features, t: float) -> None:
+    if set(_require_layers(v1, "v1")) != set(_require_layers(v2, "v2")):
+        raise ValueError(f"v1 and v2 must have the same layers, got {list(v1)} and {list(v2)}")
+    _require_part(t)
+
+
+def _require_part(t: float) -> float:
+    if not 0 <= require_number(t, "t") <= 1:
+        raise ValueError(f"t must be in [0, 1], got {t}")
+    return t
+
+
+def _require_covariance(C: Tensor, name: str) -> Tensor:
+    if require_tensor(C, name).dtype != torch.float64:
+        raise TypeError(f"{name} must be float64, got {C.dtype}: roots of matrices need it")
+    if (
+        C.ndim != 2
+        or C.shape[0] != C.shape[1]
+        or not torch.allclose(C, C.mT, rtol=1e-6, atol=1e-9 * float(C.detach().abs().max()))
+    ):
+        raise ValueError(f"{name} must be a symmetric matrix (n, n), got shape {tuple(C.shape)}")
+    return C
+
+
+def _require_gaussian(m: Tensor, C: Tensor, names: tuple[str, str]) -> None:
+    _require_covariance(C, names[1])
+    if require_tensor(m, names[0]).dtype != torch.float64:
+        raise TypeError(f"{names[0]} must be float64, got {m.dtype}")
+    if m.shape != C.shape[:1]:
+        raise ValueError(f"{names[0]} must have shape ({len(C)},) like {names[1]}, got {tuple(m.shape)}")
+
+
+def _require_gaussians(m1: Tensor, C1: Tensor, m2: Tensor, C2: Tensor) -> None:
+    _require_gaussian(m1, C1, ("m1", "C1"))
+    _require_gaussian(m2, C2, ("m2", "C2"))
+    require_same_shape(C1, C2, ("C1", "C2"))

@@ -19,6 +19,7 @@ MODEL = (random_image((D,), 4), EIGENVECTORS, torch.tensor([3.0, 2.0, 1.0], dtyp
 ANGLES = torch.linspace(0, 150, 6, dtype=torch.float64)
 LAYERS = ("conv1_1", "pool1")  # a network of one block is fast
 FEATURES = {"conv1": random_image((4, 6, 5), 5), "conv2": random_image((3, 3, 2), 6)}
+COVARIANCE = random_image((4, 6), 7) @ random_image((4, 6), 7).mT
 
 # By the name of the argument, whatever the function; a function's own come after.
 BY_NAME = {
@@ -96,6 +97,19 @@ BY_NAME = {
     "f_x": lambda: 1.0,
     "gradient_norm": lambda: 1.0,
 }
+BY_NAME |= {
+    "m1": lambda: random_image((4,), 4),
+    "m2": lambda: random_image((4,), 5),
+    "C1": lambda: COVARIANCE,
+    "C2": lambda: COVARIANCE + torch.eye(4, dtype=torch.float64),
+    "C": lambda: COVARIANCE,
+    "F": lambda: FEATURES["conv1"],
+    "features": lambda: FEATURES["conv1"],
+    "v1": lambda: FEATURES,
+    "v2": lambda: FEATURES,
+    "distances": lambda: torch.cdist(random_image((6, 3)), random_image((6, 3))),
+    "layer": lambda: "relu3_1",
+}
 NUMBERS = {"n": 3, "m": 7, "rank": 2, "s": 2, "stride": 3, "factor": 2, "tau": 0.5, "rho": 0.5, "alpha": 0.5, "L": 2.0}
 NUMBERS |= {
     "lam": 0.1,
@@ -122,6 +136,22 @@ OWN = {
     "optim.lipschitz_constant": {"shape": lambda: (4, 5)},
     "optim.quadratic_step": {"gradient": lambda: U},
     "images.shepp_logan": {"size": lambda: 16},
+    "style.gaussian_barycentre": {"t": lambda: 0.5},
+    "style.whiten_color": {"m": lambda: random_image((4,), 4)},
+    "style.matrix_power": {"exponent": lambda: -0.5},
+    "style.transport": {"A": lambda: COVARIANCE, "b": lambda: random_image((4,), 4)},
+    "style.wasserstein_loss": {"features": lambda: FEATURES, "targets": lambda: feature_gaussians()},
+    "style.wasserstein_mixture": {"t": lambda: 0.5},
+    "style.gram_mixture": {"t": lambda: 0.5},
+    "style.gaussian_mixture_texture": {"t": lambda: 0.5},
+    "style.synthesize_mixture": {
+        "t": lambda: 0.5,
+        "mixture": lambda: importlib.import_module("course_utils.style").wasserstein_mixture,
+        "network": lambda: lambda u: {"itself": u},
+        "n_iterations": lambda: (2,),
+        "u1": lambda: random_image((3, H, W)),
+        "u2": lambda: random_image((3, H, W), 1),
+    },
     "gaussian_textures.enlarge_texton": {"size": lambda: (20, 24)},
     "plotting.move_legend": {"axis": lambda: drawn(legend=True).axes[0]},
     "images.read_picture": {"path": lambda: picture_path()},
@@ -184,6 +214,12 @@ LEFT_OUT = {
     "slides.SlideFigure",
     "textures.Synthesis",
 }
+
+
+def feature_gaussians():
+    """Return the Gaussian of other features on each layer."""
+    style = importlib.import_module("course_utils.style")
+    return {layer: style.feature_gaussian(f.flip(-1).square()) for layer, f in FEATURES.items()}
 
 
 def built(module, name, **arguments):

@@ -42,7 +42,7 @@ class Recipe:
     generator)`` is the loss of one batch, drawn from the generator, which is on the CPU. ``held_out(network)`` returns
     named losses on images that were not trained on; it must be deterministic and take at most some seconds. ``rate`` is
     Adam's first learning rate, which falls to 0 like a cosine; ``average`` > 0 ships the exponential average of the
-    weights with that decay.
+    weights with that decay. ``start(network, generator)`` sets the first weights where they are not drawn.
     """
 
     summary: str
@@ -53,6 +53,7 @@ class Recipe:
     held_out: Callable[[nn.Module], dict[str, float]]
     rate: float = 1e-3
     average: float = 0.0
+    start: Callable[[nn.Module, torch.Generator], None] | None = None
     seed: int = 0
     licence: str = "CC-BY-4.0"
     credit: str = "this course"
@@ -89,11 +90,13 @@ class Training:
         self.checkpoint = data_folder() / "networks" / f".{name}.checkpoint"
         torch.manual_seed(recipe.seed)
         self.network = recipe.network().to(device).train()
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        if recipe.start is not None and not self.checkpoint.is_file():
+            recipe.start(self.network, self.generator)
         self.averaged = torch.optim.swa_utils.AveragedModel(
             self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
         )
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.rate)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
         self.losses: list[float] = []
         self.drawn = (self.generator.get_state(), torch.get_rng_state())  # at the end of the last whole step
         self.seconds = 0.0
