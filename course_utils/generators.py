@@ -41,6 +41,7 @@ __all__ = [
     "receptive_field",
     "scramble",
     "slice_solid",
+    "solid_colors",
     "solid_loss",
     "spatial_noise",
     "texture_network_loss",
@@ -499,6 +500,29 @@ def evaluate_block(
         noises.append(spatial_noise((level * channels, *low), (channels, *size), seed))
         low, high = [x // 2 for x in low], [-(-x // 2) for x in high]
     return generator(noises[::-1], origin)
+
+
+@torch.no_grad()
+def solid_colors(
+    generator: SolidGenerator, points: Float[Tensor, "N 3"], seed: int, side: int = 32
+) -> tuple[Float[Tensor, "N 3"], int]:
+    """Return the colours of a solid at points in voxels, trilinear between voxels, and how many voxels were computed.
+
+    Only the blocks of ``side`` voxels that hold a point are evaluated, one after the other: memory does not grow with
+    the solid. The voxel of coordinates x lies at the point x.
+    """
+    if require_tensor(points, "points").ndim != 2 or points.shape[-1] != 3:
+        raise ValueError(f"points must have shape (N, 3), got {tuple(points.shape)}")
+    blocks, which = torch.unique((points / require_count(side, "side", 2)).floor().long(), dim=0, return_inverse=True)
+    colors, count = points.new_empty(len(points), 3), 0
+    for i, block in enumerate(blocks):
+        origin = (side * block).tolist()
+        inside = which == i
+        v = evaluate_block(generator, origin, 3 * (side + 1,), seed)
+        place = (points[inside] - side * block) * 2 / side - 1  # from -1 to 1, the last coordinate first
+        colors[inside] = F.grid_sample(v[None], place.flip(-1)[None, None, None], align_corners=True)[0, :, 0, 0].T
+        count += v[0].numel()
+    return colors, count
 
 
 def load_solid(name: str) -> SolidGenerator:
