@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils._validation import require_callable, require_choice, require_count, require_number, require_tensor
+from course_utils._validation import require_callable, require_count, require_number, require_tensor
 
-__all__ = ["OBJECTS", "camera_rays", "cut", "march", "normals", "object_distance", "render", "sphere_coordinates"]
+__all__ = ["OBJECTS", "camera_rays", "cut", "march", "normals", "render", "sphere_coordinates"]
 
 Distance = Callable[[Tensor], Tensor]
 Paint = Callable[[Tensor], Tensor]
@@ -73,16 +73,11 @@ OBJECTS: dict[str, Distance] = {"sphere": _sphere, "cube": _cube, "torus": _toru
 """Signed distances by the name of their object."""
 
 
-def object_distance(name: str) -> Distance:
-    """Return the signed distance of one of `OBJECTS`."""
-    return OBJECTS[require_choice(name, "name", OBJECTS)]
-
-
 def cut(distance: Distance, offset: float) -> Distance:
-    """Return the object without its part in front of a plane: max(d(p), −offset − p₁), p₁ the second coordinate."""
+    """Return the object without its points of second coordinate below offset: max(d(p), offset − p₁)."""
     require_callable(distance, "distance")
     offset = require_number(offset, "offset")
-    return lambda p: torch.maximum(distance(p), -offset - p[..., 1])
+    return lambda p: torch.maximum(distance(p), offset - p[..., 1])
 
 
 def camera_rays(
