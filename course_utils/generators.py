@@ -504,7 +504,7 @@ def evaluate_block(
 
 @torch.no_grad()
 def solid_colors(
-    generator: SolidGenerator, points: Float[Tensor, "N 3"], seed: int, side: int = 32
+    generator: SolidGenerator, points: Float[Tensor, "N 3"], seed: int, side: int = 48
 ) -> tuple[Float[Tensor, "N 3"], int]:
     """Return the colours of a solid at points in voxels, trilinear between voxels, and how many voxels were computed.
 

@@ -16,7 +16,7 @@ from course_utils.explorers.base import Explorer, Numbers, call, choice, explore
 from course_utils.generators import SOLIDS, evaluate_block, load_solid
 from course_utils.rendering import OBJECTS, cut, render
 
-SIDE = 64  # voxels of the block, for coordinates from -1 to 1
+SIDE = 96  # voxels of the block, for coordinates from -1 to 1
 PICTURE = 192  # pixels of the object and of its slice, a multiple of SIDE
 Slice = Callable[[Tensor, int, int], Tensor]
 

@@ -44,6 +44,7 @@ A voxel is a pixel of a solid. **Axis 0 points down**, as the rows of a picture 
 """
 
 # %%
+import math
 import time
 import tomllib
 
@@ -72,7 +73,7 @@ r"""
 ## 1. Wrapping a picture around an object
 
 To cover a sphere with a material, give each point two coordinates, such as latitude and longitude, and read the colour
-off a picture there. Two views of such a sphere, of ballast:
+off a picture there. Two such spheres:
 """
 
 
@@ -87,9 +88,14 @@ def wrapped(picture):
     return paint
 
 
-u = exemplars["ballast"][:, :128]  # twice as wide as high, as the sphere's map is
-views = [render(OBJECTS["sphere"], wrapped(u), 300, turn, 50) for turn in (30, 180)]
-alt = "Two spheres of gray stones: on the left stones shrink to wedges around the pole, on the right a line cuts them."
+halves = {name: u[:, :128] for name, u in exemplars.items()}  # twice as wide as high, as the sphere's map is
+views = [
+    render(OBJECTS["sphere"], wrapped(halves["ballast"]), 300, 150, 55, samples=2),
+    render(OBJECTS["sphere"], wrapped(halves["rock_layers"]), 300, 0, 20, samples=2),
+]
+alt = (
+    "Left a sphere whose gray stones shrink to wedges around its pole, right one of rock with a vertical line in front."
+)
 show(show_images(views, ["above: the pole", "behind: the seam"], width=8), alt)
 
 # %% [markdown]
@@ -168,13 +174,17 @@ def carved(name, size):
     return lambda points: solid_colors(solids[name], size * points, seed)[0]
 
 
-cubes = [render(OBJECTS["cube"], carved(name, 60), 300) for name in SOLIDS]
-slide_figure(show_images([*exemplars.values(), *cubes], [*SOLIDS, "", "", ""], columns=3, width=9), "solid-texture")
+# %%
+cubes = []
+for name, u in exemplars.items():
+    cubes.append(render(OBJECTS["cube"], carved(name, 66), 320, samples=2))
+    cubes[-1][:, :88, :88] = F.interpolate(u[None, :, :176, :176], scale_factor=0.5, mode="area")[0]
+slide_figure(show_images(cubes, list(SOLIDS), width=10), "solid-texture")
 
 # %% [markdown]
 r"""
-**What to see.** At the edges of a cube two slices meet, and the stones go on around the corner. With a picture on each
-face they would not.
+**What to see.** Above each cube a piece of the picture that was given. At the edges of a cube two slices meet, and
+stones and layers go on around the corner. With a picture on each face they would not.
 
 **Question.** A solid of balls of one size, all of diameter 1, is cut by a plane. Do all the discs have diameter 1? What
 does it mean for a picture that is asked to be every slice of a solid?
@@ -432,33 +442,32 @@ print(f"at 10^12: mean colour {[f'{c:.1f}' for c in far.mean(dim=(1, 2, 3)).toli
 # %% [markdown]
 """
 The solid has no end, and none of it is stored. What goes wrong without noise that is tied to coordinates is best seen
-in a slice made of nine blocks.
+in a slice made of four blocks.
 """
 
 # %%
-cells = [(i, j) for i in range(3) for j in range(3)]
-apart = torch.ones(3, 150, 150)
-joined, ring = apart.clone(), torch.ones(3, 300, 300)
-for k, (i, j) in enumerate(cells):
-    place = (slice(None), slice(50 * i, 50 * i + 48), slice(50 * j, 50 * j + 48))
-    apart[place] = cork(random_noises(cork, (8, 48, 48), torch.Generator().manual_seed(k)), (0, 0, 0))[:, 0]
-    joined[place] = evaluate_block(cork, (0, 48 * i, 48 * j), (1, 48, 48), seed)[:, 0]
+rock = solids["rock_layers"]
+apart, joined, ring = torch.ones(3, 128, 128), torch.ones(3, 128, 128), torch.ones(3, 288, 288)
+for k in range(4):
+    i, j = 64 * (k // 2), 64 * (k % 2)
+    own = random_noises(rock, (64, 16, 64), torch.Generator().manual_seed(k))
+    apart[:, i : i + 64, j : j + 64] = rock(own, (0, 0, 0))[:, :, 0]
+    joined[:, i : i + 64, j : j + 64] = evaluate_block(rock, (i, 0, j), (64, 1, 64), seed)[:, :, 0]
 
 # %%
-needed = [(i, j) for i in range(12) for j in range(12) if abs(((i - 5.5) ** 2 + (j - 5.5) ** 2) ** 0.5 - 4.5) < 0.8]
+places = [(i, j) for i in range(0, 288, 24) for j in range(0, 288, 24)]
+needed = [(i, j) for i, j in places if abs(math.hypot(i - 132, j - 132) - 108) < 20]
 for i, j in needed:
-    ring[:, 25 * i : 25 * i + 24, 25 * j : 25 * j + 24] = evaluate_block(cork, (0, 24 * i, 24 * j), (1, 24, 24), seed)[
-        :, 0
-    ]
+    ring[:, i : i + 24, j : j + 24] = evaluate_block(rock, (i, 0, j), (24, 1, 24), seed)[:, :, 0]
 titles = ["a noise for each block", "noise with coordinates", "only what is needed"]
 slide_figure(show_images([apart, joined, ring], titles, width=9), "solid-on-demand")
-print(f"right: {len(needed)} blocks of 144")
+print(f"right: {len(needed)} of {len(places)} blocks")
 
 # %% [markdown]
 """
-**What to see.** Blocks are drawn with a thin gap. On the left the grains end at the gaps: each block is a good texture,
-and the nine do not fit. In the middle the grains go on behind the gaps. On the right the same function computed only
-the blocks along a ring. Section 7 does this in space, for the surface of an object.
+**What to see.** On the left a horizontal and a vertical line cut the layers: each block is a good texture, and the
+four do not fit. In the middle four blocks, computed one by one too, and no line. On the right the same function
+computed only the blocks along a ring. Section 7 does this in space, for the surface of an object.
 
 What does a voxel cost? A block pays for its margins too, a small block more than a large one.
 """
@@ -630,8 +639,8 @@ p = (o + t[:, None] * r).requires_grad_()
 
 # %%
 hit = (t < 8).float()[:, None]
-colors, count = solid_colors(cork, 60 * p.detach() * hit, seed)
-light = F.normalize(torch.tensor([-0.7, 0.8, 0.2]), dim=0)
+colors, count = solid_colors(cork, 40 * p.detach() * hit, seed)
+light = F.normalize(torch.tensor([-0.7, -0.6, 0.4]), dim=0)
 lambert = 0.3 + 0.7 * (n @ light).clamp(min=0)[:, None]
 stages = [(6.5 - t[:, None]).expand(-1, 3) / 4 * hit, (0.5 + 0.5 * n) * hit, colors * hit, colors * lambert * hit]
 figure = show_images(
@@ -641,41 +650,46 @@ show(figure, "A ring four times: in grays, in the colours of its normals, in fla
 
 # %% [markdown]
 r"""
-**What to see.** The colour is read off the solid at $60\,p$, and nothing else is known about the surface: no map, no
-coordinates on it. `solid_colors` asks, as you did for the ring in section 5, only for the blocks of $32^3$ voxels that
-the surface meets. `render` of the course adds a floor and a soft shadow. Larger objects:
+**What to see.** The colour is read off the solid at $40\,p$, and nothing else is known about the surface: no map, no
+coordinates on it. `solid_colors` asks, as you did for the ring in section 5, only for the blocks, here of $48^3$
+voxels, that the surface meets. `render` of the course adds a floor and a soft shadow. Larger objects:
 """
 
 # %%
-scenes = [
-    ("sphere", None),
-    ("sphere", "ballast"),
-    ("vase", "ballast"),
-    ("torus", "cork"),
-    ("blob", "cork"),
-    ("vase", "rock_layers"),
-]
-pictures, u = [], exemplars["ballast"][:, :128]
-for shape, name in scenes:
-    pictures.append(render(OBJECTS[shape], carved(name, 75) if name else wrapped(u), 300, 40, 35))
-titles = ["wrapped", "carved", "ballast", "cork", "", "rock layers"]
-slide_figure(show_images(pictures, titles, columns=3, width=9), "solid-surface")
+scenes = {
+    "wrapped": ("sphere", None),
+    "carved": ("sphere", "ballast"),
+    "vase": ("vase", "ballast"),
+    "balls": ("blob", "ballast"),
+    "sphere": ("sphere", "rock_layers"),
+    "vase ": ("vase", "rock_layers"),
+    "ring": ("torus", "cork"),
+    "balls ": ("blob", "cork"),
+}
+
+# %%
+pictures = []
+for shape, name in scenes.values():
+    paint = carved(name, 60) if name else wrapped(halves["ballast"])
+    pictures.append(render(OBJECTS[shape], paint, 256, 40, 35, samples=2))
+slide_figure(show_images(pictures, list(scenes), columns=4, width=10), "solid-surface")
 
 # %% [markdown]
 """
-**What to see.** The first sphere has a picture wrapped around it, squeezed at the pole. The second is carved: the
-stones have one size everywhere. On the vase the rock's layers run around horizontally at every radius, and continue on its
-inside, as they would if it had been turned on a lathe.
+**What to see.** The first sphere has a picture wrapped around it, squeezed at the pole. The second is carved: its
+stones have one size everywhere. The rock's layers are horizontal on the sphere and on the vase, at every radius, as
+they would be on a vase turned out of one stone. Where the balls melt into each other the material goes on: no
+parametrization, no seam.
 """
 
 # %%
-sizes = (20, 40, 80)
-for size in sizes:
-    o, r = camera_rays(100)
-    t, hit = march(OBJECTS["torus"], o, r)
-    points = (o + t[:, None] * r)[hit]
-    count = solid_colors(cork, size * points, seed)[1]
-    print(f"{size} voxels for a length of 1: {count:9,} voxels computed, the whole cube has {(2 * size) ** 3:9,}")
+o, r = camera_rays(400)
+t, hit = march(OBJECTS["torus"], o, r)
+points = (o + t[:, None] * r)[hit]
+for size in (40, 80, 160):
+    blocks = torch.unique((size * points / 16).floor(), dim=0)
+    cube = (2 * size // 16) ** 3
+    print(f"object {2 * size:3} voxels wide: {len(blocks):4} blocks of 16^3 are seen, of {cube:5} in the cube")
 
 # %% [markdown]
 r"""
@@ -687,7 +701,7 @@ along a surface?
 """
 ## 8. Turn it
 
-Choose a solid and an object, turn it, and cut it open. The block behind it has $64^3$ voxels for the whole object.
+Choose a solid and an object, turn it, and cut it open. The block behind it has $96^3$ voxels for the whole object.
 """
 
 # %% tags=["nbval-ignore-output"] reason="an explorer: its picture is that of the next cell, which is compared"
