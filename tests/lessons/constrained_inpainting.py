@@ -364,6 +364,34 @@ def harmonic_of_total_variation(v, mask, n):
     return filled(v, mask, lambda u: smoothed_tv_gradient(u, 0.1), 0.1 / 8, n)
 
 
+def harmonic_from(v, mask, n, first):
+    return filled(v, mask, lambda u: -laplacian(u), 1.9 / 8, n, torch.where(mask, v, first))
+
+
+def harmonic_from_hidden_values(v, mask, n):
+    return harmonic_from(v, mask, n, v)
+
+
+def harmonic_from_the_mean_of_all(v, mask, n):
+    return harmonic_from(v, mask, n, v.mean((-2, -1), keepdim=True))
+
+
+def harmonic_from_the_mean_of_the_hidden(v, mask, n):
+    return harmonic_from(v, mask, n, v[..., ~mask].mean(-1)[..., None, None])
+
+
+def harmonic_from_one_mean(v, mask, n):
+    return harmonic_from(v, mask, n, v[..., mask].mean())
+
+
+def harmonic_towards_v(v, mask, n):
+    return filled(v, mask, lambda u: u - v, 1.9 / 8, n)
+
+
+def harmonic_erased(v, mask, n):
+    return harmonic_by_descent(v, mask, n) * ~mask
+
+
 def tv_by_momentum(v, mask, eps, n):
     erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps))  # noqa: E731
     return optim.accelerated_gradient(erased, start_of(v, mask), eps / 8, n)[0]
@@ -409,9 +437,81 @@ def tv_root_of_eps(v, mask, eps, n):
     return tv_by_momentum(v, mask, eps**0.5, n)
 
 
+def tv_from_hidden_values(v, mask, eps, n):
+    erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps))  # noqa: E731
+    return optim.accelerated_gradient(erased, v, eps / 8, n)[0]
+
+
+def tv_from_the_mean_of_all(v, mask, eps, n):
+    erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps))  # noqa: E731
+    return optim.accelerated_gradient(erased, torch.where(mask, v, v.mean((-2, -1), keepdim=True)), eps / 8, n)[0]
+
+
+def tv_fifty_iterations(v, mask, eps, n):
+    return tv_by_momentum(v, mask, eps, 50)
+
+
+def tv_fixed_eps(v, mask, eps, n):
+    erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, 1e-2))  # noqa: E731
+    return optim.accelerated_gradient(erased, start_of(v, mask), eps / 8, n)[0]
+
+
+def tv_ascends(v, mask, eps, n):
+    erased = lambda u: torch.where(mask, 0.0, -smoothed_tv_gradient(u, eps))  # noqa: E731
+    return optim.accelerated_gradient(erased, start_of(v, mask), eps / 8, n)[0]
+
+
+def tv_momentum_too_long(v, mask, eps, n):
+    erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps))  # noqa: E731
+    return optim.accelerated_gradient(erased, start_of(v, mask), 1.9 * eps / 8, n)[0]
+
+
+def tv_by_nesterov(v, mask, eps, n):
+    u = y = start_of(v, mask)
+    t = 1.0
+    for _ in range(n):
+        new = torch.where(mask, v, y - eps / 8 * smoothed_tv_gradient(y, eps))
+        t, before = (1 + (1 + 4 * t * t) ** 0.5) / 2, t
+        y = new + (before - 1) / t * (new - u)
+        u = new
+    return u
+
+
 def tv_pair(v, mask, eps, n):
     erased = lambda u: torch.where(mask, 0.0, smoothed_tv_gradient(u, eps))  # noqa: E731
     return optim.accelerated_gradient(erased, start_of(v, mask), eps / 8, n)
+
+
+def known_mask_of_gray(u, v, mask):
+    w = u.clone()
+    w[mask] = v[mask]
+    return w
+
+
+def consistent_some_steps(u, v, A):
+    for _ in range(5):
+        u = u + A.adjoint(v - A(u)) / A.norm() ** 2
+    return u
+
+
+def descent_halfway(gradient, projection, x0, tau, n):
+    x = x0
+    for _ in range(n):
+        x = (x + projection(x - tau * gradient(x))) / 2
+    return x
+
+
+def descent_two_steps(gradient, projection, x0, tau, n):
+    x = x0
+    for _ in range(n):
+        y = x - tau * gradient(x)
+        x = projection(y - tau * gradient(y))
+    return x
+
+
+def named(name, function):
+    function.__name__ = name
+    return function
 
 
 RIGHT = {
@@ -419,8 +519,14 @@ RIGHT = {
     "project_consistent": [consistent_formula, consistent_two_parts, consistent_subtracts],
     "project_box": [box_clamp, box_min_max, box_where],
     "projected_descent": [descent_loop, descent_of_the_course, descent_with_a_while],
-    "harmonic_inpaint": [harmonic_by_descent, harmonic_by_means, harmonic_by_gradients, harmonic_by_momentum],
-    "tv_inpaint": [tv_by_momentum, tv_by_descent, tv_from_zero],
+    "harmonic_inpaint": [
+        harmonic_by_descent,
+        harmonic_by_means,
+        harmonic_by_gradients,
+        harmonic_by_momentum,
+        harmonic_from_one_mean,
+    ],
+    "tv_inpaint": [tv_by_momentum, tv_by_descent, tv_from_zero, tv_by_nesterov],
 }
 
 WRONG = {
@@ -435,6 +541,15 @@ WRONG = {
         ("mutates-input", known_in_place),
         ("clipping", known_clipped),
         ("identity", known_is_u),
+        ("shape", known_mask_of_gray),
+        (
+            "value",
+            named(
+                "known_mean_in_the_holes",
+                lambda u, v, mask: torch.where(mask, v, v[..., mask].mean(-1)[..., None, None]),
+            ),
+        ),
+        ("value", named("known_difference", lambda u, v, mask: torch.where(mask, v - u, 0.0))),
     ],
     "project_consistent": [
         ("adjoint", consistent_adjoint),
@@ -446,6 +561,9 @@ WRONG = {
         ("value", consistent_null_part),
         ("adjoint", consistent_back_projection),
         ("clipping", consistent_clipped),
+        ("adjoint", named("consistent_short_step", lambda u, v, A: u + A.adjoint(v - A(u)) / 7)),
+        ("adjoint", named("consistent_normal", lambda u, v, A: u + A.pinv(v) - A.adjoint(A(u)))),
+        ("not-converged", consistent_some_steps),
     ],
     "project_box": [
         ("normalisation", box_stretch),
@@ -459,6 +577,9 @@ WRONG = {
         ("value", box_fraction),
         ("value", box_zero_outside),
         ("mutates-input", box_in_place),
+        ("value", named("box_rounds", lambda u: u.clamp(0, 1).round())),
+        ("value", named("box_half_outside", lambda u: torch.where((u >= 0) & (u <= 1), u, 0.5))),
+        ("order", named("box_exchanged", lambda u: u.clamp(min=1).clamp(max=0))),
     ],
     "projected_descent": [
         ("exception", descent_recursive),
@@ -478,11 +599,18 @@ WRONG = {
         ("shape", descent_path),
         ("type", descent_pair),
         ("value", descent_forgets_x),
+        ("value", descent_halfway),
+        ("value", descent_two_steps),
     ],
     "harmonic_inpaint": [
         ("order", harmonic_mask_reversed),
         ("value", harmonic_free),
         ("not-converged", harmonic_projects_at_the_end),
+        ("start", harmonic_from_hidden_values),
+        ("start", harmonic_from_the_mean_of_all),
+        ("start", harmonic_from_the_mean_of_the_hidden),
+        ("value", harmonic_towards_v),
+        ("value", harmonic_erased),
         ("not-converged", harmonic_is_the_start),
         ("not-converged", harmonic_tiny_step),
         ("step-size|not-finite", harmonic_long_step),
@@ -494,7 +622,13 @@ WRONG = {
     "tv_inpaint": [
         ("value", tv_is_harmonic),
         ("value", tv_free),
-        ("not-converged", tv_projects_at_the_end),
+        ("order", tv_projects_at_the_end),
+        ("start", tv_from_hidden_values),
+        ("start", tv_from_the_mean_of_all),
+        ("not-converged", tv_fifty_iterations),
+        ("global", tv_fixed_eps),
+        ("sign", tv_ascends),
+        ("step-size", tv_momentum_too_long),
         ("order", tv_mask_reversed),
         ("not-converged", tv_is_the_start),
         ("step-size", tv_step_of_the_laplacian),

@@ -223,7 +223,7 @@ def _examine(task: Exercise, student: Student) -> str:
     try:
         verified = task.examine(student)
         if student.function is not student.reference:
-            student.remark = remark_on(student)
+            student.remark = student.remark or remark_on(student)
             student.function = carried(student)
         return verified
     except Mistake as mistake:
