@@ -19,7 +19,9 @@ from course_utils.checks.engine import (
     is_close,
     random_image,
     recognise,
+    recognise_parts,
 )
+from course_utils.checks.engine.compare import Part
 from course_utils.derivatives import laplacian
 from course_utils.operators import blur, blur_adjoint
 
@@ -85,6 +87,8 @@ def _recognise_path_shape(answer: Tensor, expected: Tensor, n: int) -> None:
         raise Mistake(
             "shape", "The number of iterates is wrong: n steps give n + 1 iterates, the start included.", count
         )
+    if expected.ndim > 1 and answer.shape == expected.flatten(0, 1).shape:
+        raise Mistake("shape", "The iterates are joined one behind the other: torch.stack, not torch.cat, gives each its own place.")
     if answer.shape == expected.movedim(0, -1).shape:
         raise Mistake("axis", "The iterates lie along the last dimension. They belong along the first: path[k] is x_k.")
 
@@ -102,6 +106,8 @@ def _wrong_paths(gradient: Callable[[Tensor], Tensor], x0: Tensor, tau: float, n
         ("sign", steps(lambda k, x: x + tau * gradient(x)), "You go up: the step is x − τ ∇f(x)."),
         ("value", torch.stack([x0 - k * tau * g0 for k in range(n + 1)]), "The gradient is always taken at x_0. Take it at the last iterate."),
         ("value", path[-1].expand_as(path), "All the entries are the last iterate: the list holds one tensor that you change in place. Write x = x − …, which makes a new one."),
+        ("value", torch.cat([path[:1], path[-1:].expand_as(path)[1:]]), "All the entries but the first are the last iterate: the list holds one tensor that you change in place. Write x = x − …, which makes a new one."),
+        ("order", torch.cat([path[:1], path[:-1]]), "The start is there twice, and x_n is missing: make the step first, then append."),
         ("normalisation", steps(lambda k, x: x - tau * gradient(x) / torch.linalg.vector_norm(gradient(x))), "You divide by the norm of the gradient. The step is τ ∇f(x): it shortens by itself near the minimum."),
         ("step-size", steps(lambda k, x: x - gradient(x)), "The step τ is not used."),
         ("step-size", steps(lambda k, x: x - tau / (k + 1) * gradient(x)), "Your step decreases with k. It is fixed here."),
@@ -129,17 +135,40 @@ def descent_bound(student: Student) -> str:
     g, gain = norm**2, tau * (1 - tau * L / 2) * norm**2
     recognise(
         answer,
-        ("square-root", f_x - tau * (1 - tau * L / 2) * norm, "The norm of the gradient is squared: ‖∇f(x)‖²."),
-        ("weight", f_x - tau * (1 - tau * L) * g, "The ½ of the parabola is missing: (L/2) ‖y − x‖²."),
         ("sign", f_x + gain, "The sign is wrong: the step goes down, ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
-        ("sign", f_x - tau * (1 + tau * L / 2) * g, "The parabola adds: + (L/2) τ² ‖∇f(x)‖². Your bound promises more than the slope alone."),
-        ("value", gain, "This is what is gained. The bound on the value is f(x) minus it."),
-        ("value", -gain, "f(x) is missing: this is the change alone."),
-        ("value", f_x - tau * g, "This is the tangent. The parabola's term (L/2) ‖y − x‖² is missing."),
+        ("square-root", f_x - tau * (1 - tau * L / 2) * norm, "The norm of the gradient is squared: ‖∇f(x)‖²."),
         ("step-size", f_x - g / (2 * L), "This is the bound at the step 1/L. Yours must hold for the step τ that is given."),
         ("step-size", f_x - (1 - tau * L / 2) * g, "A factor τ is missing: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
-        ("square-root", f_x - tau * (1 - L / 2) * g, "‖y − x‖² = τ² ‖∇f(x)‖²: the step is squared too."),
+        ("value", gain, "This is what is gained. The bound on the value is f(x) minus it."),
+        ("clipping", torch.minimum(f_x, f_x - gain), "Beyond τ = 2/L the bound lies above f(x): do not cut it off there."),
+        ("clipping", torch.maximum(f_x, f_x - gain), "Below τ = 2/L the bound lies under f(x): do not cut it off there."),
     )  # fmt: skip
+    recognise_parts(answer, lambda first, linear, square: first - linear + square, {
+        "first": (f_x, [("value", 0 * f_x, "f(x) is missing: this is the change alone.")]),
+        "linear": (tau * g, [
+            ("sign", -tau * g, "The sign of the linear term is wrong: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+            ("square-root", tau * norm, "The norm in the linear term is squared: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+            ("step-size", g, "τ is missing in the linear term: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+            ("step-size", norm, "The linear term is −τ ‖∇f(x)‖²."),
+            ("square-root", tau**2 * g, "τ is not squared in the linear term: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+            ("weight", tau * g / 2, "There is no ½ in the linear term: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+            ("value", 0 * g, "The linear term is missing: ⟨∇f(x), y − x⟩ = −τ ‖∇f(x)‖²."),
+        ]),
+        "square": (L / 2 * tau**2 * g, [
+            ("weight", L * tau**2 * g, "The ½ of the parabola is missing: (L/2) ‖y − x‖²."),
+            ("sign", -L / 2 * tau**2 * g, "The parabola adds: + (L/2) τ² ‖∇f(x)‖². Your bound promises more than the slope alone."),
+            ("square-root", L / 2 * tau * g, "‖y − x‖² = τ² ‖∇f(x)‖²: the step is squared too."),
+            ("square-root", L / 2 * tau**2 * norm, "‖y − x‖² = τ² ‖∇f(x)‖²: the norm is squared too."),
+            ("square-root", L / 2 * tau * norm, "‖y − x‖ is squared: ‖y − x‖² = τ² ‖∇f(x)‖²."),
+            ("step-size", L / 2 * g, "τ² is missing: ‖y − x‖² = τ² ‖∇f(x)‖²."),
+            ("step-size", L / 2 * tau**2, "‖∇f(x)‖² is missing: ‖y − x‖² = τ² ‖∇f(x)‖²."),
+            ("order", 2 / L * tau**2 * g, "It is L/2 that multiplies the square, not 2/L."),
+            ("order", 1 / (2 * L) * tau**2 * g, "It is L/2 that multiplies the square, not 1/(2L)."),
+            ("weight", tau**2 * g / 2, "L is missing: (L/2) ‖y − x‖²."),
+            ("square-root", L**2 / 2 * tau**2 * g, "L is not squared: (L/2) ‖y − x‖²."),
+            ("value", 0 * g, "This is the tangent. The parabola's term (L/2) ‖y − x‖² is missing."),
+        ]),
+    })  # fmt: skip
     expect_close(answer, f_x - gain, "value", "This is not f(x) − τ ‖∇f(x)‖² + (L/2) τ² ‖∇f(x)‖².")
     return "the bound is f(x) + ⟨∇f(x), y − x⟩ + (L/2) ‖y − x‖² at y = x − τ ∇f(x), below and beyond 2/L"
 
@@ -207,7 +236,13 @@ def rate(student: Student) -> str:
         ("square-root", expected**0.5, "The root is too much: the distance itself is multiplied by |1 − τℓ|."),
         ("clipping", expected.clamp(max=1), "Where the descent diverges the factor is above 1: do not cut it off."),
         ("sign", torch.maximum(low, high), "1 − τL is negative for τ > 1/L: it is its modulus that counts."),
-        ("value", low.abs(), "Only the smallest eigenvalue α is looked at. For a long step it is L that decides."),
+        ("value", low.abs(), "Only the smallest eigenvalue α counts here. For a long step it is L that decides: the modulus of each, then the maximum."),
+        ("sign", 1 + tau * L, "The sign is wrong: the step multiplies the coefficient by 1 − τℓ, not by 1 + τℓ."),
+        ("value", torch.maximum((tau - alpha).abs(), (tau - L).abs()), "It is 1 − τℓ, a product, not τ − ℓ."),
+        ("value", torch.maximum((1 - alpha).abs(), (1 - L).abs()), "The step τ is not used: 1 − τℓ."),
+        ("value", (1 - tau * (alpha + L) / 2).abs(), "This is the factor in the middle of [α, L]: a convex function is largest at one of the ends."),
+        ("value", (low.abs() + high.abs()) / 2, "This is the mean of the two ends. The slowest direction decides: the larger one."),
+        ("value", torch.maximum((1 - tau / alpha).abs(), (1 - tau / L).abs()), "It is 1 − τℓ: multiply by ℓ, do not divide."),
         ("value", high.abs(), "Only the largest eigenvalue L is looked at. For a short step it is α that decides."),
         ("order", torch.minimum(low.abs(), high.abs()), "This is the fastest direction. The slowest one decides: max, not min."),
         ("step-size", (L - alpha) / (L + alpha), "This is the factor of the best step 2/(α + L). Yours must hold for the step τ that is given."),
@@ -237,8 +272,11 @@ def lipschitz_constant(student: Student) -> str:
         apply, _ = _hessian(seed, shape)
         calls = [0]
 
-        def counted(x: Tensor, apply: Callable[[Tensor], Tensor] = apply, calls: list[int] = calls) -> Tensor:
+        def counted(x: Tensor, apply: Callable[[Tensor], Tensor] = apply, calls: list[int] = calls, shape: tuple[int, ...] = shape) -> Tensor:
             calls[0] += 1
+            if tuple(x.shape) != shape:
+                text = f"B is applied to a tensor of shape {tuple(x.shape)}: draw x with the argument shape, here {shape}."
+                raise Mistake("shape", text)
             return apply(x)
 
         largest = 3.1 * (1 + seed)
@@ -248,6 +286,7 @@ def lipschitz_constant(student: Student) -> str:
         recognise(
             answer,
             ("square-root", largest**0.5, "This is ‖A‖ when B = AᵀA. Asked for is the largest eigenvalue of B itself: no root."),
+            ("order", 1 / largest, "This is 1/L, the step. Return the eigenvalue itself."),
             ("square-root", largest**2, "This is the square of the eigenvalue: ⟨x, Bx⟩ with ‖x‖ = 1."),
             ("normalisation", largest**3, "You take ⟨y, By⟩ at y = Bx, which is not of norm 1: take it at x."),
             ("normalisation", 1.0, "You return the norm of x after its normalisation, which is 1. Return ⟨x, Bx⟩."),
@@ -286,6 +325,7 @@ def _examine_start(student: Student) -> None:
         "randomness",
         "Two runs with the same seed differ: draw the start from the generator that is given.",
     )
+    expect(not (first == other and is_close(first, 1.0)), "value", "You take the largest of the quotients (Bx)ᵢ / xᵢ, which may be anything before the end: return ⟨x, Bx⟩.")
     expect(first != other, "randomness", "Two seeds give the same start: draw it from the generator that is given.")
 
 
@@ -309,28 +349,48 @@ def objective_gradient(student: Student) -> str:
         expected = restoration.objective_gradient(u, v, kernel, lam)
         answer = student.tensor(u, v, kernel, lam, shape=shape)
         if not is_close(answer, expected):
-            recognise(answer, *_wrong_gradients(u, v, kernel, lam))
+            parts = _gradient_parts(u, v, kernel, lam)
+            (data, _), (prior, _) = parts.values()
+            recognise(
+                answer,
+                ("sign", -(data + prior), "The sign is wrong: this is −∇F, the direction of descent. Return the gradient."),
+                ("weight", 2 * (data + prior), "Twice too large: the ½ in front of the squares cancels the 2 of their derivative."),
+            )
+            recognise_parts(answer, lambda data, prior: data + prior, parts)
             text = "This is not the gradient of ½‖k ∗ u − v‖² + (λ/2)‖∇u‖²: compare with automatic differentiation."
             expect_close(answer, expected, "value", text)
     return "Aᵀ(Au − v) − λΔu, the gradient that automatic differentiation gives, for asymmetric kernels"
 
 
-def _wrong_gradients(u: Tensor, v: Tensor, kernel: Tensor, lam: float) -> list[Known]:
-    residual, prior = blur(u, kernel) - v, -lam * laplacian(u)
-    data = blur_adjoint(residual, kernel)
-    return [
-        ("sign", -(data + prior), "The sign is wrong: this is −∇F, the direction of descent. Return the gradient."),
-        ("sign", data - prior, "The sign of the regularization is wrong: ∇ᵀ∇u = −Δu."),
-        ("sign", prior - data, "The sign of the data term is wrong: the residual is k ∗ u − v."),
-        ("adjoint", residual + prior, "Aᵀ is missing in front of the residual."),
-        ("adjoint", blur(residual, kernel) + prior, "You blur the residual. It is Aᵀ that belongs there, blur_adjoint: the same only for symmetric kernels."),
-        ("adjoint", blur(u, kernel) - blur_adjoint(v, kernel) + prior, "Aᵀ is applied to v only. It applies to the whole residual, Au − v."),
-        ("weight", data, "The regularization is missing: + λ ∇ᵀ∇u."),
-        ("weight", prior, "The data term is missing: Aᵀ(Au − v)."),
-        ("weight", data + prior / lam, "The weight λ is not used."),
-        ("weight", data + 2 * prior, "The regularization is counted twice: the ½ cancels the 2 of the square."),
-        ("weight", 2 * data + prior, "The data term is counted twice: the ½ cancels the 2 of the square."),
-        ("weight", 2 * (data + prior), "Twice too large: the ½ in front of the squares cancels the 2 of their derivative."),
-        ("value", data + lam * u, "This is the gradient for the ridge (λ/2)‖u‖². The regularization here is (λ/2)‖∇u‖²: λ ∇ᵀ∇u."),
-        ("value", blur_adjoint(blur(u, kernel), kernel) + prior, "The observation v is not used: the residual is Au − v."),
-    ]  # fmt: skip
+def _gradient_parts(u: Tensor, v: Tensor, kernel: Tensor, lam: float) -> dict[str, Part]:
+    """Return the gradients of the data term and of the regularization, right and wrong."""
+    Au, Atv = blur(u, kernel), blur_adjoint(v, kernel)
+    residual, AtAu = Au - v, blur_adjoint(Au, kernel)
+    data, prior = AtAu - Atv, -lam * laplacian(u)
+    return {
+        "data": (data, [
+            ("sign", -data, "The sign of the data term is wrong: the residual is k ∗ u − v."),
+            ("adjoint", residual, "Aᵀ is missing in front of the residual."),
+            ("adjoint", blur(residual, kernel), "You blur the residual. It is Aᵀ that belongs there, blur_adjoint: the same only for symmetric kernels."),
+            ("adjoint", Au - Atv, "Aᵀ is applied to v only. It applies to the whole residual, Au − v."),
+            ("order", AtAu - v, "Parentheses: Aᵀ applies to the whole residual Au − v, not to Au alone."),
+            ("value", blur_adjoint(u - v, kernel), "The residual is Au − v: u is not blurred."),
+            ("value", u - v, "The data term is that of denoising: here it is Aᵀ(Au − v)."),
+            ("value", AtAu, "The observation v is not used: the residual is Au − v."),
+            ("weight", 2 * data, "The data term is counted twice: the ½ cancels the 2 of the square."),
+            ("weight", data / 2, "The ½ of the data term cancels the 2 of the derivative of the square."),
+            ("weight", 0 * data, "The data term is missing: Aᵀ(Au − v)."),
+        ]),
+        "prior": (prior, [
+            ("sign", -prior, "The sign of the regularization is wrong: ∇ᵀ∇u = −Δu."),
+            ("weight", 0 * prior, "The regularization is missing: + λ ∇ᵀ∇u."),
+            ("weight", prior / lam, "The weight λ is not used."),
+            ("weight", prior * lam, "λ is squared in your regularization."),
+            ("weight", 2 * prior, "The regularization is counted twice: the ½ cancels the 2 of the square."),
+            ("weight", prior / 2, "The ½ of λ/2 cancels the 2 of the derivative of the square: the term is −λ Δu."),
+            ("value", lam * u, "This is the gradient for the ridge (λ/2)‖u‖². The regularization here is (λ/2)‖∇u‖²: λ ∇ᵀ∇u."),
+            ("value", -lam * laplacian(u - v), "The regularization is that of u, not of u − v."),
+            ("value", -lam * laplacian(residual), "The regularization is that of u, not of the residual."),
+            ("value", lam * laplacian(laplacian(u)), "The Laplacian is applied twice: ∇ᵀ∇u = −Δu."),
+        ]),
+    }  # fmt: skip
