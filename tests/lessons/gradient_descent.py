@@ -1,5 +1,9 @@
 """Answers that students give to the exercises of lesson 05, right and wrong."""
 
+# ruff: noqa: E501
+
+import math
+
 import torch
 
 from course_utils.derivatives import gradient as image_gradient
@@ -495,11 +499,111 @@ def gradient_descends(u, v, kernel, lam):
     return -(blur_adjoint(blur(u, kernel) - v, kernel) - lam * laplacian(u))
 
 
+# --- slips in one part of a formula ----------------------------------------------------------------------------------
+
+
+def named(name, function):
+    function.__name__ = name
+    return function
+
+
+def path_of_one_clone(gradient, x0, tau, n):
+    x = x0.clone()
+    path = [x0]
+    for _ in range(n):
+        x -= tau * gradient(x)
+        path.append(x)
+    return torch.stack(path)
+
+
+def path_appends_first(gradient, x0, tau, n):
+    x, path = x0, [x0]
+    for _ in range(n):
+        path.append(x)
+        x = x - tau * gradient(x)
+    return torch.stack(path)
+
+
+def path_joined(gradient, x0, tau, n):
+    return torch.cat(list(path_in_a_list(gradient, x0, tau, n))) if x0.ndim else path_in_a_list(gradient, x0, tau, n)
+
+
+BOUND_SLIPS = [
+    ("step-size", named("bound_tau_squared_forgotten", lambda f, g, tau, L: f - tau * g**2 + L / 2 * g**2)),
+    ("square-root", named("bound_norm_in_the_linear_term", lambda f, g, tau, L: f - tau * g + L / 2 * tau**2 * g**2)),
+    ("square-root", named("bound_norm_in_the_square", lambda f, g, tau, L: f - tau * g**2 + L / 2 * tau**2 * g)),
+    ("sign", named("bound_linear_term_added", lambda f, g, tau, L: f + tau * g**2 + L / 2 * tau**2 * g**2)),
+    ("order", named("bound_two_over_L", lambda f, g, tau, L: f - tau * g**2 + 2 / L * tau**2 * g**2)),
+    ("clipping", named("bound_never_above", lambda f, g, tau, L: min(f, f - tau * g**2 + L / 2 * tau**2 * g**2))),
+    ("square-root|weight", named("bound_two_slips", lambda f, g, tau, L: f - tau * g + L * tau**2 * g**2)),
+]
+RATE_SLIPS = [
+    ("sign", named("rate_plus", lambda tau, alpha, L: max(abs(1 + tau * alpha), abs(1 + tau * L)))),
+    ("value", named("rate_of_a_difference", lambda tau, alpha, L: max(abs(tau - alpha), abs(tau - L)))),
+    ("value", named("rate_in_the_middle", lambda tau, alpha, L: abs(1 - tau * (alpha + L) / 2))),
+    ("value", named("rate_modulus_outside", lambda tau, alpha, L: abs(max(1 - tau * alpha, 1 - tau * L)))),
+    ("not-finite", named("rate_root_of_the_theorem", lambda tau, alpha, L: math.sqrt(1 - tau * alpha))),
+]
+GRADIENT_SLIPS = [
+    (
+        "weight",
+        named("gradient_half_lam", lambda u, v, k, lam: blur_adjoint(blur(u, k) - v, k) - lam / 2 * laplacian(u)),
+    ),
+    (
+        "weight",
+        named("gradient_lam_squared", lambda u, v, k, lam: blur_adjoint(blur(u, k) - v, k) - lam**2 * laplacian(u)),
+    ),
+    (
+        "value",
+        named(
+            "gradient_prior_of_the_difference",
+            lambda u, v, k, lam: blur_adjoint(blur(u, k) - v, k) - lam * laplacian(u - v),
+        ),
+    ),
+    ("order", named("gradient_parentheses", lambda u, v, k, lam: blur_adjoint(blur(u, k), k) - v - lam * laplacian(u))),
+    ("adjoint|sign", named("gradient_two_slips", lambda u, v, k, lam: blur(u, k) - v + lam * laplacian(u))),
+]
+
+
+def start_of(shape, generator):
+    x = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return x / x.norm()
+
+
+def constant_of_quotients(apply, shape, n, generator):
+    x = start_of(shape, generator)
+    for _ in range(n):
+        x = apply(x) / apply(x).norm()
+    return (apply(x) / x).max().item()
+
+
+def constant_is_the_step(apply, shape, n, generator):
+    x = start_of(shape, generator)
+    for _ in range(n):
+        x = apply(x)
+        x = x / x.norm()
+    return 1 / (x * apply(x)).sum().item()
+
+
+def constant_of_one_shape(apply, shape, n, generator):
+    x = start_of((128, 128), generator)
+    for _ in range(n):
+        x = apply(x)
+        x = x / x.norm()
+    return (x * apply(x)).sum().item()
+
+
 RIGHT = {
     "descent_path": [path_in_a_list, path_allocated, path_with_clones],
     "descent_bound": [bound_of_the_slide, bound_expanded, bound_by_a_product],
     "quadratic_step": [step_by_sums, step_by_norms, step_by_flattening, step_by_the_unit_direction],
-    "rate": [rate_at_the_ends, rate_without_abs_twice, rate_by_tensors, rate_on_a_grid],
+    "rate": [
+        rate_at_the_ends,
+        rate_without_abs_twice,
+        rate_by_tensors,
+        rate_on_a_grid,
+        named("rate_of_signed_ends", lambda tau, alpha, L: max(1 - tau * alpha, tau * L - 1)),
+    ],
     "lipschitz_constant": [
         constant_by_power,
         constant_by_the_quotient,
@@ -526,6 +630,9 @@ WRONG = {
         ("type", path_as_a_list),
         ("shape|axis", path_iterates_last),
         ("step-size", path_step_decreases),
+        ("value", path_of_one_clone),
+        ("order", path_appends_first),
+        ("shape", path_joined),
     ],
     "descent_bound": [
         ("square-root", bound_without_square),
@@ -537,6 +644,7 @@ WRONG = {
         ("step-size", bound_at_the_best_step),
         ("weight|step-size", bound_tau_outside_forgotten),
         ("square-root|weight", bound_parabola_without_tau_squared),
+        *BOUND_SLIPS,
     ],
     "quadratic_step": [
         ("order|value", step_inverted),
@@ -563,6 +671,7 @@ WRONG = {
         ("clipping", rate_clipped_to_one),
         ("value", rate_product),
         ("step-size", rate_without_tau),
+        *RATE_SLIPS,
     ],
     "lipschitz_constant": [
         ("normalisation", constant_never_normalised),
@@ -576,6 +685,9 @@ WRONG = {
         ("constant|value|normalisation", constant_norm_of_the_last_unit),
         ("not-converged", constant_with_a_fixed_number),
         ("normalisation|square-root", constant_not_normalised_at_the_end),
+        ("value", constant_of_quotients),
+        ("order", constant_is_the_step),
+        ("shape", constant_of_one_shape),
     ],
     "objective_gradient": [
         ("sign", gradient_plus_the_laplacian),
@@ -592,6 +704,7 @@ WRONG = {
         ("shape", gradient_is_the_objective),
         ("adjoint", gradient_adjoint_of_the_observation_only),
         ("sign", gradient_descends),
+        *GRADIENT_SLIPS,
     ],
 }
 
