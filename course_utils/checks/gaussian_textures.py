@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -18,8 +19,10 @@ from course_utils.checks.engine import (
     is_close,
     random_image,
     recognise,
+    recognise_parts,
     tolerance,
 )
+from course_utils.checks.engine.compare import Part
 
 Known = tuple[str, Tensor, str]
 SIDES = (36, 45)  # of the exemplars whose random textures are examined: 800 independent frequencies
@@ -40,10 +43,6 @@ def _mean(u: Tensor) -> Tensor:
     return u.mean(dim=(-2, -1), keepdim=True)
 
 
-def _convolution(a_hat: Tensor, shape: torch.Size) -> Tensor:
-    return torch.fft.irfft2(a_hat, s=shape[-2:])
-
-
 # --- autocovariance --------------------------------------------------------------------------------------------------
 
 
@@ -60,43 +59,121 @@ def autocovariance(student: Student) -> str:
     for seed, shape in enumerate((*SHAPES, (3, 5, 8))):
         u = _exemplar(shape, seed)
         answer, expected = student.tensor(u, shape=shape), gaussian_textures.autocovariance(u)
-        c_hat, u_hat, MN = torch.fft.rfft2(u - _mean(u)), torch.fft.rfft2(u), shape[-2] * shape[-1]
+        if is_close(answer, expected):
+            continue
         recognise(
             answer,
-            ("mean", _convolution(u_hat.abs() ** 2 / MN, u.shape), "The mean is not subtracted: C is the covariance of the values, which are u − m."),
-            ("mean", _convolution(u_hat.abs() ** 2, u.shape), "The mean is not subtracted, and the factor 1/(MN) is missing."),
-            ("conjugate", _convolution(c_hat**2 / MN, u.shape), "You convolve u − m with itself. In a correlation one factor is turned by 180°: |û|² = û conj(û), not û²."),
-            ("square-root", _convolution(c_hat.abs() / MN, u.shape), "The modulus is not squared: Ĉ = |F(u − m)|² / (MN)."),
-            ("square-root", _convolution(c_hat.abs(), u.shape), "The modulus is not squared: Ĉ = |F(u − m)|² / (MN)."),
             ("normalisation", expected / expected[..., :1, :1], "You divide by the variance: that is the autocorrelation coefficient. C(0) is the variance."),
-            ("value", c_hat.new_zeros(()).real + torch.fft.fft2(u - _mean(u)).abs() ** 2 / MN, "This is the spectrum |û|²/(MN). The autocovariance is its inverse transform."),
+            ("value", torch.fft.fft2(u - _mean(u)).abs() ** 2 / (shape[-2] * shape[-1]), "This is the spectrum |û|²/(MN). The autocovariance is its inverse transform."),
             ("value", u - _mean(u), "This is u − m itself."),
         )
-        if len(shape) == 3:
-            recognise(answer, ("mean", gaussian_textures.autocovariance(u) + (_mean(u) - u.mean()) ** 2, "One mean is subtracted from all the channels: each has its own, dim=(-2, -1)."))
+        recognise_parts(answer, lambda centred, correlate, factor: factor * correlate(centred), _autocovariance_parts(u))
         expect_close(answer, expected, "value", "This is not (1/MN) Σ (u(y + x) − m)(u(y) − m).")
     return "C is the periodic autocovariance, shift 0 at pixel (0, 0), channel by channel, on odd and even images"
+
+
+def _autocovariance_parts(u: Tensor) -> dict[str, Part]:
+    """Return what is correlated, how, and the factor, right and wrong."""
+    H, W = u.shape[-2:]
+    MN = H * W
+
+    def by(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda w: torch.fft.ifft2(change(torch.fft.fft2(w))).real
+
+    def padded(w: Tensor) -> Tensor:
+        return torch.fft.ifft2(torch.fft.fft2(w, s=(2 * H, 2 * W)).abs() ** 2).real[..., :H, :W]
+
+    def over_channels(w: Tensor) -> Tensor:
+        return torch.fft.ifftn(torch.fft.fftn(w).abs() ** 2).real
+
+    colour = u.ndim == 3
+    return {
+        "centred": (u - _mean(u), [
+            ("mean", u, "The mean is not subtracted: C is the covariance of the values, which are u − m."),
+            *([("mean", u - u.mean(), "One mean is subtracted from all the channels: each has its own, dim=(-2, -1).")] if colour else []),
+        ]),
+        "correlate": (by(lambda h: h.abs() ** 2), [
+            ("conjugate", by(lambda h: h**2), "You convolve u − m with itself. In a correlation one factor is turned by 180°: |û|² = û conj(û), not û²."),
+            ("square-root", by(lambda h: h.abs() + 0j), "The modulus is not squared: Ĉ = |F(u − m)|² / (MN)."),
+            ("boundary", padded, "You pad with zeros. The image is periodic here: no padding, and shifts go around."),
+            *([("axis", over_channels, "The transform runs over the channels too: fft2 takes the two last axes only.")] if colour else []),
+        ]),
+        "factor": (1 / MN, [
+            ("normalisation", 1.0, "The factor 1/(MN) is missing."),
+            ("normalisation", 1 / MN**2, "The factor 1/(MN) is there twice."),
+            ("normalisation", MN**-0.5, "The factor is 1/(MN), not 1/√(MN)."),
+            ("normalisation", 1 / (MN - 1), "The factor is 1/(MN), not 1/(MN − 1): the lecture takes the mean of the products."),
+            *([("normalisation", 1 / (u.shape[0] * u.shape[1]), "You divide by the product of the two first sizes, of which one counts the channels: MN is u.shape[-2] * u.shape[-1]."),
+               ("normalisation", 1 / u.numel(), "You divide by the number of values, channels included. MN is the number of pixels.")] if colour else []),
+        ]),
+    }  # fmt: skip
 
 
 # --- periodic_component ----------------------------------------------------------------------------------------------
 
 
-def _smooth(u: Tensor, rows: float = 1.0, columns: float = 1.0) -> Tensor:
-    """Return the smooth component made by the jumps between first and last rows, and columns, with weights."""
-    v = torch.zeros_like(u)
-    v[..., 0, :] += rows * (u[..., -1, :] - u[..., 0, :])
-    v[..., -1, :] -= rows * (u[..., -1, :] - u[..., 0, :])
-    v[..., :, 0] += columns * (u[..., :, -1] - u[..., :, 0])
-    v[..., :, -1] -= columns * (u[..., :, -1] - u[..., :, 0])
-    return torch.fft.irfft2(torch.fft.rfft2(v) / _laplacian(u), s=u.shape[-2:])
+def _jumps(u: Tensor, rows: float = 1.0, columns: float = 1.0, first: float = 1.0, last: float = -1.0, overwrite: bool = False) -> Tensor:
+    """Return v, the jumps between first and last rows, and columns, with weights."""
+    v, down, across = torch.zeros_like(u), u[..., -1, :] - u[..., 0, :], u[..., :, -1] - u[..., :, 0]
+    v[..., 0, :] += first * rows * down
+    v[..., -1, :] += last * rows * down
+    v[..., :, 0] = first * columns * across + (0 if overwrite else v[..., :, 0])
+    v[..., :, -1] = last * columns * across + (0 if overwrite else v[..., :, -1])
+    return v
 
 
-def _laplacian(u: Tensor) -> Tensor:
+def _symbol(u: Tensor, weight: float = 2.0, constant: float = -4.0, turn: float = 2.0) -> Tensor:
+    """Return the Laplacian's transfer function, 1 at frequency 0."""
     H, W = u.shape[-2:]
-    xi, zeta = torch.arange(H, dtype=torch.float64)[:, None] / H, torch.arange(W // 2 + 1, dtype=torch.float64) / W
-    symbol = 2 * torch.cos(2 * math.pi * xi) + 2 * torch.cos(2 * math.pi * zeta) - 4
+    xi, zeta = torch.arange(H, dtype=torch.float64)[:, None] / H, torch.arange(W, dtype=torch.float64) / W
+    symbol = weight * (torch.cos(turn * math.pi * xi) + torch.cos(turn * math.pi * zeta)) + constant
     symbol[0, 0] = 1.0
     return symbol
+
+
+def _periodic(u: Tensor, v: Tensor, solve: Callable[[Tensor], Tensor], last: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    v_hat = torch.fft.fft2(v)
+    v_hat[..., 0, 0] = 0
+    return last(u, torch.fft.ifft2(solve(v_hat)).real)
+
+
+def _periodic_parts(u: Tensor) -> dict[str, Part]:
+    """Return the jumps, the Poisson equation and what is done with s, right and wrong."""
+    right = "v is (last − first) at the first, and its opposite at the last."
+    by_channel = torch.zeros_like(u)
+    by_channel[0] += u[-1] - u[0]
+    by_channel[-1] -= u[-1] - u[0]
+    by_channel[..., 0] += u[..., -1] - u[..., 0]
+    by_channel[..., -1] -= u[..., -1] - u[..., 0]
+    symbol = _symbol(u)
+    return {
+        "u": (u, []),
+        "v": (_jumps(u), [
+            ("boundary", _jumps(u, columns=0), "Only the jump between first and last row is taken: the columns jump too."),
+            ("boundary", _jumps(u, rows=0), "Only the jump between first and last column is taken: the rows jump too."),
+            ("sign", _jumps(u, columns=-1), f"The jump between the columns has the wrong sign: {right}"),
+            ("sign", _jumps(u, rows=-1), f"The jump between the rows has the wrong sign: {right}"),
+            ("boundary", _jumps(u, overwrite=True), "At the four corners one jump overwrites the other: add to what is there, v[..., 0] += …."),
+            ("sign", _jumps(u, last=1.0), f"The jumps have the same sign on both sides: {right}"),
+            ("boundary", _jumps(u, last=0.0), f"The jumps stand in the first row and column only: {right}"),
+            ("boundary", _jumps(u, first=0.0), f"The jumps stand in the last row and column only: {right}"),
+            *([("axis", by_channel, "u[0] and u[-1] are channels of a colour image: the rows are u[..., 0, :] and u[..., -1, :].")] if u.ndim == 3 else []),
+        ]),
+        "solve": (lambda v_hat: v_hat / symbol, [
+            ("value", lambda v_hat: v_hat / _symbol(u, constant=4.0), "The denominator is 2 cos + 2 cos − 4: it vanishes at ξ = 0 only."),
+            ("value", lambda v_hat: v_hat / _symbol(u, constant=-2.0), "The denominator is 2 cos + 2 cos − 4: it vanishes at ξ = 0 only."),
+            ("value", lambda v_hat: v_hat / _symbol(u, weight=1.0, constant=-4.0), "The cosines have the factor 2: 2 cos + 2 cos − 4."),
+            ("value", lambda v_hat: v_hat / _symbol(u, turn=1.0), "The angle is 2πξ/M, a whole turn over M rows: a 2 is missing."),
+            ("weight", lambda v_hat: v_hat / symbol / 2, "Half of s is taken off: 2 cos + 2 cos − 4, without a factor."),
+            ("weight", lambda v_hat: v_hat / symbol * 2, "Twice s is taken off: 2 cos + 2 cos − 4, and each jump once."),
+            ("adjoint", lambda v_hat: v_hat * symbol, "You multiply by the Laplacian's symbol. To solve Δs = v, divide by it."),
+        ]),
+        "last": (lambda u, s: u - s, [
+            ("value", lambda u, s: s, "This is the smooth component s. Return p = u − s."),
+            ("sign", lambda u, s: u + s, "The smooth component is added: p = u − s. Look at the sign of v, or of the Laplacian (2 cos + 2 cos − 4 ≤ 0)."),
+            ("mean", lambda u, s: u - s - _mean(u), "p has lost its mean: ŝ(0) must be 0, so that p has the mean of u."),
+        ]),
+    }  # fmt: skip
 
 
 @exercise(
@@ -109,23 +186,19 @@ def _laplacian(u: Tensor) -> Tensor:
 )
 def periodic_component(student: Student) -> str:
     """Examine images with a jump across their frame, of odd and even sides."""
-    for seed, shape in enumerate((*SHAPES, (2, 6, 7))):
+    for seed, shape in enumerate((*SHAPES[::-1], (2, 6, 7))):  # the square image first: M and N are the same there
         u = _exemplar(shape, seed)
-        answer, p, s = student.tensor(u, shape=shape), gaussian_textures.periodic_component(u), _smooth(u)
-        recognise(
-            answer,
-            ("value", s, "This is the smooth component s. Return p = u − s."),
-            ("sign", u + s, "The smooth component is added: p = u − s. Look at the sign of v, or of the Laplacian (2 cos + 2 cos − 4 ≤ 0)."),
-            ("mean", p - _mean(p), "p has lost its mean: ŝ(0) must be 0, so that p has the mean of u."),
-            ("mean", u - _mean(u) + s, "p has lost its mean, and s is added: p = u − s with ŝ(0) = 0."),
-            ("boundary", u - _smooth(u, columns=0), "Only the jump between first and last row is taken: the columns jump too."),
-            ("boundary", u - _smooth(u, rows=0), "Only the jump between first and last column is taken: the rows jump too."),
-            ("sign", u - _smooth(u, columns=-1), "The jump between the columns has the wrong sign: v is (last − first) at the first, and its opposite at the last."),
-            ("sign", u - _smooth(u, rows=-1), "The jump between the rows has the wrong sign: v is (last − first) at the first, and its opposite at the last."),
-            ("weight", u - s / 2, "Half of s is taken off: 2 cos + 2 cos − 4, without a factor."),
-            ("weight", u - 2 * s, "Twice s is taken off: 2 cos + 2 cos − 4, and each jump once."),
-            ("adjoint", u - torch.fft.irfft2(torch.fft.rfft2(s) * _laplacian(u) ** 2, s=u.shape[-2:]), "You multiply by the Laplacian's symbol. To solve Δs = v, divide by it."),
-        )
+        try:
+            answer = student.tensor(u, shape=shape)
+        except Mistake as mistake:
+            if mistake.cause != "not-finite" or seed == 0:
+                raise
+            text = "It is right on a square image, and divides by 0 on another: are M and N exchanged in the denominator? ξ₁ runs over M rows."
+            raise Mistake("axis", text) from mistake
+        p = gaussian_textures.periodic_component(u)
+        if is_close(answer, p):
+            continue
+        recognise_parts(answer, _periodic, _periodic_parts(u))
         expect_close(answer, p, "value", "This is not u − s with Δs = v: compare v, the symbol of Δ, and ŝ(0) = 0.")
     return "p = u − s with Δs = v, the jumps of the frame, and the mean of u, on odd and even images"
 
@@ -160,8 +233,20 @@ def texton(student: Student) -> str:
         if len(shape) == 3:
             recognise(answer, ("normalisation", (p - _mean(p)) / p.numel() ** 0.5, "You divide by the root of the number of values, channels included. MN is the number of pixels."))
             recognise(answer, ("mean", (p - p.mean()) / root, "One mean is subtracted from all the channels: each has its own, dim=(-2, -1)."))
+        if not is_close(answer, t) and seed == 0:
+            _recognise_fixed_divisor(student, answer, p - _mean(p))
         expect_close(answer, t, "value", "This is not (p − m) / √(MN), p the periodic component and m its mean.")
     return "t = (p − m) / √(MN), of sum zero in each channel, from the periodic component"
+
+
+def _recognise_fixed_divisor(student: Student, answer: Tensor, centred: Tensor) -> None:
+    """Raise the mistake of p − m divided by one number for images of two sizes."""
+    u = _exemplar((6, 8), 1)
+    other, p = student.tensor(u, shape=u.shape), gaussian_textures.periodic_component(u)
+    divisors = [((w * w).sum() / (a * w).sum()).item() for a, w in ((answer, centred), (other, p - _mean(p)))]
+    if is_close(answer, centred / divisors[0]) and is_close(divisors[0], divisors[1]):
+        text = "You divide by the same number for images of every size: M and N come from u.shape."
+        raise Mistake("global", text, {"your divisor": divisors[0], "expected for 9 × 7 pixels": math.sqrt(63)})
 
 
 # --- gaussian_texture ------------------------------------------------------------------------------------------------
@@ -227,6 +312,11 @@ def _examine_mean(samples: list[Tensor], u: Tensor) -> None:
         return
     if means.abs().max() <= precision * spread:
         raise Mistake("mean", "The samples have mean 0: add m, the mean of u.")
+    if x.min() >= 0 and x.max() <= 1 and ((x == 0) | (x == 1)).any():
+        raise Mistake("clipping", "The sample is clipped to [0, 1], which changes its law: clip only to show an image.")
+    t = gaussian_textures.texton(u)
+    if u.ndim == 3 and is_close((x - _mean(u))[0] * t[1], (x - _mean(u))[1] * t[0]):
+        raise Mistake("value", "You multiply t by z pixel by pixel: t ∗ z is a convolution, a product in Fourier.")
     if u.ndim == 3 and is_close(means[0], _mean(u).mean().expand_as(means[0]), precision):
         raise Mistake("mean", "All the channels have the same mean: each has its own m, dim=(-2, -1).")
     if (means.abs() - _mean(u).abs()).abs().max() <= precision * _mean(u).abs().max():
@@ -349,7 +439,11 @@ def _wrong_mixtures(u1: Tensor, u2: Tensor, rho: float) -> list[Known]:
 
     mixture = (1 - rho) * a + rho * b * phase
     return [
-        ("value", (1 - rho) * t1 + rho * t2, "The textons are averaged as they are: where their phases are opposite they cancel, and contrast is lost. Turn t̂₂ by e^{iφ} first."),
+        ("value", (1 - rho) * t1 + rho * t2, "The textons are averaged as they are: where their phases are opposite they cancel, and contrast is lost. Turn t̂₂ by e^{iφ} first, with a φ for each frequency: .sum(dim=0), not .sum()."),
+        ("value", (1 - rho) * t1 - rho * t2, "There is one φ for all the frequencies: sum over the channels only, .sum(dim=0)."),
+        ("complex", image((1 - rho) * a + rho * b * torch.exp(torch.angle((a * b.conj()).sum(dim=0)))), "The i is missing: e^{iφ} is torch.exp(1j * phi)."),
+        ("boundary", image((1 - rho) * torch.fft.fft2(u1) + rho * torch.fft.fft2(u2) * torch.sgn((torch.fft.fft2(u1) * torch.fft.fft2(u2).conj()).sum(dim=0))), "The images u₁ and u₂ are mixed. Mix their textons: your function texton."),
+        ("conjugate", image((1 - rho) * a * phase + rho * b), "It is t̂₁ that you turn, by φ, which brings it away from t̂₂: turn t̂₂."),
         ("conjugate", image((1 - rho) * a + rho * b * phase.conj()), "φ has the wrong sign: t̂₂ e^{iφ} must get the phase of t̂₁, so φ = arg Σ t̂₁ conj(t̂₂)."),
         ("order", image(rho * a + (1 - rho) * b * phase), "ρ and 1 − ρ are exchanged: ρ = 0 gives the first texture."),
         ("value", image((1 - rho) * a + rho * b * torch.sgn(a * b.conj())), "Each channel has its own φ: the phases between the channels of the second texture, and its colours, are lost. Sum over the channels."),

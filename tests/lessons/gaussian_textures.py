@@ -1,5 +1,7 @@
 """Bank of lesson 02: right and wrong answers on stationary Gaussian textures."""
 
+# ruff: noqa: E501
+
 import math
 
 import torch
@@ -517,6 +519,100 @@ def mix_half(u1, u2, rho):
     return mix_by_angle(u1, u2, 0.5)
 
 
+# --- slips in one part of a formula ----------------------------------------------------------------------------------
+
+
+def autocovariance_with(centre=mean_of, power=lambda h: h.abs() ** 2, divide=lambda u: u.shape[-2] * u.shape[-1]):
+    return lambda u: torch.fft.ifft2(power(torch.fft.fft2(u - centre(u)))).real / divide(u)
+
+
+def autocovariance_padded(u):
+    (H, W), c = u.shape[-2:], u - mean_of(u)
+    return torch.fft.ifft2(torch.fft.fft2(c, s=(2 * H, 2 * W)).abs() ** 2).real[..., :H, :W] / (H * W)
+
+
+def autocovariance_over_channels(u):
+    return torch.fft.ifftn(torch.fft.fftn(u - mean_of(u)).abs() ** 2).real / (u.shape[-2] * u.shape[-1])
+
+
+def periodic_with(jumps=None, constant=-4.0, turn=2 * math.pi, exchanged=False):
+    """Return the function that makes p, with other jumps or another symbol."""
+
+    def periodic_component(u):
+        H, W = u.shape[-2:]
+        v = jumps(u) if jumps else jumps_of(u)
+        sides = (W, H) if exchanged else (H, W)
+        first, second = (torch.cos(turn * torch.arange(n).double() / m) for n, m in zip((H, W), sides, strict=True))
+        symbol = 2 * first[:, None] + 2 * second + constant
+        symbol[0, 0] = 1
+        s_hat = torch.fft.fft2(v) / symbol
+        s_hat[..., 0, 0] = 0
+        return u - torch.fft.ifft2(s_hat).real
+
+    return periodic_component
+
+
+def jumps_of(u, last=-1, corners=1):
+    v, down, across = torch.zeros_like(u), u[..., -1, :] - u[..., 0, :], u[..., -1] - u[..., 0]
+    v[..., 0, :] = down
+    v[..., -1, :] = last * down
+    v[..., 0] = corners * v[..., 0] + across
+    v[..., -1] = corners * v[..., -1] + last * across
+    return v
+
+
+def jumps_between_channels(u):
+    v = torch.zeros_like(u)
+    v[0] += u[-1] - u[0]
+    v[-1] -= u[-1] - u[0]
+    v[..., 0] += u[..., -1] - u[..., 0]
+    v[..., -1] -= u[..., -1] - u[..., 0]
+    return v if u.ndim == 3 else jumps_of(u)
+
+
+def texton_for_one_size(u):
+    p = gaussian_textures.periodic_component(u)
+    return (p - mean_of(p)) / 128
+
+
+def mix_with(phase=lambda a, b: torch.sgn((a * b.conj()).sum(dim=0)), of=texton, turned=2):
+    def mix(u1, u2, rho):
+        a, b = torch.fft.fft2(of(u1)), torch.fft.fft2(of(u2))
+        first, second = (a, b * phase(a, b)) if turned == 2 else (a * phase(a, b), b)
+        return torch.fft.ifft2((1 - rho) * first + rho * second).real
+
+    return mix
+
+
+def named(name, function):
+    function.__name__ = name
+    return function
+
+
+AUTOCOVARIANCE_SLIPS = [
+    ("boundary", autocovariance_padded),
+    ("axis", autocovariance_over_channels),
+    (
+        "normalisation",
+        named("autocovariance_over_first_sides", autocovariance_with(divide=lambda u: u.shape[0] * u.shape[1])),
+    ),
+    ("mean|conjugate", named("autocovariance_two_slips", autocovariance_with(lambda u: 0 * u, lambda h: h**2))),
+]
+PERIODIC_SLIPS = [
+    ("boundary", named("periodic_corners_overwritten", periodic_with(lambda u: jumps_of(u, corners=0)))),
+    ("sign", named("periodic_jumps_alike", periodic_with(lambda u: jumps_of(u, last=1)))),
+    ("axis", named("periodic_jumps_between_channels", periodic_with(jumps_between_channels))),
+    ("value", named("periodic_plus_four", periodic_with(constant=4.0))),
+    ("value", named("periodic_half_a_turn", periodic_with(turn=math.pi))),
+    ("axis", named("periodic_sides_exchanged", periodic_with(exchanged=True))),
+]
+MIX_SLIPS = [
+    ("complex", named("mix_without_i", mix_with(lambda a, b: torch.exp(torch.angle((a * b.conj()).sum(dim=0)))))),
+    ("value", named("mix_one_phase", mix_with(lambda a, b: torch.sgn((a * b.conj()).sum())))),
+    ("boundary", named("mix_of_images", mix_with(of=lambda u: u))),
+    ("conjugate", named("mix_turns_the_first_away", mix_with(turned=1))),
+]
+
 RIGHT = {
     "autocovariance": [
         autocovariance_by_fft,
@@ -548,6 +644,7 @@ WRONG = {
         ("complex", autocovariance_complex),
         ("mean", autocovariance_one_mean),
         ("complex", autocovariance_modulus),
+        *AUTOCOVARIANCE_SLIPS,
     ],
     "periodic_component": [
         ("value", periodic_smooth_part),
@@ -561,6 +658,7 @@ WRONG = {
         ("identity", periodic_unchanged),
         ("mutates-input", periodic_in_place),
         ("sign", periodic_positive_laplacian),
+        *PERIODIC_SLIPS,
     ],
     "texton": [
         ("boundary", texton_of_u),
@@ -573,6 +671,7 @@ WRONG = {
         ("weight|mean", texton_parentheses),
         ("sign", texton_negative),
         ("centering", texton_centred),
+        ("global", texton_for_one_size),
     ],
     "gaussian_texture": [
         ("mean", texture_without_mean),
@@ -582,14 +681,14 @@ WRONG = {
         ("randomness", texture_uniform),
         ("randomness", texture_without_generator),
         ("randomness", texture_own_generator),
-        ("value|mean", texture_product),
+        ("value", texture_product),
         ("value", texture_random_phase),
         ("conjugate", texture_conjugate),
         ("mean", texture_of_the_mean_too),
         ("mean", texture_one_mean),
         ("complex", texture_complex),
         ("value|mean", texture_noisy_exemplar),
-        ("clipping|mean", texture_clipped),
+        ("clipping", texture_clipped),
     ],
     "random_phase_texture": [
         ("complex", phase_not_odd),
@@ -617,6 +716,7 @@ WRONG = {
         ("boundary", mix_of_raw_images),
         ("mean", mix_with_the_mean),
         ("value|constant", mix_half),
+        *MIX_SLIPS,
     ],
 }
 

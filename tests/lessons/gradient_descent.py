@@ -1,7 +1,5 @@
 """Answers that students give to the exercises of lesson 05, right and wrong."""
 
-# ruff: noqa: E501
-
 import math
 
 import torch
