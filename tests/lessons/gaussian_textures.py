@@ -1,7 +1,5 @@
 """Bank of lesson 02: right and wrong answers on stationary Gaussian textures."""
 
-# ruff: noqa: E501
-
 import math
 
 import torch
