@@ -12,10 +12,12 @@ import io
 import json
 import os
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +36,7 @@ __all__ = [
     "load_faces",
     "load_kernel",
     "names_of_kind",
+    "network_record",
 ]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -228,6 +231,11 @@ def _how_to_repair(folder: Path, file: str, entry: Entry | None = None) -> str:
     if folder == _PACKAGE.parent / "data":
         return f"Copy {file} into {folder} again from a fresh download of the course"
     return f"COURSE_DATA is {folder}: copy {file} there again from the course, or unset COURSE_DATA"
+
+
+def network_record(name: str) -> dict[str, Any]:
+    """Return how a network of the course was trained: steps, minutes on one core, losses; the TOML file beside it."""
+    return tomllib.loads(fetch(name).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def load_faces() -> tuple[Float[Tensor, "faces height width"], Int[Tensor, " faces"]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
@@ -21,7 +21,6 @@ from course_utils._validation import (
     require_tensor,
 )
 from course_utils.data import fetch
-from course_utils.features import VGGFeatures
 from course_utils.textures import gram_matrix
 
 __all__ = [
@@ -54,6 +53,7 @@ __all__ = [
 # stylized images", arXiv 1603.03417.
 
 NOISE_CHANNELS = 3
+Features = Callable[[Tensor], Mapping[str, Tensor]]
 Noise = list[Float[Tensor, "n channels _ _"]]
 
 
@@ -160,7 +160,7 @@ def _block(entering: int, channels: int, padding: str) -> nn.Sequential:
 
 
 def texture_network_loss(
-    images: Float[Tensor, "n 3 H W"], targets: Mapping[str, Float[Tensor, "_ _"]], network: VGGFeatures
+    images: Float[Tensor, "n 3 H W"], targets: Mapping[str, Float[Tensor, "_ _"]], network: Features
 ) -> Float[Tensor, ""]:
     """Return (1/n) Σ_i Σ_L ‖G^L(x_i) − G^L(u)‖_F / ‖G^L(u)‖_F, the mean over the images x_i of a batch.
 
@@ -202,7 +202,7 @@ def texture_training_step(
     generator: nn.Module,
     optimizer: torch.optim.Optimizer,
     targets: Mapping[str, Float[Tensor, "_ _"]],
-    network: VGGFeatures,
+    network: Features,
     noise: Sequence[Float[Tensor, "n channels _ _"]],
 ) -> float:
     """Take one step of the optimizer on θ ↦ E(g_θ(z)), and return the loss before it."""
