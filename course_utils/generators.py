@@ -113,8 +113,9 @@ class TextureNetwork(nn.Module):
     """From noise at several scales to images in one pass: ``network(multiscale_noise(...))`` has shape (n, 3, H, W).
 
     A level for each scale, coarsest first: it joins what comes from the level before, enlarged by 2, with the noise of
-    its scale, and convolves twice. It can be of any size. Ulyanov et al. (2016) have more channels at fine scales, of
-    which the time is; here the coarse scales have them.
+    its scale, and convolves twice. It can be of any size. Each channel is normalised image by image (Ulyanov et al.,
+    2017), so that training and use are the same. Ulyanov et al. (2016) have more channels at fine scales, which cost the
+    time; here the coarse scales have them.
 
     Parameters
     ----------
@@ -154,8 +155,8 @@ class TextureNetwork(nn.Module):
 def _block(entering: int, channels: int, padding: str) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n in (entering, channels):
-        layers += [nn.Conv2d(n, channels, 3, padding=1, padding_mode=padding), nn.BatchNorm2d(channels)]  # type: ignore[arg-type]
-        layers += [nn.LeakyReLU(0.1)]
+        layers += [nn.Conv2d(n, channels, 3, padding=1, padding_mode=padding)]  # type: ignore[arg-type]
+        layers += [nn.InstanceNorm2d(channels, affine=True), nn.LeakyReLU(0.1)]
     return nn.Sequential(*layers)
 
 

@@ -137,14 +137,21 @@ def test_a_shift_of_the_noise_is_a_shift_of_the_image_where_convolutions_are_cir
         assert same == (padding == "circular")
 
 
-def test_the_image_depends_on_the_noise_nearby_only():
+def test_a_network_is_the_same_in_training_and_in_use():
+    net, noise = small(), double(multiscale_noise(2, (32, 32), 3, source()))
+    assert torch.equal(net.train()(noise), net.eval()(noise))
+    assert torch.allclose(net(noise)[1], net([z[1:] for z in noise])[0])  # image by image
+
+
+def test_the_image_hardly_depends_on_noise_far_away():
     net, noise = small().eval(), double(multiscale_noise(1, (64, 64), 3, source()))
     other = [z.clone() for z in noise]
     other[0][..., 8, 8] += 1
-    changed = (net(other) - net(noise)).abs().amax((0, 1)) > 1e-12
-    rows = changed.any(1).nonzero().flatten()
+    change = (net(other) - net(noise)).square().mean((0, 1))
     # two convolutions at each of the scales 4, 2 and 1: 2 (4 + 2 + 1) = 14 pixels around the 4 of the coarse pixel
-    assert (rows.min().item(), rows.max().item()) == (32 - 14, 35 + 14)
+    near = torch.zeros(64, 64, dtype=torch.bool)
+    near[32 - 14 : 36 + 14, 32 - 14 : 36 + 14] = True
+    assert change[~near].mean() < 1e-2 * change[near].mean()  # the normalisation sees the whole image
 
 
 def test_images_of_any_size_and_a_mean_colour():
@@ -172,6 +179,6 @@ def test_training_steps_lower_the_loss(network):
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     noise = multiscale_noise(2, (32, 32), 3, source())
     before = texture_network_loss(net(noise), targets, network).item()
-    losses = [texture_training_step(net, optimizer, targets, network, noise) for _ in range(10)]
+    losses = [texture_training_step(net, optimizer, targets, network, noise) for _ in range(15)]
     assert losses[0] == pytest.approx(before, rel=1e-5)  # the loss before the step
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]

@@ -153,8 +153,9 @@ convolves. That is all: $x_1 = B_1(z_1)$, then
 
 $$x_l = B_l\bigl(\text{join}(\text{enlarge}(x_{l-1}),\, z_l)\bigr), \qquad g_\theta(z) = C(x_K).$$
 
-Each block $B_l$ is twice: a 3 × 3 convolution, a normalisation of each channel, a ReLU that lets a tenth of the
-negative part through. $C$ mixes the last channels to three colours.
+Each block $B_l$ is twice: a 3 × 3 convolution, a normalisation of each channel of each image (mean 0, variance 1, then
+a learnt scale and shift), a ReLU that lets a tenth of the negative part through. $C$ mixes the last channels to three
+colours.
 """
 
 # %% [markdown]
@@ -443,13 +444,13 @@ r"""
 not know where it is: if the noise moves, the image moves with it, and nothing else changes. Such a network cannot learn
 an image by heart.
 
-The course has trained the small network for longer, without diversity and with $\lambda = 1$, and networks with
+The course has trained the small network for longer, without diversity and with $\lambda = 1/2$, and networks with
 circular convolutions. Here are seven noises for each:
 """
 
 # %%
 seven_noises = multiscale_noise(7, (live, live), 5, torch.Generator().manual_seed(seed))
-three = {"λ = 0": "collapsed", "λ = 1": "diverse", "circular": "flowers"}
+three = {"λ = 0": "collapsed", "λ = 1/2": "diverse", "circular": "flowers"}
 drawn = {}
 with torch.no_grad():
     for label, name in three.items():
