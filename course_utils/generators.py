@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils._validation import (
+    require_callable,
     require_choice,
     require_count,
     require_generator,
     require_image,
+    require_mapping,
+    require_sequence,
     require_shape,
     require_size,
     require_tensor,
@@ -105,7 +108,10 @@ def upsample_and_join(coarse: Float[Tensor, "n a h w"], fine: Float[Tensor, "n b
             raise ValueError(f"{name} must have shape (n, channels, h, w), got {tuple(maps.shape)}")
     n, _, h, w = coarse.shape
     if (fine.shape[0], *fine.shape[2:]) != (n, 2 * h, 2 * w):
-        raise ValueError(f"fine must have shape ({n}, channels, {2 * h}, {2 * w}), got {tuple(fine.shape)}")
+        raise ValueError(
+            f"fine must have shape ({n}, channels, {2 * h}, {2 * w}) for a coarse {tuple(coarse.shape)}, "
+            f"got {tuple(fine.shape)}"
+        )
     return torch.cat([F.interpolate(coarse, scale_factor=2, mode="nearest"), fine], dim=1)
 
 
@@ -114,8 +120,8 @@ class TextureNetwork(nn.Module):
 
     A level for each scale, coarsest first: it joins what comes from the level before, enlarged by 2, with the noise of
     its scale, and convolves twice. It can be of any size. Each channel is normalised image by image (Ulyanov et al.,
-    2017), so that training and use are the same. Ulyanov et al. (2016) have more channels at fine scales, which cost the
-    time; here the coarse scales have them.
+    2017), so that training and use are the same. Ulyanov et al. (2016) have more channels at fine scales, where they
+    cost most; here the coarse scales have them.
 
     Parameters
     ----------
@@ -134,8 +140,11 @@ class TextureNetwork(nn.Module):
         self.blocks = nn.ModuleList(_block(a, b, padding) for a, b in zip(joined, self.widths, strict=True))
         self.color = nn.Conv2d(self.widths[-1], 3, 1)
         nn.init.normal_(self.color.weight, std=0.05)
+        mean = torch.full((3,), 0.5) if mean is None else require_tensor(mean, "mean")
+        if mean.shape != (3,):
+            raise ValueError(f"mean must have shape (3,), got {tuple(mean.shape)}")
         with torch.no_grad():
-            self.color.bias.copy_(torch.full((3,), 0.5) if mean is None else mean)  # type: ignore[union-attr]
+            self.color.bias.copy_(mean)  # type: ignore[union-attr]
 
     @property
     def levels(self) -> int:
@@ -144,7 +153,7 @@ class TextureNetwork(nn.Module):
 
     def forward(self, noise: Sequence[Float[Tensor, "n channels _ _"]]) -> Float[Tensor, "n 3 H W"]:
         """Return one image for each noise; values may leave [0, 1] a little."""
-        if len(noise) != self.levels:
+        if len(require_sequence(noise, "noise")) != self.levels:
             raise ValueError(f"noise must have {self.levels} scales, got {len(noise)}")
         x = self.blocks[0](noise[0])
         for block, z in zip(self.blocks[1:], noise[1:], strict=True):
@@ -175,9 +184,12 @@ def texture_network_loss(
     """
     if require_image(images, "images").ndim != 4:
         raise ValueError(f"images must have shape (n, 3, H, W), got {tuple(images.shape)}")
+    require_mapping(targets, "targets")
+    require_callable(network, "network")
     features = network(images)
-    if missing := [layer for layer in targets if layer not in features] or not targets:
-        raise ValueError(f"targets must be for layers of the network, {', '.join(features)}; not {missing}")
+    missing = [layer for layer in targets if layer not in features]
+    if missing or not targets:
+        raise ValueError(f"targets must be for layers of the network, {', '.join(features)}; not {missing or 'none'}")
     errors = [
         torch.linalg.matrix_norm(gram_matrix(features[layer]) - gram) / torch.linalg.matrix_norm(gram)
         for layer, gram in targets.items()
@@ -207,6 +219,9 @@ def texture_training_step(
     noise: Sequence[Float[Tensor, "n channels _ _"]],
 ) -> float:
     """Take one step of the optimizer on θ ↦ E(g_θ(z)), and return the loss before it."""
+    require_callable(generator, "generator")
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must be one of torch.optim, got {type(optimizer).__name__}")
     loss = texture_network_loss(generator(noise), targets, network)
     optimizer.zero_grad()
     loss.backward()

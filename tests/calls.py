@@ -205,8 +205,36 @@ OWN = {
         "record": lambda: {"content": "temple", "style": "auvers", "crop": (64, 64), "side": 32, "style_side": 40}
     },
 }
+TINY_TEXTURES = {
+    "images": lambda: random_image((2, 3, 16, 18), 10).float(),
+    "targets": lambda: {layer: torch.eye(64) for layer in LAYERS},
+}
+OWN |= {
+    "data.network_record": {"name": lambda: "texture_flowers"},
+    "generators.multiscale_noise": {"n": lambda: 2, "size": lambda: (8, 12), "levels": lambda: 3},
+    "generators.upsample_and_join": {
+        "coarse": lambda: random_image((2, 3, 4, 5)),
+        "fine": lambda: random_image((2, 2, 8, 10)),
+    },
+    "generators.TextureNetwork": {
+        "widths": lambda: (4, 3),
+        "padding": lambda: "zeros",
+        "mean": lambda: torch.tensor([0.2, 0.5, 0.7]),
+    },
+    "generators.texture_network_loss": TINY_TEXTURES,
+    "generators.diversity": TINY_TEXTURES,
+    "generators.texture_training_step": TINY_TEXTURES
+    | {
+        "generator": lambda: built("generators", "TextureNetwork", widths=(2,)),
+        "optimizer": lambda: torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01),
+        "noise": lambda: [random_image((2, 3, 16, 18)).float()],
+    },
+    "generators.load_texture_network": {"name": lambda: "flowers"},
+    "generators.StyleNetwork": {"width": lambda: 2, "residual_blocks": lambda: 1},
+}
 # a protocol, records, a file
 LEFT_OUT = {
+    "generators.Architecture",
     "operators.LinearOperator",
     "optim.History",
     "images.save_image",

@@ -450,7 +450,7 @@ circular convolutions. Here are seven noises for each:
 
 # %%
 seven_noises = multiscale_noise(7, (live, live), 5, torch.Generator().manual_seed(seed))
-three = {"λ = 0": "collapsed", "λ = 1/2": "diverse", "circular": "flowers"}
+three = {"λ = 0": "collapsed", "λ = 1": "diverse", "circular": "flowers"}
 drawn = {}
 with torch.no_grad():
     for label, name in three.items():
