@@ -286,13 +286,23 @@ def landweber(
     return gradient_descent(gradient, torch.zeros_like(back), tau, n, lipschitz=A.norm() ** 2 or None)[0]
 
 
+def ramp_filter(sinogram: Float[Tensor, "*batch n D"]) -> Float[Tensor, "*batch n D"]:
+    """Return F⁻¹(|ω| F v) for each row v of a sinogram, padded with zeros to 2D cells so that it does not wrap around.
+
+    Slide "Classical Inverse Problems", computed tomography.
+    """
+    D = require_image(sinogram, "sinogram").shape[-1]
+    ramp = torch.fft.rfftfreq(2 * D, dtype=sinogram.dtype, device=sinogram.device)  # |ω|, cycles per cell
+    return torch.fft.irfft(ramp * torch.fft.rfft(sinogram, n=2 * D), n=2 * D)[..., :D]
+
+
 def filtered_backprojection(
     sinogram: Float[Tensor, "*batch n D"], angles: Float[Tensor, " n"]
 ) -> Float[Tensor, "*batch D D"]:
     """Return (π/n) Rᵀ(F⁻¹(|ω| F sinogram)): each row filtered by the ramp |ω|, then backprojected.
 
-    It inverts `Radon` in the limit of many equally spaced angles (degrees, over 180°). Rows are padded with zeros to
-    2D cells, so that the filter does not wrap around.  Slide "Classical Inverse Problems", computed tomography.
+    It inverts `Radon` in the limit of many equally spaced angles (degrees, over 180°); see `ramp_filter`.
+    Slide "Classical Inverse Problems", computed tomography.
     """
     require_image(sinogram, "sinogram")
     if require_tensor(angles, "angles").ndim != 1 or len(angles) != sinogram.shape[-2]:
@@ -300,9 +310,7 @@ def filtered_backprojection(
             f"angles must be one for each of the {sinogram.shape[-2]} rows of the sinogram, got {tuple(angles.shape)}"
         )
     D = sinogram.shape[-1]
-    ramp = torch.fft.rfftfreq(2 * D, dtype=sinogram.dtype, device=sinogram.device)  # |ω|, cycles per cell
-    filtered = torch.fft.irfft(ramp * torch.fft.rfft(sinogram, n=2 * D), n=2 * D)[..., :D]
-    return torch.pi / len(angles) * Radon(angles, (D, D)).adjoint(filtered)
+    return torch.pi / len(angles) * Radon(angles, (D, D)).adjoint(ramp_filter(sinogram))
 
 
 def poisson_fit(u: Float[Tensor, "*shape"], v: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:

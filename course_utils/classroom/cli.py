@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -167,6 +169,9 @@ def fetch(name: Annotated[str, typer.Argument(help="vgg19, the network of the le
 
 def main() -> None:
     """Run the command; a wrong argument is one line, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console without a symbol, or without a letter of a path, shows "?"
+            stream.reconfigure(errors="replace")
     try:
         app()
     except ModuleNotFoundError as error:
