@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -42,21 +44,32 @@ def write_new(path: Path, content: bytes | str) -> None:
         part.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path, name: str = "*") -> None:
-    """Remove what killed runs left in ``folder`` of files that they were writing; ``name`` may have wildcards."""
-    for part in folder.glob(f".{name}.*.part"):
+def remove_leftovers(folder: Path, pattern: str = ".*.part") -> None:
+    """Remove what killed runs left in ``folder``: files that they were writing, and folders that they worked in.
+
+    A run that goes on keeps what is its own: the names say whose they are, by ``process_mark``.
+    """
+    for part in folder.glob(pattern):
         try:
-            if not _is_being_written(part):
+            if _is_in_use(part):
+                continue
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
                 part.unlink(missing_ok=True)
         except OSError:  # somebody else's, or gone
             continue
 
 
+def process_mark() -> str:
+    """Return what goes into the name of a temporary file or folder: a later run knows by it whether it is in use."""
+    return f".{_machine()}-{os.getpid()}-"
+
+
 def _written_beside(path: Path, content: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent, re.sub(r"([\[*?])", r"[\1]", path.name))
-    prefix = f".{path.name}.{_machine()}-{os.getpid()}-"
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".part")
+    remove_leftovers(path.parent, f".{glob.escape(path.name)}.*.part")
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{process_mark()}", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -67,11 +80,11 @@ def _written_beside(path: Path, content: bytes | str) -> Path:
     return Path(part)
 
 
-def _is_being_written(part: Path) -> bool:
-    """Say whether the process that writes a file beside its place may still be at it."""
+def _is_in_use(part: Path) -> bool:
+    """Say whether the process whose mark a name bears may still be at work."""
     import psutil
 
-    found = re.search(r"\.(\w*)-(\d+)-[^.]*\.part$", part.name)
+    found = re.search(r"\.(\w*)-(\d+)-\w*(?:\.part)?$", part.name)
     if found and found[1] == _machine():
         return psutil.pid_exists(int(found[2]))
     return time.time() - part.stat().st_mtime < DAY

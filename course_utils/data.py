@@ -126,9 +126,9 @@ def _problem(records: object) -> str:
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict) or set(record) != names:
             return f"record {number} must have the fields {', '.join(sorted(names))}"
-        wrong = [name for name, value in record.items() if not isinstance(value, str) or not value]
-        if wrong:
-            return f"in record {number}, {wrong[0]} must be a text"
+        wrong = [name for name, value in record.items() if not isinstance(value, str)]
+        if wrong or not record["name"]:
+            return f"in record {number}, {(wrong or ['name'])[0]} must be a text"
         if not re.fullmatch("[0-9a-f]{64}", record["sha256"]):
             return f"the sha256 of {record['name']!r} must be 64 hexadecimal digits"
         parts = record["file"].split("/")

@@ -39,6 +39,66 @@ def test_a_damaged_data_file_is_named_with_its_repair(tmp_path, monkeypatch):
     assert found["data cameraman"].remedy
 
 
+def test_what_is_wrong_with_the_data_is_mended_by_the_arrow(tmp_path, monkeypatch):
+    """A wrong COURSE_DATA and a broken registry are said by the self-test too, with the same arrow."""
+    monkeypatch.setattr(doctor, "EXAMINATIONS", (doctor._data, doctor._self_test))
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "a. b"))
+    (tmp_path / "a. b").mkdir()
+    found = list(doctor.examine_machine())
+    assert len(found) == 2
+    for finding in found:
+        assert finding.text.endswith("registry.json is missing")
+        assert finding.remedy.startswith("Unset COURSE_DATA")
+    (tmp_path / "a. b" / "registry.json").write_text("[")
+    for finding in doctor.examine_machine():
+        assert "is broken" in finding.text
+        assert finding.remedy.startswith("COURSE_DATA is")
+    monkeypatch.delenv("COURSE_DATA")
+    assert all(finding.status == "ok" for finding in doctor.examine_machine())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+)
+def test_a_limit_of_the_memory_is_what_the_arrow_lifts(monkeypatch, error):
+    def broken():
+        raise error
+        yield
+
+    def start(*arguments, **options):
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr(jupyter_client.manager, "start_new_kernel", start)
+    monkeypatch.setattr(doctor, "EXAMINATIONS", (broken, doctor._kernel, doctor._addresses))
+    monkeypatch.setattr(doctor, "_address_limit", lambda: 2.0)
+    assert ["ulimit -v unlimited" in finding.remedy for finding in doctor.examine_machine()] == [True] * 3
+    monkeypatch.setattr(doctor, "_address_limit", lambda: None)
+    assert ["ulimit" in finding.remedy for finding in doctor.examine_machine()] == [False] * 2
+
+
+def test_an_unwritable_folder_of_jupyter_is_moved_by_the_arrow(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file" / "runtime"))
+
+    def kernel():
+        raise PermissionError(13, "Permission denied", str(tmp_path / "file" / "runtime" / "kernel.json"))
+        yield
+
+    monkeypatch.setattr(doctor, "EXAMINATIONS", (kernel, doctor._folders))
+    found = [finding for finding in doctor.examine_machine() if finding.status == "problem"]
+    assert [finding.subject for finding in found] == ["kernel", "folder (Jupyter)"]
+    assert all("JUPYTER_RUNTIME_DIR=" in finding.remedy for finding in found)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "elsewhere"))
+    assert not problems(doctor._folders)
+
+
 def test_an_old_python_is_a_problem(monkeypatch):
     monkeypatch.setattr(doctor.sys, "version_info", (3, 9, 1))
     assert "install Python" in problems(doctor._python)[0].remedy

@@ -7,19 +7,23 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 from typer.testing import CliRunner
 
-from course_utils import plotting, slides
+from course_utils import _files, plotting, slides
 from course_utils.classroom import ROOT, cli, figures, gallery, provenance
 from course_utils.classroom.build import source_files
 from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES
@@ -360,6 +364,63 @@ def test_stopping_says_what_is_kept(made, monkeypatch):
     assert "Stopped" in result.output
 
 
+SLOW = """# %%
+from course_utils.plotting import plot_curves
+from course_utils.slides import slide_figure
+slide_figure(plot_curves({"a": ([1, 2], [3, 4])}, "t", "y", width=10.0), "before")
+# %%
+import pathlib, time
+pathlib.Path("started").touch()
+time.sleep(300)
+slide_figure(plot_curves({"a": ([1, 2], [3, 4])}, "t", "y", width=10.0), "after")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_an_interrupt_keeps_each_finished_figure_and_leaves_nothing_else(tmp_path):
+    root = make_course(tmp_path)
+    (root / "notebooks" / "src" / "02_second.py").write_text(SLOW, encoding="utf-8")
+    out = root / "out"
+    (out / f".making.{_files._machine()}-999999999-x").mkdir(parents=True)  # what a killed run left
+    code = "from course_utils.classroom.cli import main; main()"
+    command = [sys.executable, "-c", code, "figures", "02_second", "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=root, env=environment, **pipes)
+    end = time.monotonic() + 120
+    while not (root / "notebooks" / "started").exists() and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors == "Stopped. The figures that are finished are kept: the same command goes on.\n"
+    assert process.returncode == 130
+    assert {path.name for path in out.iterdir()} == {
+        "before.pdf",
+        "before.png",
+        "before.svg",
+        "previews",
+        "figures.json",
+        "figures.tex",
+        "index.html",
+    }
+    assert list(figures.read_records(out)) == ["before"]
+    assert "before.png" in (out / "index.html").read_text(encoding="utf-8")
+    kernels = [p for p in psutil.process_iter(["cmdline"]) if str(root) in " ".join(p.info["cmdline"] or ())]
+    assert not kernels
+
+
+def test_two_runs_in_one_folder_keep_the_records_of_both(copy):
+    root, out = copy
+    records = figures.read_records(out)
+    (out / "figures.json").unlink()
+    now = figures._look(root, figures.survey(root), records)
+    figures.make_figures(
+        out, root, ["two-images"], advance=lambda *_: figures.update_records(out, {"before": records["before"]}, now)
+    )
+    assert list(figures.read_records(out)) == ["two-images", "before"]
+
+
 # -------------------------------------------------------------------------------------------- reading the notebooks
 
 
@@ -519,7 +580,9 @@ def test_the_gallery_is_one_page_in_the_lectures_order(made):
     page = (out / "index.html").read_text(encoding="utf-8")
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Denoising", "Pseudo &amp; inverse"]
     assert re.findall(r'<figure id="(.*?)"', page) == list(ENTRIES)
-    assert page.count('src="data:image/png;base64,') == 3
+    assert re.findall(r'src="(.*?)"', page) == [f"previews/{name}.png" for name in ("two-images", "curves", "before")]
+    assert all((out / file).exists() for file in re.findall(r'src="(.*?)"', page))
+    assert len(page) < 20_000
     assert not re.search(r'(src|href)="(https?:)?//', page)
     assert page.count(f'alt="{html.escape(ALT)}"') == 3
     assert page.count('href="../notebooks/01_first.ipynb"') == 2

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from course_utils import _files
-from course_utils._files import remove_leftovers, write_atomically, write_new
+from course_utils._files import process_mark, remove_leftovers, write_atomically, write_new
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
@@ -59,5 +59,10 @@ def test_what_a_killed_run_left_goes_and_what_is_being_written_stays(tmp_path):
     write_atomically(tmp_path / "file [1].txt", "text")
     assert {path.name for path in tmp_path.iterdir()} == {"file [1].txt", alive.name, elsewhere.name}
     dead.touch()
+    folder = tmp_path / f".making.{here}-{process.pid}-abc"
+    (folder / "inside").mkdir(parents=True)
+    (tmp_path / f".making{process_mark()}abc").mkdir()
     remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path, ".making*")
     assert not dead.exists()
+    assert [path.name for path in tmp_path.glob(".making*")] == [f".making.{here}-{os.getpid()}-abc"]

@@ -149,8 +149,8 @@ def figures(
             with maker.progress_bar() as advance:
                 outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
         except KeyboardInterrupt:
-            typer.echo("Stopped. The figures of the notebooks that ended are kept: the same command goes on.", err=True)
-            raise
+            typer.echo("Stopped. The figures that are finished are kept: the same command goes on.", err=True)
+            raise typer.Exit(code=130) from None
         for failure in outcome.failures:
             typer.echo(failure, err=True)
         typer.echo(f"{len(outcome.made)} figures made, {len(outcome.fresh)} were up to date: {out / 'index.html'}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -19,9 +21,18 @@ DISK_NEEDED = 0.5  # GB free
 CORES_WANTED = 2
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 KERNEL_PATIENCE = 60.0  # seconds for a kernel to start
-EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")  # what the explorers need in JupyterLab
+# What the explorers need in JupyterLab, with the packages that carry it.
+EXTENSIONS = {"@jupyter-widgets/jupyterlab-manager": "jupyterlab-widgets", "anywidget": "anywidget"}
 SELF_TEST_SLOW = 10.0  # seconds
+ADDRESSES_NEEDED = 12.0  # GB of addresses, which `ulimit -v` limits: torch asks for far more than it fills
 REINSTALL = "in the course's folder: python -m pip install --editable ."
+UNLIMIT = (
+    "in this terminal: ulimit -v unlimited, then start Jupyter from it again; where that is refused, it is the "
+    "administrator of this machine who set the limit"
+)
+REPAIR = re.compile(
+    r"(.*)\. ((?:Repair it|Copy|COURSE_DATA is|Unset COURSE_DATA) .*)", re.DOTALL
+)  # course_utils.data's
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,51 @@ def examine_machine() -> Iterator[Finding]:
         try:
             yield from examine()
         except Exception as error:  # whatever is broken here is what the student needs to read
-            yield Finding("problem", examine.__name__.strip("_"), f"{type(error).__name__}: {error}", REINSTALL)
+            subject = examine.__name__.strip("_").replace("_", "-")
+            found = REPAIR.fullmatch(str(error))
+            yield Finding("problem", subject, found[1] if found else _said(error), _remedy(error))
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _remedy(error: Exception) -> str:
+    """Return what mends an error: by what it says of the data, the memory, the folders; else to install again."""
+    if found := REPAIR.fullmatch(str(error)):
+        return found[2]
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or re.search("alloc|memory|start new thread|map segment", text):
+        return UNLIMIT if _address_limit() else "close other programs, and shut other kernels down"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"delete something: {DISK_NEEDED:g} GB are needed"
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.filename:
+        return _elsewhere(Path(str(error.filename)))
+    return REINSTALL
+
+
+def _elsewhere(folder: Path) -> str:
+    """Return how to work elsewhere than in a folder that cannot be written."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    set_ = "set" if os.name == "nt" else "export"
+    home = "%USERPROFILE%" if os.name == "nt" else "$HOME"
+    runtime = Path(jupyter_runtime_dir())
+    if folder == runtime or runtime in folder.parents or folder in runtime.parents:
+        return f"before Jupyter starts, in the same terminal: {set_} JUPYTER_RUNTIME_DIR={home}/jupyter-runtime"
+    if folder == Path(tempfile.gettempdir()):
+        return f"before Jupyter starts, in the same terminal: {set_} TMPDIR={home}/tmp, a folder that you make"
+    return "work in a folder of your own: cd there, and start Jupyter from it"
+
+
+def _address_limit() -> float | None:
+    """Return the limit of a process's addresses in GB, which `ulimit -v` sets; None where there is none."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit / 1e9
 
 
 def _python() -> Iterator[Finding]:
@@ -84,10 +139,14 @@ def _kernel() -> Iterator[Finding]:
     try:
         manager, client = start_new_kernel(KERNEL_PATIENCE, "python3", stderr=subprocess.DEVNULL)
     except NoSuchKernel:
-        yield Finding("problem", "Jupyter kernel", "python3 is missing", "python -m ipykernel install --sys-prefix")
+        yield Finding(
+            "problem", "Jupyter kernel", "python3 is missing", f"{sys.executable} -m ipykernel install --sys-prefix"
+        )
         return
     except RuntimeError as error:
-        remedy = "look whether a firewall or a security program blocks connections to 127.0.0.1"
+        remedy = UNLIMIT
+        if not _address_limit():
+            remedy = "look whether a firewall or a security program blocks connections to 127.0.0.1"
         yield Finding("problem", "Jupyter kernel", f"python3 does not start: {error}", remedy)
         return
     try:
@@ -111,7 +170,8 @@ def _explorers() -> Iterator[Finding]:
     folders = [Path(folder) for folder in jupyter_path("labextensions")]
     missing = [name for name in EXTENSIONS if not any((folder / name / "package.json").is_file() for folder in folders)]
     for name in missing:
-        remedy = f"{REINSTALL}, then start JupyterLab again"
+        install = f"{sys.executable} -m pip install --force-reinstall --no-deps {EXTENSIONS[name]}"
+        remedy = f"{install}, then start JupyterLab again"
         yield Finding("problem", "explorers", f"JupyterLab's extension {name} is missing", remedy)
     if not missing:
         yield Finding("ok", "explorers", "JupyterLab's extensions are there")
@@ -125,9 +185,9 @@ def _data() -> Iterator[Finding]:
         try:
             fetch(name)
             intact += 1
-        except (FileNotFoundError, ValueError) as error:  # the message names the file and the command that repairs it
-            text, _, remedy = str(error).partition(". ")
-            yield Finding("problem", f"data {name}", text, remedy)
+        except (OSError, ValueError) as error:  # the message names the file and the command that repairs it
+            found = REPAIR.fullmatch(str(error))
+            yield Finding("problem", f"data {name}", found[1] if found else _said(error), _remedy(error))
     yield Finding("ok", "data", f"{intact} of {len(REGISTRY)} files intact in {data_folder()}")
 
 
@@ -156,6 +216,12 @@ def _memory() -> Iterator[Finding]:
     else:
         remedy = f"close other programs and shut other kernels down: a notebook takes up to {MEMORY_NEEDED:g} GB"
         yield Finding("problem", "memory", text, remedy)
+
+
+def _addresses() -> Iterator[Finding]:
+    limit = _address_limit()
+    if limit and limit < ADDRESSES_NEEDED:
+        yield Finding("problem", "memory", f"a program may use {limit:.1f} GB of addresses (ulimit -v)", UNLIMIT)
 
 
 def _cores() -> float:
@@ -200,7 +266,7 @@ def _folders() -> Iterator[Finding]:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError:
-            yield Finding("problem", f"folder ({name})", f"{folder} is not writable", "work in a folder of your own")
+            yield Finding("problem", f"folder ({name})", f"{folder} is not writable", _elsewhere(folder))
         else:
             yield Finding("ok", f"folder ({name})", f"{folder} is writable")
     free = shutil.disk_usage(Path.cwd()).free / 1e9
@@ -241,6 +307,7 @@ EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _explorers,
     _data,
     _memory,
+    _addresses,
     _processors,
     _folders,
     _self_test,

@@ -13,14 +13,16 @@ import json
 import os
 import platform
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from filelock import FileLock
 from joblib import Parallel, delayed
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -31,6 +33,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Table
 
+from course_utils._files import process_mark, remove_leftovers
 from course_utils._validation import require_choice, require_count
 from course_utils.classroom import ROOT, gallery
 from course_utils.classroom.build import (
@@ -56,6 +59,7 @@ from course_utils.slides import SlideFigure, lecture, list_figures, read_cards
 FORMATS = ("pdf", "png", "svg")
 RECORDS = "figures.json"
 REQUIRED = {"made_from", "modules", "data", "versions", "style", "size", "files", "cell", "section"}  # in a record
+STOP_PATIENCE = 20.0  # seconds that kernels have to end when the run is stopped
 PACKAGES = ("torch", "numpy", "matplotlib", "pillow")
 # Text that a notebook adds to a figure by itself follows the style too; for "slides" this changes nothing.
 PREAMBLE = "import matplotlib, course_utils.plotting as p; matplotlib.rcParams.update(p.STYLES[p.style_name()])"
@@ -180,17 +184,18 @@ def make_figures(
     now = _look(root, plan, records)
     stale = [name for name in chosen if force or _reasons(records.get(name), now, name, out, formats, style)]
     outcome = Outcome(fresh=[name for name in chosen if name not in stale], failures=list(_misplaced(plan, stale)))
-    with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as staging:
-        orders = _orders(plan, stale, records, formats, style)
-        for order, failure in _run_all(orders, plan, root, Path(staging), jobs, advance):
-            made = [name for name in order.figures if (Path(staging) / f"{name}.json").exists()]
-            records |= {name: _collect(name, order, Path(staging), out, now) for name in made}
-            outcome.made += made
-            outcome.failures += [failure] if failure else []
-            _write_records(out, records, now)
-    _write_records(out, records, now)
-    gallery.write(out, root, [planned.entry for planned in plan.values()], read_records(out), stale_figures(out, root))
-    outcome.made = [name for name in plan if name in outcome.made]
+    remove_leftovers(out, ".making[.-]*")
+    orders = _orders(plan, stale, records, formats, style)
+    try:
+        with tempfile.TemporaryDirectory(dir=out, prefix=f".making{process_mark()}") as staging:
+            keeper = _Keeper(out, Path(staging), now)
+            for failure in _run_all(orders, plan, root, keeper, jobs, advance):
+                outcome.failures += [failure] if failure else []
+    finally:
+        update_records(out, {}, now)
+        kept = read_records(out)
+        gallery.write(out, root, [planned.entry for planned in plan.values()], kept, stale_figures(out, root))
+    outcome.made = [name for name in plan if name in keeper.made]
     return outcome
 
 
@@ -357,22 +362,36 @@ def _orders(
 
 
 def _run_all(
-    orders: Iterable[Order], plan: Mapping[str, Planned], root: Path, staging: Path, jobs: int, advance: Advance
-) -> Iterator[tuple[Order, Failure | None]]:
-    """Run notebooks in parallel and yield each when it ends. Threads do: the work is in the kernels' processes."""
-    sources = source_files(root)
+    orders: Iterable[Order],
+    plan: Mapping[str, Planned],
+    root: Path,
+    keeper: _Keeper,
+    jobs: int,
+    advance: Advance,
+) -> Iterator[Failure | None]:
+    """Run notebooks in parallel; yield when each ends. Threads do: the work is in the kernels' processes."""
+    sources, kernels = source_files(root), _Kernels()
     tasks = []
     for order in orders:
         places = {name: place for name in order.figures if (place := plan[name].place)}
         notebook = read_source(sources[order.notebook])
-        tasks.append(delayed(_run)(order, notebook, places, root, staging, advance))
-    yield from Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")(tasks)
+        tasks.append(delayed(_run)(order, notebook, places, root, keeper, kernels, advance))
+    try:
+        yield from Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")(tasks)
+    finally:
+        kernels.stop()
 
 
 def _run(
-    order: Order, notebook: NotebookNode, places: Mapping[str, Place], root: Path, staging: Path, advance: Advance
-) -> tuple[Order, Failure | None]:
-    """Run a notebook up to the last cell that is needed; its figures go to ``staging``."""
+    order: Order,
+    notebook: NotebookNode,
+    places: Mapping[str, Place],
+    root: Path,
+    keeper: _Keeper,
+    kernels: _Kernels,
+    advance: Advance,
+) -> Failure | None:
+    """Run a notebook up to the last cell that is needed; each figure is kept as soon as its cell has run."""
     last = max(place.cell for place in places.values())
     notebook.cells = [new_code_cell(PREAMBLE), *notebook.cells[:last]]
     client = NotebookClient(
@@ -383,13 +402,70 @@ def _run(
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(root / "notebooks")}},
     )
-    number, problem = asyncio.run(
-        _execute(client, _environment(order, root, staging), partial(advance, order.notebook))
-    )
-    lost = tuple(name for name in order.figures if not (staging / f"{name}.json").exists())
+
+    def after_cell(done: int, total: int) -> None:
+        keeper.keep(order)
+        advance(order.notebook, done, total)
+
+    with kernels.running(client):
+        number, problem = asyncio.run(_execute(client, _environment(order, root, keeper.staging), after_cell))
+    lost = tuple(name for name in order.figures if name not in keeper.made)
     if lost and not problem:
-        return order, Failure(order.notebook, 0, "it ran, but did not make all its figures", lost)
-    return order, Failure(order.notebook, number, problem, lost) if problem else None
+        return Failure(order.notebook, 0, "it ran, but did not make all its figures", lost)
+    return Failure(order.notebook, number, problem, lost) if problem else None
+
+
+class _Kernels:
+    """The kernels that run now, all of which can be stopped."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._clients: set[NotebookClient] = set()
+        self._stopped = False
+
+    @contextmanager
+    def running(self, client: NotebookClient) -> Iterator[None]:
+        """Hold a client among those that run, unless all were stopped."""
+        with self._changed:
+            if self._stopped:
+                raise RuntimeError("stopped")
+            self._clients.add(client)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._clients.discard(client)
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Kill the kernels that run, and wait until those who waited for them have noticed."""
+        end = time.monotonic() + STOP_PATIENCE
+        with self._changed:
+            self._stopped = True
+            while self._clients and time.monotonic() < end:
+                for client in self._clients:
+                    process = getattr(getattr(client.km, "provisioner", None), "process", None)
+                    if process is not None and process.poll() is None:
+                        process.kill()
+                self._changed.wait(0.2)
+
+
+class _Keeper:
+    """Moves figures from the folder where kernels write them to where they stay, with their records."""
+
+    def __init__(self, out: Path, staging: Path, now: Present) -> None:
+        self.out, self.staging, self.now = out, staging, now
+        self.made: list[str] = []
+        self._lock = threading.Lock()
+
+    def keep(self, order: Order) -> None:
+        """Keep what a notebook has finished so far: the file of facts is the last that is written of a figure."""
+        with self._lock:
+            done = [n for n in order.figures if n not in self.made and (self.staging / f"{n}.json").exists()]
+            if done:
+                new = {name: _collect(name, order, self.staging, self.out, self.now) for name in done}
+                update_records(self.out, new, self.now)
+                self.made += done
 
 
 async def _execute(
@@ -444,11 +520,22 @@ def _collect(name: str, order: Order, staging: Path, out: Path, now: Present) ->
     }
 
 
-def _write_records(out: Path, records: Mapping[str, Record], now: Present) -> None:
-    """Write the records in the lecture's order, with the places where the cells stand now."""
-    kept = {}
-    for name in (name for name in now.plan if name in records):
-        facts = now.facts(name)
-        kept[name] = records[name] | {"cell": facts["cell"], "section": facts["section"]}
-    text = json.dumps({"figures": kept}, indent=1, ensure_ascii=False)
-    write_if_changed(out / RECORDS, f"{text}\n")
+def update_records(out: Path, new: Mapping[str, Record], now: Present) -> None:
+    """Add records to those of ``figures.json``, in the lecture's order, with the places where the cells stand now.
+
+    Another run in the same folder may be adding its own: they take turns.
+    """
+    with _turn(out):
+        records = read_records(out) | dict(new)
+        kept = {}
+        for name in (name for name in now.plan if name in records):
+            facts = now.facts(name)
+            kept[name] = records[name] | {"cell": facts["cell"], "section": facts["section"]}
+        text = json.dumps({"figures": kept}, indent=1, ensure_ascii=False)
+        write_if_changed(out / RECORDS, f"{text}\n")
+
+
+def _turn(out: Path) -> FileLock:
+    """Return the lock of a folder of figures; it lies elsewhere, so that nothing is left in the folder."""
+    name = sha256(str(out.resolve()).encode())[:16]
+    return FileLock(Path(tempfile.gettempdir()) / f"course-figures-{name}.lock")

@@ -1,8 +1,7 @@
-"""The gallery of the figures, one self-contained page, and the LaTeX macros that put them on slides."""
+"""The gallery of the figures, one page beside them, and the LaTeX macros that put them on slides."""
 
 from __future__ import annotations
 
-import base64
 import itertools
 import os
 import re
@@ -50,15 +49,13 @@ def write(
     stale : figures that are not up to date, with the reasons.
     """
     notebooks = Path(os.path.relpath(root / "notebooks", out)).as_posix()
-    write_if_changed(out / "index.html", page(out, notebooks, entries, records, stale))
+    write_if_changed(out / "index.html", page(notebooks, entries, records, stale))
     write_if_changed(out / "figures.tex", macros(out.resolve().name, entries, records))
 
 
-def page(
-    out: Path, notebooks: str, entries: Sequence[SlideFigure], records: Records, stale: Mapping[str, Sequence[str]]
-) -> str:
-    """Return the gallery: the figures under their slides' titles, with pictures and alternative texts inside."""
-    shown = [_shown(out, entry, records.get(entry.name), stale.get(entry.name, ())) for entry in entries]
+def page(notebooks: str, entries: Sequence[SlideFigure], records: Records, stale: Mapping[str, Sequence[str]]) -> str:
+    """Return the gallery: the figures under their slides' titles, with pictures and alternative texts."""
+    shown = [_shown(entry, records.get(entry.name), stale.get(entry.name, ())) for entry in entries]
     values = {
         "made": sum(entry.name in records for entry in entries),
         "total": len(entries),
@@ -101,7 +98,7 @@ def _escape(text: str) -> str:
     return "".join(SPECIAL[character] if character in "#$%&_{}~^\\" else character for character in text)
 
 
-def _shown(out: Path, entry: SlideFigure, record: Mapping[str, Any] | None, stale: Sequence[str]) -> dict[str, Any]:
+def _shown(entry: SlideFigure, record: Mapping[str, Any] | None, stale: Sequence[str]) -> dict[str, Any]:
     """Return what the page says of a figure; its picture opens the largest there is: PNG, else SVG, else PDF."""
     shown = vars(entry) | {"made": record is not None, "place": "", "stale": ""}
     if record is None:
@@ -113,7 +110,7 @@ def _shown(out: Path, entry: SlideFigure, record: Mapping[str, Any] | None, stal
         "stale": ", ".join(stale),
         "files": [{"name": file, "kind": Path(file).suffix[1:].upper()} for file in files],
         "alone": next(f"{entry.name}.{kind}" for kind in ("png", "svg", "pdf") if f"{entry.name}.{kind}" in files),
-        "preview": base64.b64encode((out / "previews" / f"{entry.name}.png").read_bytes()).decode(),
+        "preview": f"previews/{entry.name}.png",
         "width": round(96 * width),
         "height": round(96 * height),
     }

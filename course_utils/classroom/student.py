@@ -164,7 +164,7 @@ def hand_out(
 
 def _hand_out(name: str, copy: NotebookNode, folder: Path, today: date) -> str:
     """Put one copy into ``folder``, unless it is there; another run may be doing the same."""
-    remove_leftovers(folder, f"{name}*")
+    remove_leftovers(folder, f".{name}*.part")
     while True:
         copies = [path for path in sorted(folder.glob(f"{name}*.ipynb")) if _is_copy_of(path, name)]
         if any(_release(path) == copy.metadata[RELEASE] for path in copies):
