@@ -10,7 +10,7 @@ endif
 NAMES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-browser notebooks pages syntheses networks diagnosis benchmark clean
+.PHONY: help lab test test-all test-browser notebooks pages syntheses networks diagnosis benchmark site clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
@@ -23,6 +23,7 @@ help:
 	@echo "make networks   train again the networks that the course ships (NAMES=\"...\"; without names, the list)"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
+	@echo "make site       the course as static pages, in site/ (ADDRESS=https://github.com/OWNER/NAME for Binder and Colab)"
 	@echo "make clean      remove the virtual environment"
 	@echo "On Linux without a GPU: make lab TORCH_INDEX=<the CPU index address that PyTorch's selector gives>"
 
@@ -59,6 +60,10 @@ $(VENV)/benchmark.stamp: pyproject.toml $(VENV)/torch.stamp
 	$(INSTALL) --editable ".[benchmark]"
 	@touch $@
 
+$(VENV)/site.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(BIN)/python -m pip install --quiet --editable ".[site]"
+	@touch $@
+
 lab: $(VENV)/lab.stamp
 	$(BIN)/course student --out lab
 	$(BIN)/python -m jupyterlab lab
@@ -93,6 +98,9 @@ diagnosis: $(VENV)/test.stamp
 
 benchmark: $(VENV)/benchmark.stamp
 	$(BIN)/python -m tests.benchmarks $(NAMES)
+
+site: $(VENV)/site.stamp
+	$(BIN)/course site $(if $(ADDRESS),--address $(ADDRESS))
 
 clean:
 	rm -rf $(VENV)

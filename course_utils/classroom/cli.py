@@ -157,6 +157,19 @@ def figures(
         raise typer.Exit(code=int(bool(outcome.failures)))
 
 
+@app.command()
+def site(
+    out: Annotated[Path, typer.Option(help="folder of the pages")] = Path("site"),
+    address: Annotated[str, typer.Option(help="GitHub address of the course: adds links to Binder and Colab")] = "",
+) -> None:
+    """Build the course as static pages, from the executed notebooks: to put on the web, or to open from the folder."""
+    from course_utils.classroom import site as builder
+
+    for warning in builder.build_site(out, ROOT, address):
+        typer.echo(warning, err=True)
+    typer.echo(f"{builder.size_in_megabytes(out):.0f} MB: open {out / 'index.html'}")
+
+
 @data.command()
 def fetch(name: Annotated[str, typer.Argument(help="vgg19, the network of the lecture")]) -> None:
     """Download what the course does not carry; checked by its hash, resumable."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from course_utils import gaussian
 from course_utils._validation import require_count, require_same_device, require_tensor
+from course_utils.data import load_faces
 from course_utils.explorers.base import Explorer, Numbers, call, count_slider, explorer, slider, widths
 from course_utils.gaussian import FaceModel
 
@@ -68,8 +69,8 @@ def latent_code(
 
 @explorer
 def explore_faces(
-    model: FaceModel,
-    shape: tuple[int, int],
+    model: FaceModel | None = None,
+    shape: tuple[int, int] = (112, 92),
     faces: Float[Tensor, "n d"] | None = None,
     count: int = 8,
     zoom: int = 2,
@@ -81,7 +82,7 @@ def explore_faces(
     Parameters
     ----------
     model : tuple of Tensor
-        ``(mean, eigenvectors, eigenvalues)``, as ``fit_gaussian`` returns it.
+        ``(mean, eigenvectors, eigenvalues)``, as ``fit_gaussian`` returns it; that of the course's faces by default.
     shape : (int, int)
         Height and width of a face.
     faces : Tensor
@@ -105,17 +106,18 @@ def explore_faces(
     ValueError, TypeError
         If ``count`` is not between 1 and the number of eigenvectors.
     """
-    r = len(model[2])
+    learned = gaussian.fit_gaussian(load_faces()[0].flatten(1)) if model is None else model
+    r = len(learned[2])
     count = require_count(count, "count")
     if count > r:
         raise ValueError(f"count must be at most {r}, the number of eigenvectors, got {count}")
     sliders = {f"z_{i + 1}": slider(f"z {i + 1} (std)", 0.0, -REACH, REACH, 0.1) for i in range(count)}
     rank = count_slider("rank", r, 0, r)
-    state = _LatentCode(torch.zeros(r, dtype=model[0].dtype), [0.0] * count)
+    state = _LatentCode(torch.zeros(r, dtype=learned[0].dtype), [0.0] * count)
 
     def draw(*values: float) -> tuple[Tensor, Numbers]:
         z = state.moved(values[:count])[: int(values[count])]
-        return face_picture(z.to(model[0].device), model, shape)
+        return face_picture(z.to(learned[0].device), learned, shape)
 
     def load(z: Tensor) -> None:
         state.load(z)
@@ -124,11 +126,11 @@ def explore_faces(
         explorer.update()
 
     def load_random() -> None:
-        load(latent_code(call(sample_gaussian, (1, len(model[0])), *model, 1, generator)[0], model))
+        load(latent_code(call(sample_gaussian, (1, len(learned[0])), *learned, 1, generator)[0], learned))
 
     def load_portrait(index: int) -> None:
         if faces is not None and index > 0:
-            load(latent_code(faces[index - 1], model, project))
+            load(latent_code(faces[index - 1], learned, project))
 
     generator = torch.Generator().manual_seed(0)
     loaders = _face_loaders(
