@@ -86,10 +86,8 @@ def write_sources(sources: Path, root: Path, repository: Repository | None) -> N
     values = {"lessons": lessons, "modules": modules, "slides": figures_by_slide(root, figures)}
     for page in ("conf.py", "index.md", "work.md", "figures.md", "reference/index.md"):
         _write(sources / page, render(f"site/{page.replace('/', '_')}.j2", values))
-    for module, summary in values["modules"].items():
-        _write(
-            sources / "reference" / f"{module}.md", render("site/module.md.j2", {"module": module, "about": summary})
-        )
+    for module in modules:
+        _write(sources / "reference" / f"{module}.md", render("site/module.md.j2", {"module": module}))
     for page, file in (("instructor.md", "notebooks/README.md"), ("data.md", "data/README.md")):
         _write(sources / page, readme_page(root / file, root, sources, repository))
 
@@ -108,10 +106,8 @@ def extract_pictures(notebook: NotebookNode, lesson: str, folder: Path) -> set[s
                 continue
             count += 1
             caption = CAPTION.match((following or {}).get("data", {}).get("text/markdown", ""))
-            png, name = (
-                base64.b64decode(output.data["image/png"]),
-                caption[1] if caption else f"{lesson[:2]}-{count:02}",
-            )
+            name = caption[1] if caption else f"{lesson[:2]}-{count:02}"
+            png = base64.b64decode(output.data["image/png"])
             (folder / f"{name}.webp").write_bytes(_webp(png))
             if caption:
                 (folder / f"{name}.png").write_bytes(png)
@@ -161,7 +157,7 @@ def explorer_frames(topic: str, function: str, folder: Path) -> dict[str, Any]:
             control.value = value
             explorer.update()
         file = f"{topic}-{k}.webp"
-        (folder / file).write_bytes(_webp(explorer.picture.value))
+        (folder / file).write_bytes(_webp(bytes(explorer.picture.value)))
         frames.append({"file": f"../_static/explorers/{file}", "label": label, "line": explorer.line.value})
     return {"id": function, "control": control.description if control is not None else name, "frames": frames,
             "start": len(frames) // 2, "alt": explorer.page.alt}  # fmt: skip
