@@ -1,10 +1,15 @@
 """How long the kernel takes to answer when a control of an explorer moves; the target is 150 ms on two cores.
 
-python -m tests.benchmarks.explorers
+Every explorer of the course, every control: moved from end to end as the explorer opens, and again, at its ends and in
+the middle, under each choice of each of its lists (an operator, a method, an image): the column "slowest" says under
+which one. "Processor" is the time of the kernel's processor without the 20 ms for which movements are collected.
+
+python -m tests.benchmarks.explorers [explorers, all by default]
 """
 
 import asyncio
 import statistics
+import sys
 import time
 
 import ipywidgets
@@ -70,13 +75,28 @@ async def measure(explorer, control):
     for value in places(control):
         times = await answer(explorer, control, value)
         if times:
-            answers.append(times)
+            answers.append((*times, ""))
             start = time.perf_counter()
             explorer.update()
             full.append(1e3 * (time.perf_counter() - start))
+    for chooser, option in choices(explorer, control):
+        before, chooser.value = chooser.value, option
+        await asyncio.sleep(2 * SETTLE)
+        values = places(control)
+        for value in {str(value): value for value in (values[0], values[len(values) // 2], values[-1])}.values():
+            if times := await answer(explorer, control, value):
+                answers.append((*times, str(option)))
+        control.value = default
+        chooser.value = before
     control.value = default
     await asyncio.sleep(2 * SETTLE)
     return answers, full
+
+
+def choices(explorer, moved):
+    """Return the (list, option) of an explorer, all but those that are chosen and the list that is moved."""
+    lists = [c for c in explorer.controls.values() if isinstance(c, ipywidgets.Dropdown) and c is not moved]
+    return [(c, option) for c in lists for _, option in c._options_full if option != c.value]
 
 
 async def busy_loop(seconds=8.0):
@@ -94,17 +114,19 @@ async def busy_loop(seconds=8.0):
 
 
 async def run():
-    print("| explorer | control | answer, median | worst | processor, worst | at rest, worst |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    print("| explorer | control | answer, median | worst | processor, worst | slowest | at rest, worst |")
+    print("| --- | --- | ---: | ---: | ---: | --- | ---: |")
     worst = 0.0
-    for name, explorer in make_explorers().items():
+    chosen = {name: explorer for name, explorer in make_explorers().items() if name in sys.argv[1:] or not sys.argv[1:]}
+    for name, explorer in chosen.items():
         for label, control in explorer.controls.items():
             if not isinstance(control, (ipywidgets.Button, ipywidgets.ToggleButton)):
                 answers, full = await measure(explorer, control)
-                passed, used = zip(*answers, strict=True)
+                passed, used, under = zip(*answers, strict=True)
                 worst = max(worst, *passed)
-                times = (statistics.median(passed), max(passed), max(used), max(full))
-                print(f"| {name} | {label} |", *(f"{milliseconds:.0f} ms |" for milliseconds in times), flush=True)
+                slowest = under[used.index(max(used))]
+                times = [f"{ms:.0f} ms" for ms in (statistics.median(passed), max(passed), max(used), max(full))]
+                print("|", " | ".join([name, label, *times[:3], slowest, times[3]]), "|", flush=True)
     late = await busy_loop()
     print(
         f"\nWorst answer: {worst:.0f} ms. While a texture is synthesized the kernel is late by {max(late):.0f} ms at",

@@ -1,4 +1,6 @@
-"""What a student needs: memory and processor time of each student copy, run from top to bottom.
+"""What a student needs: memory and processor time of each student copy, run from top to bottom; at most 1.5 GB.
+
+The copies are made from the sources, as `course student` makes them from the recorded notebooks.
 
 python -m tests.benchmarks.student_copies [notebooks, all by default]
 """
@@ -8,13 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from course_utils.classroom.student import hand_out
+from course_utils.classroom.build import read_source, source_files
+from course_utils.classroom.student import student_copy
 
-ROOT = Path(__file__).resolve().parents[2]
 MEASURE = """
 import resource, sys, time
 unit = 1 if sys.platform == "darwin" else 1024
@@ -22,11 +23,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, time.process_ti
 """
 
 
-def measure(path):
+def measure(source, folder):
     """Return the kernel's peak of memory in bytes, its processor time and the time that passed, in seconds."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = student_copy(read_source(source))
     notebook.cells.append(new_code_cell(MEASURE))
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": folder}})
     start = time.perf_counter()
     client.execute()
     seconds = time.perf_counter() - start
@@ -35,12 +36,12 @@ def measure(path):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        hand_out(sys.argv[1:], Path(folder), ROOT)
-        print("| student copy | memory, peak | processor | passed |\n| --- | ---: | ---: | ---: |")
-        for path in sorted(Path(folder).glob("*.ipynb")):
-            memory, cpu, seconds = measure(path)
-            print(f"| {path.stem} | {memory / 1e9:.2f} GB | {cpu:.0f} s | {seconds:.0f} s |", flush=True)
+    print("| student copy | memory, peak | processor | passed |\n| --- | ---: | ---: | ---: |")
+    for name, source in source_files().items():
+        if name in sys.argv[1:] or not sys.argv[1:]:
+            with tempfile.TemporaryDirectory() as folder:
+                memory, cpu, seconds = measure(source, Path(folder))
+            print(f"| {name} | {memory / 1e9:.2f} GB | {cpu:.0f} s | {seconds:.0f} s |", flush=True)
 
 
 if __name__ == "__main__":
