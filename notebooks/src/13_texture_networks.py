@@ -444,7 +444,7 @@ r"""
 not know where it is: if the noise moves, the image moves with it, and nothing else changes. Such a network cannot learn
 an image by heart.
 
-The course has trained the small network for longer, without diversity and with $\lambda = 1/2$, and networks with
+The course has trained the small network for longer, without diversity and with $\lambda = 1$, and networks with
 circular convolutions. Here are seven noises for each:
 """
 

@@ -296,7 +296,7 @@ LOSS_WRONG = [
     ("truncation", loss_of_the_first_image),
     ("truncation", loss_of_the_last_layer),
     ("truncation", loss_returned_in_the_loop),
-    ("exception", loss_of_all_layers_of_the_network),
+    ("exception|global", loss_of_all_layers_of_the_network),
     ("autograd", loss_without_gradient),
     ("autograd", loss_detached),
     ("type|autograd", loss_as_a_number),

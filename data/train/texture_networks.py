@@ -1,0 +1,165 @@
+"""Texture networks of lesson 13 (Ulyanov et al., 2016 and 2017) and one fast style network (Johnson et al., 2016)."""
+
+from functools import cache, partial
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.classroom.training import Recipe
+from course_utils.data import REGISTRY
+from course_utils.features import TEXTURE_LAYERS, VGGFeatures
+from course_utils.generators import (
+    PAINTING,
+    TEXTURES,
+    StyleNetwork,
+    TextureNetwork,
+    diversity,
+    multiscale_noise,
+    texture_network_loss,
+)
+from course_utils.images import load_image
+from course_utils.textures import gram_matrix
+
+CONTENT_LAYER = "relu3_3"
+ALPHA = 2.0  # weight of the content's relative error
+PHOTOGRAPHS = ("astronaut", "coffee", "dahlia", "kodim23", "raccoon")
+PICTURES = (*PHOTOGRAPHS, "auvers", "great_wave", "summertime", "composition_viii", "morris", "flowers", "rock_layers")
+UNSEEN = ("temple", "cat")
+
+
+@cache
+def vgg(*layers: str) -> VGGFeatures:
+    """Return the features, made once."""
+    return VGGFeatures("vgg16", layers)
+
+
+@cache
+def exemplar(name: str, side: int) -> Tensor:
+    """Return a texture or painting in colour."""
+    u = load_image(name, side).float()
+    return u if u.ndim == 3 else u.expand(3, -1, -1)
+
+
+@cache
+def target_grams(name: str, side: int, crop: int, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """Return the mean Gram matrices of nine crops of the exemplar: as much border in them as in what is drawn."""
+    u = exemplar(name, side)
+    starts = [(side - crop) * k // 2 for k in range(3)]
+    crops = torch.stack([u[:, i : i + crop, j : j + crop] for i in starts for j in starts])
+    with torch.no_grad():
+        return {layer: gram_matrix(v).mean(dim=0) for layer, v in vgg(*layers)(crops).items()}
+
+
+def first_network(name: str) -> TextureNetwork:
+    """Return the untrained network, which draws around the mean colour of its exemplar."""
+    made = TEXTURES[name]
+    return TextureNetwork(made.widths, made.padding, exemplar(made.exemplar, made.side).mean(dim=(1, 2)))
+
+
+def texture_loss(name: str, size: int, n: int, weight: float, network: nn.Module, generator: torch.Generator) -> Tensor:
+    """Return the loss of n images, minus the weight times their diversity."""
+    made = TEXTURES[name]
+    images = network(multiscale_noise(n, (size, size), len(made.widths), generator))
+    targets = target_grams(made.exemplar, made.side, size, TEXTURE_LAYERS)
+    loss = texture_network_loss(images, targets, vgg(*TEXTURE_LAYERS))
+    return loss - weight * diversity(images) if weight else loss
+
+
+@torch.no_grad()
+def texture_held_out(name: str, size: int, network: nn.Module) -> dict[str, float]:
+    """Return the loss of two images of another noise, and their distance, 1 for images that have nothing in common."""
+    made = TEXTURES[name]
+    x = network(multiscale_noise(2, (size, size), len(made.widths), torch.Generator().manual_seed(1)))
+    targets = target_grams(made.exemplar, made.side, size, TEXTURE_LAYERS)
+    distance = (x[0] - x[1]).square().mean().sqrt() / (2 * x.var(dim=(-2, -1)).mean()).sqrt()
+    loss = texture_network_loss(x, targets, vgg(*TEXTURE_LAYERS))
+    return {"loss": loss.item(), "distance": distance.item()}
+
+
+def texture_recipe(name: str, steps: int, size: int = 128, n: int = 1, weight: float = 0.0) -> Recipe:
+    """Return the recipe of one texture network: n images of ``size`` pixels a step, their diversity with a weight.
+
+    A circular network cannot draw the same image twice, so one image a step is enough for it.
+    """
+    made = TEXTURES[name]
+    entry = REGISTRY[made.exemplar]
+    return Recipe(
+        summary=f"noise at {len(made.widths)} scales to {made.exemplar}, diversity with the weight {weight:g}",
+        data=f"{made.exemplar}, at {made.side} px; {n} of {size} px drawn at each step",
+        steps=steps,
+        network=partial(first_network, name),
+        loss=partial(texture_loss, name, size, n, weight),
+        held_out=partial(texture_held_out, name, size),
+        rate=1e-2,
+        licence=entry.licence,
+        credit=entry.credit,
+    )
+
+
+def crop_of(name: str, side: int, generator: torch.Generator) -> Tensor:
+    """Return a random square of a picture, of random scale, perhaps mirrored."""
+    u = picture(name)
+    limit = min(u.shape[-2:])
+    width = int(torch.randint(side, limit + 1, (), generator=generator))
+    top, left = (int(torch.randint(0, n - width + 1, (), generator=generator)) for n in u.shape[-2:])
+    square = u[None, :, top : top + width, left : left + width]
+    x = nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True)[0]
+    return x.flip(-1) if torch.rand((), generator=generator) < 0.5 else x
+
+
+@cache
+def picture(name: str) -> Tensor:
+    """Return a picture in colour, whole."""
+    return load_image(name).float()
+
+
+def style_loss_of(photographs: Tensor, painted: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Return the style loss and the relative error of the content."""
+    network = vgg(*TEXTURE_LAYERS, CONTENT_LAYER)
+    features = network(painted)
+    with torch.no_grad():
+        content = network(photographs)[CONTENT_LAYER]
+    targets = target_grams(PAINTING, 256, side, TEXTURE_LAYERS)
+    grams = {layer: gram_matrix(features[layer]) for layer in targets}
+    errors = [torch.linalg.matrix_norm(grams[k] - g) / torch.linalg.matrix_norm(g) for k, g in targets.items()]
+    difference = (features[CONTENT_LAYER] - content).square().sum() / content.square().sum()
+    return torch.stack(errors).sum(dim=0).mean(), difference
+
+
+def style_batch_loss(side: int, network: nn.Module, generator: torch.Generator) -> Tensor:
+    """Return the loss of a crop."""
+    chosen = PICTURES[int(torch.randint(0, len(PICTURES), (), generator=generator))]
+    photographs = crop_of(chosen, side, generator)[None]
+    style, content = style_loss_of(photographs, network(photographs), side)
+    return style + ALPHA * content
+
+
+@torch.no_grad()
+def style_held_out(side: int, network: nn.Module) -> dict[str, float]:
+    """Return both terms on photographs that were not trained on."""
+    photographs = torch.stack([load_image(name, side).float() for name in UNSEEN])
+    style, content = style_loss_of(photographs, network(photographs), side)
+    return {"style": style.item(), "content": content.item()}
+
+
+def style_recipe(side: int, steps: int) -> Recipe:
+    """Return the recipe of the style network, on crops of ``side`` pixels."""
+    return Recipe(
+        summary=f"photographs painted like {PAINTING}",
+        data=f"{PAINTING}, at 256 px; a crop of {side} px a step, of {', '.join(PICTURES)}",
+        steps=steps,
+        network=StyleNetwork,
+        loss=partial(style_batch_loss, side),
+        held_out=partial(style_held_out, side),
+        rate=3e-3,
+        licence=REGISTRY[PAINTING].licence,
+        credit=REGISTRY[PAINTING].credit,
+    )
+
+
+RECIPES = {
+    "texture_flowers": texture_recipe("flowers", 800),
+    "texture_ballast": texture_recipe("ballast", 800),
+    "texture_collapsed": texture_recipe("collapsed", 500, 64, 2),
+    f"style_{PAINTING}": style_recipe(128, 600),
+}
