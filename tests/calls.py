@@ -232,6 +232,39 @@ OWN |= {
     "generators.load_texture_network": {"name": lambda: "flowers"},
     "generators.StyleNetwork": {"width": lambda: 2, "residual_blocks": lambda: 1},
 }
+OWN |= {
+    "generators.slice_solid": {"v": lambda: random_image((2, 4, 5, 6)), "axis": lambda: 1, "k": lambda: 2},
+    "generators.solid_loss": {"slices": lambda: 3 * [FEATURES], "targets": lambda: [None, feature_grams(), None]},
+    "generators.scramble": {"h": lambda: torch.arange(6)},
+    "generators.spatial_noise": {"origin": lambda: (1, -2), "shape": lambda: (3, 4), "seed": lambda: 5},
+    "generators.receptive_field": {"layers": lambda: (("convolution", 3), ("upsampling", 2), ("convolution", 5))},
+    "generators.SolidGenerator": {"widths": lambda: (3, 2), "mean": lambda: torch.ones(3)},
+    "generators.evaluate_block": {
+        "generator": lambda: built("generators", "SolidGenerator", widths=(3, 2)).requires_grad_(False).eval(),
+        "origin": lambda: (0, -3, 5),
+        "shape": lambda: (4, 1, 2),
+        "seed": lambda: 5,
+    },
+    "generators.load_solid": {"name": lambda: "cork"},
+}
+OWN["generators.solid_colors"] = OWN["generators.evaluate_block"] | {"points": lambda: 9 * random_image((5, 3)).float()}
+RAYS = {
+    "distance": lambda: lambda p: p.norm(dim=-1) - 1,
+    "paint": lambda: lambda p: 0.5 + 0.5 * p,
+    "offset": lambda: 0.2,
+    "side": lambda: 6,
+    "turn": lambda: 20.0,
+    "elevation": lambda: 10.0,
+    "samples": lambda: 2,
+    "origins": lambda: torch.tensor([[0.0, -3.0, 0.0]]).expand(4, 3),
+    "directions": lambda: torch.nn.functional.normalize(
+        random_image((4, 3)).float() + torch.tensor([0, 5.0, 0]), dim=1
+    ),
+    "points": lambda: random_image((4, 3)).float(),
+}
+OWN |= {
+    f"rendering.{name}": RAYS for name in ("cut", "camera_rays", "march", "normals", "render", "sphere_coordinates")
+}
 # a protocol, records, a file
 LEFT_OUT = {
     "generators.Architecture",
@@ -242,6 +275,12 @@ LEFT_OUT = {
     "slides.SlideFigure",
     "textures.Synthesis",
 }
+
+
+def feature_grams():
+    """Return Gram matrices that the features do not have."""
+    gram_matrix = importlib.import_module("course_utils.textures").gram_matrix
+    return {layer: gram_matrix(f + 1) for layer, f in FEATURES.items()}
 
 
 def feature_gaussians():
