@@ -295,6 +295,7 @@ def _load(network: Network, name: str) -> Network:
 SOLIDS = {"ballast": (24, 24, 24, 16), "cork": (24, 24, 24, 16), "rock_layers": (24, 24, 16, 16, 16)}
 """The textures whose solids come with the course, and the channels of each level of their generators."""
 
+BLOCK = 48  # voxels along each side of the blocks that `solid_colors` evaluates
 Layer = tuple[str, int]
 
 
@@ -325,12 +326,12 @@ def solid_loss(
     targets : three mappings of str to Tensor (n, n), or None
         The Gram matrices G^L(u_a) of each direction's exemplar. None leaves a direction free.
     """
-    if len(slices) != len(targets):
+    if len(require_sequence(slices, "slices")) != len(require_sequence(targets, "targets")):
         raise ValueError(f"slices and targets must be as many, got {len(slices)} and {len(targets)}")
     errors = []
     for a, (features, grams) in enumerate(zip(slices, targets, strict=True)):
-        for layer, gram in (grams or {}).items():
-            if layer not in features:
+        for layer, gram in {} if grams is None else require_mapping(grams, f"targets[{a}]").items():
+            if layer not in require_mapping(features, f"slices[{a}]"):
                 raise ValueError(f"slices[{a}] lacks the layer {layer!r} of targets[{a}]")
             errors.append(torch.linalg.norm(gram_matrix(features[layer]) - gram) / torch.linalg.norm(gram))
     if not errors:
@@ -348,6 +349,8 @@ def scramble(h: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
     The last part of SplitMix64: G. L. Steele, D. Lea and C. H. Flood (2014), "Fast splittable pseudorandom number
     generators", 10.1145/2660193.2660195. Products are modulo 2^64.
     """
+    if not isinstance(h, Tensor) or h.dtype != torch.int64:
+        raise TypeError(f"h must be a tensor of int64, got {getattr(h, 'dtype', type(h).__name__)}")
     h = (h ^ _shift(h, 30)) * _FACTORS[0]
     h = (h ^ _shift(h, 27)) * _FACTORS[1]
     return h ^ _shift(h, 31)
@@ -399,7 +402,10 @@ def receptive_field(layers: Sequence[Layer]) -> int:
         In the order in which the input passes them.
     """
     margin = 0
-    for kind, n in reversed(layers):
+    for layer in reversed(require_sequence(layers, "layers")):
+        if not isinstance(layer, tuple) or len(layer) != 2:
+            raise ValueError(f"layers must be pairs such as ('convolution', 3), got {layer!r}")
+        kind, n = layer
         if require_choice(kind, "layers", ("convolution", "upsampling")) == "convolution":
             if require_count(n, "layers") % 2 == 0:
                 raise ValueError(f"layers has a convolution of the even side {n}: its margins would be unequal")
@@ -435,7 +441,7 @@ class SolidGenerator(nn.Module):
         self.levels = nn.ModuleList(_level(a, b) for a, b in zip(joined, self.widths, strict=True))
         self.leave = nn.Conv3d(self.widths[-1], 3, 1)
         nn.init.normal_(self.leave.weight, std=0.05)
-        self.register_buffer("mean", torch.full((3,), 0.5) if mean is None else mean.clone())
+        self.register_buffer("mean", torch.full((3,), 0.5) if mean is None else require_tensor(mean, "mean").clone())
         self.mean: Tensor
 
     @property
@@ -506,6 +512,8 @@ def evaluate_block(
     origin, shape : three integers
         Coordinates may be negative.
     """
+    if not isinstance(generator, SolidGenerator):
+        raise TypeError(f"generator must be a SolidGenerator, got {type(generator).__name__}")
     origin, shape = _require_block(origin, shape)
     low, high = list(origin), [x + n for x, n in zip(origin, shape, strict=True)]
     margin, channels = receptive_field(generator.level_layers), generator.noise_channels
@@ -520,22 +528,21 @@ def evaluate_block(
 
 @torch.no_grad()
 def solid_colors(
-    generator: SolidGenerator, points: Float[Tensor, "N 3"], seed: int, side: int = 48
+    generator: SolidGenerator, points: Float[Tensor, "N 3"], seed: int
 ) -> tuple[Float[Tensor, "N 3"], int]:
     """Return the colours of a solid at points in voxels, trilinear between voxels, and how many voxels were computed.
 
-    Only the blocks of ``side`` voxels that hold a point are evaluated, one after the other: memory does not grow with
+    Only the blocks of `BLOCK`³ voxels that hold a point are evaluated, one after the other: memory does not grow with
     the solid. The voxel of coordinates x lies at the point x.
     """
     if require_tensor(points, "points").ndim != 2 or points.shape[-1] != 3:
         raise ValueError(f"points must have shape (N, 3), got {tuple(points.shape)}")
-    blocks, which = torch.unique((points / require_count(side, "side", 2)).floor().long(), dim=0, return_inverse=True)
+    blocks, which = torch.unique((points / BLOCK).floor().long(), dim=0, return_inverse=True)
     colors, count = points.new_empty(len(points), 3), 0
     for i, block in enumerate(blocks):
-        origin = (side * block).tolist()
         inside = which == i
-        v = evaluate_block(generator, origin, 3 * (side + 1,), seed)
-        place = (points[inside] - side * block) * 2 / side - 1  # from -1 to 1, the last coordinate first
+        v = evaluate_block(generator, (BLOCK * block).tolist(), 3 * (BLOCK + 1,), seed).to(points)
+        place = (points[inside] - BLOCK * block) * 2 / BLOCK - 1  # from -1 to 1, the last coordinate first
         colors[inside] = F.grid_sample(v[None], place.flip(-1)[None, None, None], align_corners=True)[0, :, 0, 0].T
         count += v[0].numel()
     return colors, count

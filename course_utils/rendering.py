@@ -22,11 +22,19 @@ __all__ = ["OBJECTS", "camera_rays", "cut", "march", "normals", "render", "spher
 Distance = Callable[[Tensor], Tensor]
 Paint = Callable[[Tensor], Tensor]
 
+FAR = 8.0  # where a ray ends that meets nothing
 NEAR = 1e-3  # a ray that is so close to the object has hit it
 LIGHT = (-0.72, -0.58, 0.38)  # towards the light: from above, a little in front, from the right
 FLOOR = 1.0  # first coordinate of the floor
 FLOOR_COLOR = 0.93
 AMBIENT = 0.38
+
+
+def _require_points(value: object, name: str) -> Tensor:
+    points = require_tensor(value, name)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"{name} must have shape (N, 3), got {tuple(points.shape)}")
+    return points
 
 
 def _sphere(p: Tensor) -> Tensor:
@@ -102,13 +110,15 @@ def camera_rays(
 
 
 def march(
-    distance: Distance, origins: Float[Tensor, "N 3"], directions: Float[Tensor, "N 3"], far: float = 8.0
+    distance: Distance, origins: Float[Tensor, "N 3"], directions: Float[Tensor, "N 3"]
 ) -> tuple[Float[Tensor, " N"], Bool[Tensor, " N"]]:
     """Return how far each ray goes, and which rays hit: t ← t + d(o + t r), no step can cross the surface."""
     require_callable(distance, "distance")
-    require_tensor(origins, "origins")
-    require_tensor(directions, "directions")
-    require_number(far, "far", minimum=0)
+    _require_points(origins, "origins")
+    if _require_points(directions, "directions").shape != origins.shape:
+        raise ValueError(
+            f"directions must be as many as origins, got {tuple(directions.shape)}, {tuple(origins.shape)}"
+        )
     t = torch.zeros(len(origins), dtype=origins.dtype, device=origins.device)
     alive = torch.arange(len(t), device=t.device)
     hit = torch.zeros_like(t, dtype=torch.bool)
@@ -116,7 +126,7 @@ def march(
         d = distance(origins[alive] + t[alive, None] * directions[alive])
         t[alive] += d
         hit[alive[d < NEAR]] = True
-        alive = alive[(d >= NEAR) & (t[alive] < far)]
+        alive = alive[(d >= NEAR) & (t[alive] < FAR)]
         if not len(alive):
             break
     return t, hit
@@ -126,7 +136,7 @@ def normals(distance: Distance, points: Float[Tensor, "N 3"]) -> Float[Tensor, "
     """Return ∇d / ‖∇d‖ at points of the surface, by automatic differentiation."""
     require_callable(distance, "distance")
     with torch.enable_grad():
-        p = require_tensor(points, "points").detach().clone().requires_grad_(True)
+        p = _require_points(points, "points").detach().clone().requires_grad_(True)
         (gradient,) = torch.autograd.grad(distance(p).sum(), p)
     return F.normalize(gradient, dim=-1)
 
@@ -182,6 +192,6 @@ def _turned(vector: Tensor, turn: float) -> Tensor:
 
 def sphere_coordinates(points: Float[Tensor, "N 3"]) -> Float[Tensor, "N 2"]:
     """Return latitude and longitude of points as coordinates in [-1, 1] of the picture wrapped on a sphere."""
-    p = F.normalize(require_tensor(points, "points"), dim=-1)
+    p = F.normalize(_require_points(points, "points"), dim=-1)
     latitude = torch.asin(p[..., 0].clamp(-1, 1)) / (math.pi / 2)
     return torch.stack([latitude, torch.atan2(p[..., 2], p[..., 1]) / math.pi], dim=-1)

@@ -46,14 +46,13 @@ A voxel is a pixel of a solid. **Axis 0 points down**, as the rows of a picture 
 # %%
 import math
 import time
-import tomllib
 
 import torch
 from torch.nn import functional as F
 
 from course_utils import generators
 from course_utils.checks import check, hint
-from course_utils.data import data_folder
+from course_utils.data import network_record
 from course_utils.explorers.solid_textures import explore_solid, solid_picture
 from course_utils.features import VGGFeatures
 from course_utils.generators import SOLIDS, SolidGenerator, load_solid, scramble, solid_colors
@@ -64,8 +63,9 @@ from course_utils.slides import slide_figure
 from course_utils.textures import gram_matrix
 
 # %%
+device = "cpu"  # or "cuda": the networks go there, objects are drawn on the CPU
 exemplars = {name: load_image(name, 256).float() for name in SOLIDS}
-solids = {name: load_solid(name) for name in SOLIDS}
+solids = {name: load_solid(name).to(device) for name in SOLIDS}
 seed = 0
 
 # %% [markdown]
@@ -156,7 +156,7 @@ for name in ("ballast", "rock_layers"):
         shape = [1 if a == axis else 128 for a in range(3)]
         with torch.no_grad():
             v = generators.evaluate_block(solids[name], (0, 0, 0), shape, seed)
-        rows.append(slice_solid(v, axis, 0))
+        rows.append(slice_solid(v, axis, 0).cpu())
 titles = ["exemplar", "across axis 0", "across axis 1", "across axis 2"]
 slide_figure(show_images(rows, titles + 4 * [""], columns=4, width=9), "solid-slices")
 
@@ -451,14 +451,14 @@ apart, joined, ring = torch.ones(3, 128, 128), torch.ones(3, 128, 128), torch.on
 for k in range(4):
     i, j = 64 * (k // 2), 64 * (k % 2)
     own = random_noises(rock, (64, 16, 64), torch.Generator().manual_seed(k))
-    apart[:, i : i + 64, j : j + 64] = rock(own, (0, 0, 0))[:, :, 0]
-    joined[:, i : i + 64, j : j + 64] = evaluate_block(rock, (i, 0, j), (64, 1, 64), seed)[:, :, 0]
+    apart[:, i : i + 64, j : j + 64] = rock(own, (0, 0, 0))[:, :, 0].cpu()
+    joined[:, i : i + 64, j : j + 64] = evaluate_block(rock, (i, 0, j), (64, 1, 64), seed)[:, :, 0].cpu()
 
 # %%
 places = [(i, j) for i in range(0, 288, 24) for j in range(0, 288, 24)]
 needed = [(i, j) for i, j in places if abs(math.hypot(i - 132, j - 132) - 108) < 20]
 for i, j in needed:
-    ring[:, i : i + 24, j : j + 24] = evaluate_block(rock, (i, 0, j), (24, 1, 24), seed)[:, :, 0]
+    ring[:, i : i + 24, j : j + 24] = evaluate_block(rock, (i, 0, j), (24, 1, 24), seed)[:, :, 0].cpu()
 titles = ["a noise for each block", "noise with coordinates", "only what is needed"]
 slide_figure(show_images([apart, joined, ring], titles, width=9), "solid-on-demand")
 print(f"right: {len(needed)} of {len(places)} blocks")
@@ -563,11 +563,11 @@ thousand steps on slices of $96 \\times 96$, one direction a step; `python data/
 
 # %%
 torch.set_grad_enabled(True)
-network = VGGFeatures("vgg16")
-u = exemplars["cork"][:, :64, :64]
+network = VGGFeatures("vgg16", device=device)
+u = exemplars["cork"][:, :64, :64].to(device)
 target = {layer: gram_matrix(v).detach() for layer, v in network(u).items()}
 torch.manual_seed(seed)
-student = SolidGenerator(SOLIDS["cork"], exemplars["cork"].mean(dim=(1, 2)))
+student = SolidGenerator(SOLIDS["cork"], exemplars["cork"].mean(dim=(1, 2))).to(device)
 optimizer = torch.optim.Adam(student.parameters(), 5e-3)
 
 # %%
@@ -584,7 +584,7 @@ for step in range(24):
 print(f"one direction: {losses[0]:.1f} at the first step, {sum(losses[-3:]) / 3:.1f} over the last three")
 
 # %%
-records = {name: tomllib.loads((data_folder() / f"networks/solid_{name}.toml").read_text()) for name in SOLIDS}
+records = {name: network_record(f"solid_{name}") for name in SOLIDS}
 curves = {
     name: ([record["steps"] * (i + 0.5) / len(record["loss"]) for i in range(len(record["loss"]))], record["loss"])
     for name, record in records.items()
