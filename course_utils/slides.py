@@ -34,6 +34,7 @@ PACKAGE = Path(__file__).parent
 # it takes both columns, 7.16 inches, at the size at which it is made, and no text may be under 7 points. Indices of
 # formulas are smaller, as in all typesetting; numbers on axes have no exponents, which would be.
 SMALLEST_FONT = {"slides": 1.6, "print": 7.0 / 7.16, "dark": 1.6}  # points per inch of the figure's width
+SLIDE_FONT = 16  # points at which notebooks write
 TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
 PNG_DPI = 200  # least resolution of a figure's PNG: 2000 pixels across a slide
 FINEST_DPI = 400  # most
@@ -136,6 +137,7 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     """Write the figure into ``folder``: a preview, one file per format, and what is to be read in it as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     _follow_ink(figure)
+    _follow_letters(figure)
     with plt.rc_context(style() | {"image.composite_image": False}):
         figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
         resolution = _show_native_pixels(figure)
@@ -160,6 +162,14 @@ def _follow_ink(figure: Figure) -> None:
     for line in figure.findobj(Line2D):
         if to_rgb(line.get_color()) == (0.0, 0.0, 0.0):
             line.set_color(ink)
+
+
+def _follow_letters(figure: Figure) -> None:
+    """Set what a notebook sized for slides in the size of the style: in print 16 points become 9, like the others."""
+    size = style()["font.size"]
+    for text in figure.findobj(Text):
+        if text.get_fontsize() > size:
+            text.set_fontsize(text.get_fontsize() * size / SLIDE_FONT)
 
 
 def _show_native_pixels(figure: Figure) -> float:

@@ -559,6 +559,18 @@ def test_text_added_by_a_notebook_follows_the_style(monkeypatch):
     plt.close("all")
 
 
+@pytest.mark.parametrize(("style", "size"), [("slides", 16), ("dark", 16), ("print", 9)])
+def test_letters_sized_by_a_notebook_keep_their_proportion(export, monkeypatch, style, size):
+    def make():
+        figure = plotting.plot_curves({"a": ([1, 2], [3, 4])}, "x", "y", width=10.0)
+        figure.axes[0].set_title("by hand", fontsize=16)
+        return figure
+
+    monkeypatch.setenv("COURSE_FORMATS", "svg")
+    drawing = (export(make, style) / "toy.svg").read_text(encoding="utf-8")
+    assert {float(px) for px in re.findall(r"font-size: ([\d.]+)px", drawing)} == {size}
+
+
 def test_black_lines_are_light_on_dark_slides(export, monkeypatch):
     def make():
         figure = plotting.plot_curves({"a": ([1, 2], [3, 4])}, "x", "y", width=10.0)
