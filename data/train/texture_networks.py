@@ -160,6 +160,7 @@ def style_recipe(side: int, steps: int) -> Recipe:
 RECIPES = {
     "texture_flowers": texture_recipe("flowers", 800),
     "texture_ballast": texture_recipe("ballast", 800),
+    "texture_sand_ripples": texture_recipe("sand_ripples", 600),
     "texture_collapsed": texture_recipe("collapsed", 500, 64, 2),
     f"style_{PAINTING}": style_recipe(128, 600),
 }
