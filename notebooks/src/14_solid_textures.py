@@ -142,10 +142,10 @@ def slice_solid(v, axis, k):
 slice_solid = check(slice_solid)
 
 # %% [markdown]
-"""
+r"""
 Three generators come with the course, one for each picture. They were trained as section 6 says. The course's function
 `generators.evaluate_block` computes the block of a solid at some coordinates; you will write it in section 5. Here are
-three slices through a block of each, all of $128 \\times 128$ voxels.
+slices of two of them across the three axes, all of $128 \times 128$ voxels.
 """
 
 # %%
@@ -229,7 +229,8 @@ def spatial_noise(origin, shape, seed):
     """Return the values z(x) of the noise for origin <= x < origin + shape.
 
     origin: integers, negative ones too; shape: as many sizes; seed: an integer.
-    Returns a float32 tensor of that shape, with values in [0, 1).  Slide "On demand synthesis".
+    Returns a float32 tensor of that shape, with values in [0, 1).
+    Slide "On demand solid texture synthesis using deep 3D networks".
     """
     ### BEGIN SOLUTION
     h = scramble(torch.tensor(seed))
@@ -370,8 +371,8 @@ show(show_images([(change / change.max()) ** 0.5], width=4), alt)
 
 # %% [markdown]
 r"""
-The change ends inside the bound. It stops a little before, because only one of the two halves of a coarse voxel is
-next to the border. (Square roots are shown, so that small changes can be seen.)
+The change ends 2 voxels inside the bound: it reaches $2 \cdot 8 + 2 \cdot 4 + 2 \cdot 2 + 2 = 30$ voxels far, and a margin
+is counted in whole coarse voxels. (Square roots are shown, so that small changes can be seen.)
 
 ## 5. Any block, on demand
 
@@ -404,7 +405,8 @@ def evaluate_block(generator, origin, shape, seed):
 
     generator: its levels have generator.level_layers and generator.noise_channels; there are len(generator.widths).
     origin, shape: three integers each; the origin may be negative.
-    Returns generator(noises, origin), (3, *shape), noises coarsest first.  Slide "On demand synthesis".
+    Returns generator(noises, origin), (3, *shape), noises coarsest first.
+    Slide "On demand solid texture synthesis using deep 3D networks".
     """
     ### BEGIN SOLUTION
     low, high = list(origin), [x + n for x, n in zip(origin, shape, strict=True)]
@@ -447,7 +449,7 @@ in a slice made of four blocks.
 
 # %%
 rock = solids["rock_layers"]
-apart, joined, ring = torch.ones(3, 128, 128), torch.ones(3, 128, 128), torch.ones(3, 288, 288)
+apart, joined, some = torch.ones(3, 128, 128), torch.ones(3, 128, 128), torch.ones(3, 288, 288)
 for k in range(4):
     i, j = 64 * (k // 2), 64 * (k % 2)
     own = random_noises(rock, (64, 16, 64), torch.Generator().manual_seed(k))
@@ -458,9 +460,9 @@ for k in range(4):
 places = [(i, j) for i in range(0, 288, 24) for j in range(0, 288, 24)]
 needed = [(i, j) for i, j in places if abs(math.hypot(i - 132, j - 132) - 108) < 20]
 for i, j in needed:
-    ring[:, i : i + 24, j : j + 24] = evaluate_block(rock, (i, 0, j), (24, 1, 24), seed)[:, :, 0].cpu()
+    some[:, i : i + 24, j : j + 24] = evaluate_block(rock, (i, 0, j), (24, 1, 24), seed)[:, :, 0].cpu()
 titles = ["a noise for each block", "noise with coordinates", "only what is needed"]
-slide_figure(show_images([apart, joined, ring], titles, width=9), "solid-on-demand")
+slide_figure(show_images([apart, joined, some], titles, width=9), "solid-on-demand")
 print(f"right: {len(needed)} of {len(places)} blocks")
 
 # %% [markdown]
@@ -483,7 +485,7 @@ r"""
 ## 6. Training with slices one voxel thick
 
 Gatys' method would optimise the voxels themselves. For $256^3$ voxels that is 50 million numbers, and the features of
-$3 	imes 256$ slices in each step; then only one block is there, of one size. Training a network on whole blocks takes
+$3 \times 256$ slices in each step; then only one block is there, of one size. Training a network on whole blocks takes
 as much. But the law of the solid is invariant by translation: one slice is like any other. So a step needs a
 **single slice** in each direction, and to compute it a block *one voxel thick*, with its margins. This is the paper's
 "single-slice training scheme". What automatic differentiation keeps in memory for it:
@@ -501,7 +503,9 @@ def kept_megabytes(shape):
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
         block = evaluate_block(SolidGenerator(SOLIDS["cork"]), (0, 0, 0), shape, seed)
-    return sum(kept.values()) / 1e6 + 0 * block.numel()
+    total = sum(kept.values())
+    del block  # what is kept lives as long as the block
+    return total / 1e6
 
 
 # %%
@@ -520,7 +524,7 @@ neighbours. A slice 1 voxel thick is not 64 times cheaper than 64 of them, becau
 The loss compares, for each direction $d$, the Gram matrices of the slice with those of the exemplar $u_d$. As in
 notebook 13, errors are relative, layer by layer:
 
-$$ \mathcal L = \sum_{d} \sum_L rac{\|G^L(v_d) - G^L(u_d)\|_F}{\|G^L(u_d)\|_F} . $$
+$$ \mathcal L = \sum_{d} \sum_L \frac{\|G^L(v_d) - G^L(u_d)\|_F}{\|G^L(u_d)\|_F} . $$
 
 A direction without an exemplar does not count: for the layered rock, $d = 0$.
 
@@ -541,7 +545,8 @@ def solid_loss(slices, targets):
 
     slices: for each direction, layer -> features (n, h, w) of a slice.
     targets: for each direction, layer -> Gram matrix (n, n) of its exemplar, or None for a direction that is free.
-    Returns a scalar tensor that can be differentiated.  Slide "Training framework".
+    Returns a scalar tensor that can be differentiated.
+    Slide "On demand solid texture synthesis using deep 3D networks".
     """
     ### BEGIN SOLUTION
     loss = 0.0
@@ -556,9 +561,9 @@ def solid_loss(slices, targets):
 solid_loss = check(solid_loss)
 
 # %% [markdown]
-"""
-The first steps of a training, live, on slices of $64 \\times 64$ voxels. The generators of this notebook took a
-thousand steps on slices of $96 \\times 96$, one direction a step; `python data/train solid_cork` makes one again.
+r"""
+The first steps of a training, live, on slices of $64 \times 64$ voxels. The generators of this notebook took a
+thousand steps on slices of $96 \times 96$, one direction a step; `python data/train solid_cork` makes one again.
 """
 
 # %%
@@ -599,7 +604,7 @@ for name, record in records.items():
 # %% [markdown]
 r"""
 One number for each of the axes 0, 1 and 2. The rock's slice across axis 0, which no exemplar constrained, is farther
-from the picture than the two others: it must not look like it.
+from the picture than the two others: nothing asked it to look like it.
 
 **Question.** Each step sees one slice, and the solid has infinitely many. Why does training with single slices not
 forget the coherence between neighbouring slices?
@@ -617,8 +622,7 @@ length is safe,
 $$ t \leftarrow t + f(o + t\,r), $$
 
 until $f$ is almost 0. This is *sphere tracing* (Hart 1996). The normal is $\nabla f / \|\nabla f\|$, by automatic
-differentiation, and brightness follows Lambert's law, $\max(\langle n, \ell
-angle, 0)$ for light from $\ell$.
+differentiation, and brightness follows Lambert's law, $\max(\langle n, \ell\rangle, 0)$ for light from $\ell$.
 """
 
 
