@@ -371,8 +371,8 @@ show(show_images([(change / change.max()) ** 0.5], width=4), alt)
 
 # %% [markdown]
 r"""
-The change ends 2 voxels inside the bound: it reaches $2 \cdot 8 + 2 \cdot 4 + 2 \cdot 2 + 2 = 30$ voxels far, and a margin
-is counted in whole coarse voxels. (Square roots are shown, so that small changes can be seen.)
+The change ends 2 voxels inside the bound: it reaches $2 \cdot 8 + 2 \cdot 4 + 2 \cdot 2 + 2 = 30$ voxels far, and a
+margin is counted in whole coarse voxels. (Square roots are shown, so that small changes can be seen.)
 
 ## 5. Any block, on demand
 
