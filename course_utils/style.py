@@ -35,6 +35,7 @@ from course_utils.textures import (
     _features_energy,
     _require_budgets,
     _require_scales,
+    _watcher,
     gram_loss,
     gram_matrix,
     relative_weights,
@@ -132,19 +133,19 @@ def style_transfer(
     factors = _require_scales(scales)
     budgets = _require_budgets(n, len(factors), "n")
     _require_sides(p, a, network.smallest_side * max(factors))
-    x = p if init is None else _require_init(init, content).to(p)
+    start = p if init is None else _require_init(init, content).to(p)
     noise = torch.randn(p.shape, generator=generator, dtype=p.dtype, device=generator.device).to(p.device)
-    x, losses = zoom_out(x + START_NOISE * noise, factors[0]), []
-    watch = (
-        None if callback is None else lambda k, x, loss: callback(x.reshape(*content.shape[:-2], *x.shape[-2:]), loss)
-    )
-    with suppress(KeyboardInterrupt):
+    x, losses = zoom_out(start + START_NOISE * noise, factors[0]), []
+    watch = None if callback is None else _watcher(callback, content.shape[:-2])
+    with suppress(KeyboardInterrupt):  # one that falls between two scales
         for i, factor in enumerate(factors):
-            photograph = zoom_out(p, factor)
-            if i > 0:
-                details = photograph - _enlarge(zoom_out(p, factors[i - 1]), photograph.shape[-2:])
-                x = _enlarge(x, photograph.shape[-2:]) + details
-            energy = transfer_energy(photograph, zoom_out(a, factor), network, alpha, content_layer, weights, whitening)
+            if i > 0:  # enlarged, with the details that the first image has at this scale
+                fine = zoom_out(start, factor)
+                details = fine - _enlarge(zoom_out(start, factors[i - 1]), fine.shape[-2:])
+                x = _enlarge(x, fine.shape[-2:]) + details
+            energy = transfer_energy(
+                zoom_out(p, factor), zoom_out(a, factor), network, alpha, content_layer, weights, whitening
+            )
             x, history = minimize_image(energy, x, budgets[i], watch=watch, progress=progress)
             losses += history.objective
             if history.interrupted:

@@ -6,6 +6,8 @@ import scipy.linalg
 import torch
 
 from course_utils import style
+from course_utils.data import REGISTRY, data_folder
+from course_utils.explorers.style_transfer import transfer_picture
 from course_utils.features import VGGFeatures
 from course_utils.images import shrink, to_gray
 from course_utils.textures import gram_matrix
@@ -225,3 +227,34 @@ def test_shrink_keeps_the_mean_and_the_proportions():
     assert shrink(rows.expand(3, -1, -1), 60).shape == (3, 60, 40)
     with pytest.raises(ValueError, match="side must be at most 60"):
         shrink(rows, 61)
+
+
+# --- precomputed ---
+
+
+def test_every_precomputed_transfer_has_its_record():
+    records = style.transfer_records()
+    registered = {n.removeprefix("transfer_") for n, e in REGISTRY.items() if e.kind == "transfer"} - {"records"}
+    assert set(records) == registered == {path.stem for path in (data_folder() / "transfers").glob("*.png")}
+    for name, record in records.items():
+        image, same = style.load_transfer(name)
+        photograph, painting = style.load_pair(record)
+        assert same == record
+        assert image.shape == photograph.shape
+        assert max(image.shape) >= 384
+        assert painting.shape[-1] == record["style_side"]
+        assert record["sha256"] == REGISTRY[f"transfer_{name}"].sha256
+        assert 0 <= image.min() < image.max() <= 1
+    with pytest.raises(ValueError, match="did you mean 'temple_great_wave'"):
+        style.load_transfer("temple_great_wav")
+
+
+def test_the_picture_of_the_explorer_ends_when_it_is_stopped():
+    def stop(x, loss):
+        raise StopIteration
+
+    picture, numbers = transfer_picture(n=5, watch=stop)
+    assert numbers["evaluations"] == "1"
+    assert picture.shape[-2] == 64
+    with pytest.raises(ValueError, match="painting"):
+        transfer_picture(painting="temple")
