@@ -113,7 +113,8 @@ class Live:
             return
         self.trend.append((now, counts))
         text = json.dumps({"folder": str(self.folder.absolute()), "trend": self.trend})
-        write_atomically(self.out / TREND, text)
+        with contextlib.suppress(OSError):  # a full disk must not end the page
+            write_atomically(self.out / TREND, text)
 
     def counts(self) -> Counts:
         """Return how many students are where with each exercise."""

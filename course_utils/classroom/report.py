@@ -47,10 +47,10 @@ def summarise(group: Class) -> list[Row]:
 
 def in_order(group: Class) -> list[str]:
     """Return the exercises of a class in the order of the course."""
-    lessons = [path.stem[3:] for path in sorted(cards_folder().glob("[0-9][0-9]_*.toml"))]
+    lessons = {path.stem[3:]: path.stem for path in cards_folder().glob("[0-9][0-9]_*.toml")}
     longest = sorted(group.notebooks, key=lambda notebook: -len(notebook.findings))
     found = dict.fromkeys(exercise for notebook in longest for exercise in notebook.findings)
-    return sorted(found, key=lambda exercise: lessons.index(lesson_of(exercise)))
+    return sorted(found, key=lambda exercise: lessons.get(lesson_of(exercise), "~"))
 
 
 def write_report(folder: Path, out: Path) -> tuple[list[Path], Class]:
