@@ -162,5 +162,6 @@ RECIPES = {
     "texture_ballast": texture_recipe("ballast", 800),
     "texture_sand_ripples": texture_recipe("sand_ripples", 600),
     "texture_collapsed": texture_recipe("collapsed", 500, 64, 2),
+    "texture_diverse": texture_recipe("diverse", 500, 64, 2, 1.0),
     f"style_{PAINTING}": style_recipe(128, 600),
 }
