@@ -19,11 +19,19 @@ DEVICE = re.compile(r'^device = "cpu"', re.MULTILINE)
 
 # These draw or make their own tensors, on the device of the generator or on the CPU, for an operator that is there.
 ON_THE_CPU = {("operators", "dense_matrix"), ("operators", "dot_test")}
-# Lessons that run on a device with float64 only, NVIDIA's and not Apple's, with the reason.
-DOUBLE = {
-    name: "linear algebra and Fourier in float64 on the device of the image: the precision is part of the lesson"
-    for name in sorted(source_files())
-    if name != "10_gatys_texture_synthesis"
+LINEAR = (
+    "linear algebra and Fourier transforms in float64 on the device of the images: the precision is part of the lesson"
+)
+DOUBLE = {  # lessons that run on a device with float64 only, NVIDIA's and not Apple's, with the reason
+    "01_gaussian_face_model": LINEAR,
+    "02_gaussian_textures": LINEAR,
+    "03_inverse_problems": LINEAR,
+    "04_deblurring": LINEAR,
+    "05_gradient_descent": LINEAR,
+    "06_pseudo_inverse": LINEAR,
+    "07_tv_denoising": "gradients, rates and objectives are compared to 1e-10 and further",
+    "08_constrained_inpainting": "projections are exact to 1e-12, and asserted so",
+    "09_metrics": "images of one error to 1e-9 dB",
 }
 CALLS = [(module, name) for module in MODULES for name in public(module) if (module, name) not in ON_THE_CPU]
 
@@ -112,6 +120,7 @@ def test_a_lesson_names_its_device_once(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Matplotlib asks for it
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", sorted(source_files()))
 def test_a_lesson_runs_there(name):
@@ -130,7 +139,7 @@ def test_a_lesson_runs_there(name):
 
 
 def test_exceptions_are_lessons():
-    assert set(DOUBLE) < set(source_files())
+    assert set(DOUBLE) <= set(source_files())
 
 
 @pytest.mark.parametrize(

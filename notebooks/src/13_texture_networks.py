@@ -67,6 +67,12 @@ steps = 120  # of that training
 names = ("flowers", "ballast", "sand_ripples")  # the networks that the course has trained
 seed = 0
 
+
+def placed(noise):
+    """Return the noise of each scale on the device; it is drawn on the CPU."""
+    return [z.to(device) for z in noise]
+
+
 # %% [markdown]
 r"""
 ## 1. The problem
@@ -140,7 +146,7 @@ Stuck? There are three hints to each exercise, one at a time: the idea, the form
 hint("multiscale_noise", 1)
 
 # %%
-noise = multiscale_noise(1, (live, live), 5, torch.Generator().manual_seed(seed))
+noise = placed(multiscale_noise(1, (live, live), 5, torch.Generator().manual_seed(seed)))
 fig = show_images([z[0] for z in noise], [f"{z.shape[-2]} x {z.shape[-1]}" for z in noise], width=8)
 show(fig, "Five squares of coloured noise, from 4 x 4 large pixels to 64 x 64 small ones.")
 
@@ -343,13 +349,13 @@ draws from two noises, always the same two.
 optimizer = torch.optim.Adam(generator.parameters(), lr=1e-2)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)  # shorter and shorter steps
 source = torch.Generator().manual_seed(seed)
-two_noises = multiscale_noise(2, (live, live), 5, torch.Generator().manual_seed(seed + 1))
+two_noises = placed(multiscale_noise(2, (live, live), 5, torch.Generator().manual_seed(seed + 1)))
 losses, kept = [], {}
 for k in range(steps + 1):
     if k in (0, 10, 30, 60, steps):
         with torch.no_grad():
             kept[k] = generator(two_noises)
-    noise = multiscale_noise(2, (live, live), 5, source)
+    noise = placed(multiscale_noise(2, (live, live), 5, source))
     losses.append(texture_training_step(generator, optimizer, targets, vgg, noise))
     scheduler.step()
 
@@ -449,7 +455,7 @@ circular convolutions. Here are seven noises for each:
 """
 
 # %%
-seven_noises = multiscale_noise(7, (live, live), 5, torch.Generator().manual_seed(seed))
+seven_noises = placed(multiscale_noise(7, (live, live), 5, torch.Generator().manual_seed(seed)))
 three = {"λ = 0": "collapsed", "λ = 1": "diverse", "circular": "flowers"}
 drawn = {}
 with torch.no_grad():
@@ -498,7 +504,7 @@ size, here 256 × 256 (of which the upper part is shown).
 # %%
 exemplars = {name: load_exemplar(name) for name in names}
 generators = {name: load_texture_network(name).to(device) for name in names}
-noise = multiscale_noise(1, (side, side), 5, torch.Generator().manual_seed(seed))
+noise = placed(multiscale_noise(1, (side, side), 5, torch.Generator().manual_seed(seed)))
 with torch.no_grad():
     textures = {name: generators[name](noise)[0] for name in names}
 pictures = [image[:, :160] for image in (*exemplars.values(), *textures.values())]
@@ -506,7 +512,7 @@ titles = [f"{name}: exemplar" for name in names] + ["network"] * 3
 slide_figure(show_images(pictures, titles, columns=3, width=8), "texture-networks")
 
 # %%
-noise = multiscale_noise(1, (side, 3 * side), 5, torch.Generator().manual_seed(seed + 1))
+noise = placed(multiscale_noise(1, (side, 3 * side), 5, torch.Generator().manual_seed(seed + 1)))
 with torch.no_grad():
     wide = generators["flowers"](noise)[0]
 show(show_images([wide], width=6.5), "A wide field of red flowers and green leaves, 256 x 768 pixels, without a seam.")
@@ -561,7 +567,7 @@ takes to draw is measured here; the other two were recorded when the course's fi
 """
 
 # %% tags=["picture-by-statistics"] reason="the time of one image is measured here, and moves a line a little"
-noise = multiscale_noise(1, (side, side), 5, torch.Generator().manual_seed(seed))
+noise = placed(multiscale_noise(1, (side, side), 5, torch.Generator().manual_seed(seed)))
 with torch.no_grad():
     start = time.perf_counter()
     generators["flowers"](noise)
