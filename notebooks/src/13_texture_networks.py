@@ -289,8 +289,8 @@ with torch.no_grad():
 r"""
 We will train on images of 64 × 64 pixels, which have more border than the exemplar, and VGG sees the border. So the
 targets are means over the 16 pieces of that size. A piece by itself is a small sample and does not have the mean
-statistics. The untrained network is near 5: the sum of five relative errors, each near 1, as for an image that VGG does
-not react to.
+statistics. An image that VGG does not react to would have the loss 5, a relative error of 1 at each layer; the
+untrained network is not far from it.
 
 **Question.** The mean is taken over the *errors* of the images. What may a network draw if you take the mean of the
 Gram matrices over the batch first, and then one error?
@@ -366,13 +366,14 @@ slide_figure(show_images(pictures, titles, columns=len(kept), width=8), "texture
 
 # %% tags=["picture-by-statistics"] reason="training amplifies rounding: the curve moves, the cell asserts its fall"
 fig = plot_curves({"E": (list(range(len(losses))), losses)}, "step", "loss", width=5)
-show(fig, "A loss that falls from five to below two within fifty steps, then slowly, with noise from step to step.")
+show(fig, "A loss that jumps up at the first step, falls below two within fifty steps, and then falls slowly.")
 assert sum(losses[-10:]) / 10 < 0.6 * losses[0]
 
 # %% [markdown]
 r"""
 In less than half a minute the network has found the colours, then red stains on green, then their bright rims. No image
-was ever shown to it.
+was ever shown to it. Its loss ends below that of the exemplar's own pieces: each of its images has the statistics of the
+whole exemplar, which no small piece has.
 
 Now compare the two rows. They come from two different noises, and they are nearly the same image.
 
@@ -474,9 +475,10 @@ for label, x in drawn.items():
 
 # %% [markdown]
 r"""
-Without diversity, one image with small changes. With it, seven images, and they cost something: the loss is larger, and
-the contrasts are exaggerated, as white and black are far from each other. The circular network is as diverse as the
-texture itself, and nothing had to be added for it. (It is a larger one, trained on larger images: do not compare its
+Without diversity, one image with small changes. With it the images differ more, although you can still see that they
+have a layout in common. It costs something: the loss is larger, and the contrasts are exaggerated, as white and black are
+far from each other. The circular network is nearly as diverse as the pieces of the exemplar, and nothing had to be added
+for it. (It is a larger one, trained on larger images: do not compare its
 loss.) The claim about moving noise can be verified to rounding: by one coarse pixel, which is 16 fine ones.
 """
 
@@ -539,13 +541,16 @@ with torch.no_grad():
 # %%
 pictures = [image[:, : side // 2, : side // 2] for name in names for image in (gatys[name], textures[name])]
 fig = show_images(pictures, ["Gatys", "network"] * 3, columns=6)
-show(fig, "Details of the three textures, by Gatys and by the network: the network's are less sharp and more alike.")
+show(fig, "Details of the textures by Gatys and by the network, whose flowers are rounder and all alike.")
+weights = sum(p.numel() for p in generators["flowers"].parameters())
+print(f"values of one image: {gatys['flowers'].numel():,}; weights of a network: {weights:,}")
 
 # %% [markdown]
 r"""
-Quality is lower, as the lecture says: the network's loss is above that of Gatys' algorithm. A descent over
-the pixels of *one* image has 200,000 unknowns to satisfy the statistics with; the network has 130,000 weights for *all*
-images.
+Quality is lower, as the lecture says: the network's loss is above that of Gatys' algorithm. A descent has all the values
+of *one* image to satisfy the statistics with; the network has its weights, for *all* images. Still, for the flowers and
+the ballast the loss is that of the mirror image, which you would take for the same material. (The ripples lean, so
+their mirror image is another material for VGG.)
 
 And a network has learnt one texture. Here is the loss of each network for each exemplar:
 """
@@ -613,7 +618,8 @@ with torch.no_grad():
     painted = painter(photographs)
 pictures = [painting, *[x for pair in zip(photographs, painted, strict=True) for x in pair]]
 fig = show_images(pictures, ["painting", "photograph", "network", "photograph", "network"])
-show(fig, "The starry night; a temple and a cat, each as a photograph and painted in blue and yellow strokes.")
+show(fig, "The starry night; a temple and a cat, each as a photograph and drawn in blue and green strokes.")
+print(f"steps of its training: {network_record('style_' + PAINTING)['steps']}")
 
 # %% [markdown]
 r"""
@@ -641,18 +647,17 @@ with torch.no_grad():
     at_once = painter(photograph[None])[0]
     before, network_loss, after = (energy(image).item() for image in (photograph, at_once, x))
 assert after < network_loss < before
-fig = show_images([photograph, at_once, x], ["photograph", "network: 1 pass", "L-BFGS: 60 evaluations"], width=7)
-show(
-    fig, "A temple; painted by the network; painted by sixty evaluations of the loss, which keep more of the painting."
-)
+fig = show_images([photograph, at_once, x], ["photograph", "network", "L-BFGS"], width=7)
+show(fig, "A temple; drawn by the network in blue strokes; painted by L-BFGS with a sky of swirls and a moon.")
 
 # %%
 print(f"the network removes {100 * (before - network_loss) / before:.0f} % of the photograph's loss")
 
 # %% [markdown]
 r"""
-The network's loss lies between the photograph's and that of the descent. It has learnt what all photographs have in
-common, the strokes and the colours; the descent adapts to this one.
+The network's loss lies between the photograph's and that of the descent. It has learnt what suits every photograph,
+strokes and a palette; the descent finds a place for the swirls and the moon in this one. (Johnson et al. train for some
+40,000 steps on 80,000 photographs; the course's network has a dozen pictures and a few minutes.)
 
 ## 10. Try it
 
@@ -664,7 +669,7 @@ the others stay. What changes?
 explore_texture_network()
 
 # %%
-for scale in (1, 3, 5):
+for scale in range(1, 6):
     picture, numbers = texture_network_picture("flowers", "128 x 128", scale, 90.0, seed)
     print(f"scale {scale}, noise of {numbers['noise']} pixels: change {numbers['change (%)']:.0f} %")
 picture, _ = texture_network_picture("flowers", "128 x 128", 1, 90.0, seed)
