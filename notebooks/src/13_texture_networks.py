@@ -372,8 +372,8 @@ assert sum(losses[-10:]) / 10 < 0.6 * losses[0]
 # %% [markdown]
 r"""
 In less than half a minute the network has found the colours, then red stains on green, then their bright rims. No image
-was ever shown to it. Its loss ends below that of the exemplar's own pieces: each of its images has the statistics of the
-whole exemplar, which no small piece has.
+was ever shown to it. Its loss ends below that of the exemplar's own pieces: each of its images has the statistics of
+the whole exemplar, which no small piece has.
 
 Now compare the two rows. They come from two different noises, and they are nearly the same image.
 
@@ -476,10 +476,11 @@ for label, x in drawn.items():
 # %% [markdown]
 r"""
 Without diversity, one image with small changes. With it the images differ more, although you can still see that they
-have a layout in common. It costs something: the loss is larger, and the contrasts are exaggerated, as white and black are
-far from each other. The circular network is nearly as diverse as the pieces of the exemplar, and nothing had to be added
-for it. (It is a larger one, trained on larger images: do not compare its
-loss.) The claim about moving noise can be verified to rounding: by one coarse pixel, which is 16 fine ones.
+have a layout in common. It costs something: the loss is larger, and the contrasts are exaggerated, as white and black
+are far from each other. The circular network is nearly as diverse as the pieces of the exemplar, and nothing had to be
+added for it. (It is a larger one, trained on larger images: do not compare its loss.)
+
+The claim about moving noise can be verified to rounding: by one coarse pixel, which is 16 fine ones.
 """
 
 # %%
@@ -547,10 +548,10 @@ print(f"values of one image: {gatys['flowers'].numel():,}; weights of a network:
 
 # %% [markdown]
 r"""
-Quality is lower, as the lecture says: the network's loss is above that of Gatys' algorithm. A descent has all the values
-of *one* image to satisfy the statistics with; the network has its weights, for *all* images. Still, for the flowers and
-the ballast the loss is that of the mirror image, which you would take for the same material. (The ripples lean, so
-their mirror image is another material for VGG.)
+Quality is lower, as the lecture says: the network's loss is above that of Gatys' algorithm. A descent has all the
+values of *one* image to satisfy the statistics with; the network has its weights, for *all* images. Still, for the
+flowers and the ballast the loss is that of the mirror image, which you would take for the same material. (The ripples
+lean, so their mirror image is another material for VGG.)
 
 And a network has learnt one texture. Here is the loss of each network for each exemplar:
 """
