@@ -69,7 +69,7 @@ def blur_adjoint(v: Float[Tensor, "*batch H W"], kernel: Float[Tensor, "h w"]) -
 
 
 def pseudo_inverse(A: Float[Tensor, "m d"]) -> Float[Tensor, "d m"]:
-    """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix: A = U diag(s) Vᵀ gives A⁺ = V diag(1/s) Uᵀ.
+    """Return the Moore-Penrose pseudo-inverse A⁺ of a small matrix: A = G diag(s) Eᵀ gives A⁺ = E diag(1/s) Gᵀ.
 
     1/s is replaced by 0 where s <= 1e-10 max(s), as in notebook 06, or, where that is larger (float32), where
     s <= max(m, d) machine precisions × max(s). Slide "Let us start with zero regularization!".
@@ -80,9 +80,9 @@ def pseudo_inverse(A: Float[Tensor, "m d"]) -> Float[Tensor, "d m"]:
     """
     require_kernel(A, name="A")
     rtol = max(1e-10, max(A.shape) * torch.finfo(A.dtype).eps)
-    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    G, s, Et = torch.linalg.svd(A, full_matrices=False)
     inverse = torch.where(s > rtol * s.max(), 1 / s, 0)
-    return Vt.T @ (inverse[:, None] * U.T)
+    return Et.T @ (inverse[:, None] * G.T)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ import math
 
 import torch
 
-from course_utils.checks import check
+from course_utils.checks import check, hint
 from course_utils.explorers.inverse_problems import explore_inverse_problem, inverse_problem_picture
 from course_utils.fourier import gaussian_kernel
 from course_utils.images import load_image, shepp_logan

@@ -649,8 +649,104 @@ def poisson_with_the_factorial(u, v):
     return (u - torch.xlogy(v, u) + torch.lgamma(v + 1)).sum()
 
 
+# --- slips in one part of a formula -----------------------------------------------------------------------------------
+
+
+def named(name, function):
+    function.__name__ = name
+    return function
+
+
+def dot_adds(A, adjoint, u_shape, v_shape, generator, dtype):
+    u, v = pair(u_shape, v_shape, generator, dtype)
+    Au = A(u)
+    return abs((Au * v.conj()).sum() + (u * adjoint(v).conj()).sum()) / (Au.norm() * v.norm())
+
+
+def dot_of_real_parts(A, adjoint, u_shape, v_shape, generator, dtype):
+    u, v = pair(u_shape, v_shape, generator, dtype)
+    Au = A(u)
+    return abs(((Au * v.conj()).sum() - (u * adjoint(v).conj()).sum()).real) / (Au.norm() * v.norm())
+
+
+def dot_is_a_truth_value(A, adjoint, u_shape, v_shape, generator, dtype):
+    return dot_by_the_formula(A, adjoint, u_shape, v_shape, generator, dtype) < 1e-10
+
+
+def zoom_by_blocks(u, kernel, s):
+    return torch.nn.functional.avg_pool2d(blur(u, kernel)[None, None], s, ceil_mode=True)[0, 0]
+
+
+def zoom_padded(u, kernel, s):
+    h, w = kernel.shape
+    flipped = kernel.flip(0, 1)[None, None]
+    return torch.nn.functional.conv2d(u[None, None], flipped, padding=(h // 2, w // 2))[0, 0][::s, ::s]
+
+
+def fbp_slip(ramp=torch.abs, first=0, factor=lambda n, D: math.pi / n):
+    def filtered_backprojection(sinogram, angles):
+        n, D = sinogram.shape
+        omega = torch.fft.fftfreq(2 * D, dtype=torch.float64)
+        q = ifft(ramp(omega) * torch.fft.fft(sinogram, n=2 * D)).real[:, first * D : (first + 1) * D]
+        return factor(n, D) * Radon(angles, (D, D)).adjoint(q.contiguous())
+
+    return filtered_backprojection
+
+
+def fbp_not_cropped(sinogram, angles):
+    D = sinogram.shape[1]
+    q = ifft(torch.fft.fftfreq(2 * D).abs() * torch.fft.fft(sinogram, n=2 * D)).real
+    return math.pi / len(angles) * Radon(angles, (2 * D, 2 * D)).adjoint(q)
+
+
+def phase_with(residual=lambda Au, b: Au.abs() ** 2 - b, times=lambda Au: Au):
+    return lambda u, A, b: torch.real(A.adjoint((residual(A(u), b) * times(A(u))).to(A(u).dtype)))
+
+
+def phase_times_u(u, A, b):
+    w = A(u)
+    return torch.real(A.adjoint((w.abs() ** 2 - b).to(w.dtype))) * u
+
+
+ifft = torch.fft.ifft
+DOT_SLIPS = [("sign", dot_adds), ("type", dot_is_a_truth_value)]
+ZOOM_SLIPS = [
+    ("value", zoom_by_blocks),
+    ("boundary", zoom_padded),
+    ("global", named("zoom_by_four", lambda u, k, s: blur(u, k)[::4, ::4])),
+]
+MRI_SLIPS = [
+    ("value|conjugate", named("mri_two_slips", lambda u, coil, mask: ~mask * ifft2(coil * u, norm="ortho"))),
+    ("value", named("mri_divides", lambda u, coil, mask: mask * fft2(u / coil, norm="ortho"))),
+]
+BACK_SLIPS = [
+    ("complex", named("back_real_too_early", lambda k, coil, mask: coil.conj() * ifft2(mask * k, norm="ortho").real)),
+    ("value", named("back_complement", lambda k, coil, mask: coil.conj() * ifft2(~mask * k, norm="ortho"))),
+    ("normalisation|conjugate", named("back_two_slips", lambda k, coil, mask: coil * ifft2(mask * k))),
+]
+FBP_SLIPS = [
+    ("boundary", named("fbp_last_cells", fbp_slip(first=1))),
+    (
+        "centering",
+        named("fbp_zero_in_the_middle", fbp_slip(lambda x: torch.linspace(-0.5, 0.5, len(x)).double().abs())),
+    ),
+    ("normalisation", named("fbp_over_cells", fbp_slip(factor=lambda n, D: math.pi / D))),
+    ("shape", fbp_not_cropped),
+]
+PHASE_SLIPS = [
+    ("square-root", named("phase_b_squared", phase_with(lambda w, b: w.abs() ** 2 - b**2))),
+    ("complex", named("phase_of_real_parts", phase_with(lambda w, b: w.real**2 - b, lambda w: w.real))),
+    ("order", phase_times_u),
+    ("sign|weight", named("phase_two_slips", phase_with(lambda w, b: b - w.abs() ** 2, lambda w: w / 4))),
+]
+POISSON_SLIPS = [
+    ("value", named("poisson_counted_only", lambda u, v: (u - torch.xlogy(v, u))[v > 0].sum())),
+    ("value", named("poisson_without_counts", lambda u, v: (u - u.clamp(min=1e-300).log()).sum())),
+    ("clipping", named("poisson_no_negative_log", lambda u, v: (u - v * u.clamp(min=1).log()).sum())),
+]
+
 RIGHT = {
-    "dot_test": [dot_by_the_formula, dot_by_vdot, dot_conjugating_the_other_one, dot_v_first],
+    "dot_test": [dot_by_the_formula, dot_by_vdot, dot_conjugating_the_other_one, dot_v_first, dot_of_real_parts],
     "blur_and_subsample": [zoom_by_a_slice, zoom_by_indices, zoom_by_loops],
     "blur_and_subsample_adjoint": [spread_by_zeros, spread_by_kron, spread_by_autograd],
     "mri": [mri_by_fft, mri_by_where, mri_by_matrices, mri_by_numpy],
@@ -677,8 +773,9 @@ WRONG = {
         ("sign", dot_of_moduli),
         ("sign", dot_signed),
         ("constant|sign|value|conjugate", dot_is_zero),
-        ("precision", dot_ignores_the_type),
+        ("complex", dot_ignores_the_type),
         ("value|adjoint", dot_compares_norms),
+        *DOT_SLIPS,
     ],
     "blur_and_subsample": [
         ("value", zoom_without_filter),
@@ -693,6 +790,7 @@ WRONG = {
         ("value", zoom_twice_blurred),
         ("transpose|shape", zoom_transposed),
         ("normalisation", zoom_times_area),
+        *ZOOM_SLIPS,
     ],
     "blur_and_subsample_adjoint": [
         ("conjugate", spread_by_the_blur),
@@ -721,6 +819,7 @@ WRONG = {
         ("value|complex", mri_modulus_of_the_coil),
         ("shape", mri_rows_only),
         ("value", mri_complement),
+        *MRI_SLIPS,
     ],
     "mri_adjoint": [
         ("conjugate", back_coil_not_conjugated),
@@ -735,6 +834,7 @@ WRONG = {
         ("order", back_same_order),
         ("order", back_mask_last),
         ("complex", back_modulus),
+        *BACK_SLIPS,
     ],
     "filtered_backprojection": [
         ("value", fbp_no_ramp),
@@ -751,6 +851,7 @@ WRONG = {
         ("clipping", fbp_clipped),
         ("axis", fbp_mirrored),
         ("shape", fbp_left_padded),
+        *FBP_SLIPS,
     ],
     "phase_retrieval_gradient": [
         ("complex", phase_left_complex),
@@ -761,11 +862,12 @@ WRONG = {
         ("complex", phase_times_modulus),
         ("conjugate", phase_conjugates_Au),
         ("normalisation", phase_four_times),
-        ("normalisation", phase_half),
+        ("weight", phase_half),
         ("sign", phase_ascent),
         ("value", phase_linear_residual),
         ("complex", phase_modulus_last),
         ("value|square-root", phase_of_amplitudes),
+        *PHASE_SLIPS,
     ],
     "poisson_fit": [
         ("not-finite", poisson_nan),
@@ -781,6 +883,7 @@ WRONG = {
         ("epsilon", poisson_log1p),
         ("value", poisson_log10),
         ("value", poisson_with_the_factorial),
+        *POISSON_SLIPS,
     ],
 }
 
