@@ -53,6 +53,14 @@ def test_source_and_notebook_are_in_step(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_hint_that_the_text_tells_to_call_is_imported(name):
+    book = read_source(SOURCES[name])
+    told = any('hint("' in cell.source for cell in book.cells if cell.cell_type == "markdown")
+    code = "\n".join(cell.source for cell in book.cells if cell.cell_type == "code")
+    assert not told or re.search(r"^from course_utils.checks import .*\bhint\b", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_code_cell_ran_in_order_without_complaint(name):
     cells = code_cells(name)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

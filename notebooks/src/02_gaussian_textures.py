@@ -158,6 +158,8 @@ with the periodic Laplacian: in Fourier, a division.
 $$ \hat s(\xi) = \frac{\hat v(\xi)}{2\cos(2\pi\xi_1/M) + 2\cos(2\pi\xi_2/N) - 4} \quad (\xi \neq 0), \qquad
 \hat s(0) = 0, \qquad p = u - s . $$
 
+Here $\xi_1 = 0, \dots, M - 1$ belongs to the rows and $\xi_2 = 0, \dots, N - 1$ to the columns, as `fft2` has them.
+
 ### Exercise 2 — the periodic component (15 min, at home)
 
 <details><summary>Hint</summary>

@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Inverse Problems", "Classical Inverse Problems", "Super-resolution", "Inpainting", "Inverse problem".
 
-**Time**: reading 50 min (20 in class), exercises 47 min, compute under 1 min on two CPU cores.
+**Time**: reading 50 min (20 in class), exercises 51 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
@@ -113,15 +113,24 @@ detail.
 
 # %% [markdown]
 r"""
-### Exercise 1 — the dot test (6 min, in class)
+### Exercise 1 — the dot test (8 min, in class)
 
 Draw Gaussian $u$ and $v$, real or complex as `dtype` says, and return the relative mismatch
 
 $$ \frac{|\langle Au, v\rangle - \langle u, A^*v\rangle|}{\|Au\|\,\|v\|}. $$
 
-For the right adjoint it is about $10^{-16}$. For a wrong one it is almost surely not. `hint("dot_test")` helps in three
-steps.
+For the right adjoint it is about $10^{-16}$. For a wrong one it is almost surely not.
+
+<details><summary>Hint</summary>
+⟨x, y⟩ is <code>(x * y.conj()).sum()</code>, for real tensors too; <code>x.norm()</code> is ‖x‖ in any shape.
+</details>
+
+`hint("dot_test")` tells more, in three steps: the idea (below), the formula, the first line. Every exercise has such
+hints.
 """
+
+# %%
+hint("dot_test", 1)
 
 
 # %%
@@ -202,6 +211,10 @@ r"""
 ### Exercise 3 — its adjoint (5 min, in class)
 
 $(SB)^* = B^* S^*$. Ask what $S^*$ does to an image of few pixels; `blur_adjoint(v, kernel)` is $B^*$.
+
+<details><summary>Hint</summary>
+⟨Su, v⟩ = ⟨u, S*v⟩: a pixel of u that S drops does not appear on the left. What is S*v there?
+</details>
 """
 
 
@@ -387,6 +400,10 @@ r"""
 ### Exercise 5 — its adjoint (5 min, in class)
 
 $(SFD)^* = D^* F^* S^*$. The result is complex.
+
+<details><summary>Hint</summary>
+The factors are met in the opposite order: S* on k, then F*, then D*, which multiplies by <code>coil.conj()</code>.
+</details>
 """
 
 
@@ -523,8 +540,14 @@ r"""
 ### Exercise 6 — filtered backprojection (10 min, in class)
 
 Filter each row by the ramp $|\omega|$, in cycles per cell, then use `backproject(rows, angles)`. A product of spectra
-is a *periodic* convolution: pad the rows with zeros to $2D$ cells, or the end of a row acts on its beginning.
-`hint("filtered_backprojection")` helps.
+is a *periodic* convolution: pad the rows with zeros to $2D$ cells, or the end of a row acts on its beginning; after
+the filter, keep the first $D$ cells.
+
+<details><summary>Hint</summary>
+<code>torch.fft.fft(rows, n=2 * D)</code> pads by itself; <code>torch.fft.fftfreq(2 * D)</code> is ω in cycles per cell.
+</details>
+
+`hint("filtered_backprojection")` tells more.
 """
 
 
@@ -611,7 +634,7 @@ $$ f(u) = \frac14 \sum_i \big(|a_i u|^2 - b_i\big)^2 . $$
 
 # %% [markdown]
 r"""
-### Exercise 7 — the gradient (8 min, at home)
+### Exercise 7 — the gradient (10 min, at home)
 
 Show that for a real $u$, $\nabla f(u) = \mathrm{Re}\, A^*\big((|Au|^2 - b)\, Au\big)$, and write it. `A(u)` may be real
 or complex: `.abs()` and `torch.real` work for both.

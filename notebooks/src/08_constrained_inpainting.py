@@ -22,7 +22,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Projected Gradient Descent", "Inpainting", "Super-resolution".
 
-**Time**: reading 35 min (15 in class), exercises 42 min, compute under 1 min on two CPU cores.
+**Time**: reading 35 min (15 in class), exercises 35 min, compute under 1 min on two CPU cores.
 
 **Before this**: notebook 06 ($A^+$), notebook 07 ($\nabla$, $\mathrm{TV}_\varepsilon$).
 """
@@ -129,7 +129,7 @@ The theorem of the slide: $f$ convex with an $L$-Lipschitz gradient, then $(x_n)
 $C$, if there is one. A fixed point says why: $x = p_C(x - \tau\nabla f(x))$ means
 $\langle -\nabla f(x), y - x\rangle \leq 0$ for all $y \in C$, so that $f(y) \geq f(x)$ on $C$, as $f$ is convex.
 
-### Exercise 2 — projected descent (8 min, in class)
+### Exercise 2 — projected descent (5 min, in class)
 
 <details><summary>Hint</summary>
 A gradient step first, the projection of its result after it, n times. Return the last iterate.
@@ -178,7 +178,8 @@ held at $v$ on $\omega$.
 
 ### Exercise 3 — harmonic inpainting (8 min, in class)
 
-Use your two functions. Begin with the mean of the known pixels in the hidden ones, and take $\tau = 1.9/8$.
+Use your two functions. Begin with the mean of the known pixels in the hidden ones, each channel with its own, and take
+$\tau = 1.9/8$. What $v$ holds in the hidden pixels must not count.
 
 <details><summary>Hint</summary>
 <code>v[..., mask].mean(dim=-1)</code> is the mean over ω; <code>laplacian(u)</code> is Δu.
@@ -214,7 +215,7 @@ momentum (notebook 07) is welcome. Momentum and projections do not mix without t
 $C$, the step keeps it in $C$ when the gradient is **erased on $\omega$**. On these images $\mathrm{TV}_\varepsilon$
 is a function of the hidden pixels alone, without any constraint.
 
-### Exercise 4 — total variation under the constraint (12 min, in class)
+### Exercise 4 — total variation under the constraint (10 min, in class)
 
 Begin as in exercise 3. Give `optim.accelerated_gradient(gradient, x0, tau, n)` the erased gradient and
 $\tau = \varepsilon/8$; it returns the pair (last iterate, history).
@@ -438,7 +439,7 @@ give the same $v$, one with clean contours. Both explain the data to rounding: t
 
 An image also has values in $[0, 1]$. That is a second convex set.
 
-### Exercise 6 — the projection on the box (4 min, at home)
+### Exercise 6 — the projection on the box (2 min, at home)
 
 <details><summary>Hint</summary>
 Each pixel by itself: the number of [0, 1] nearest to it.

@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 **Slides**: "Metrics for Inverse Problems", "Structural similarity index measure (SSIM)", "LPIPS: Learned Perceptual
 Image Patch Similarity".
 
-**Time**: reading 40 min (15 in class), exercises 47 min, compute under 1 min on two CPU cores.
+**Time**: reading 40 min (15 in class), exercises 48 min, compute under 1 min on two CPU cores.
 """
 
 # %% [markdown]
@@ -74,6 +74,8 @@ $$ \mathrm{MSE}(u, v) = \frac1{MN} \sum_{\mathbf x \in \Omega} (u(\mathbf x) - v
 \mathrm{PSNR}(u, v) = 20 \log_{10} \frac{\mathrm{MAX}}{\sqrt{\mathrm{MSE}(u, v)}} . $$
 
 ### Exercise 1 — the mean square error (3 min, in class)
+
+A number may be one of Python or a tensor with one value, here and below.
 
 <details><summary>Hint</summary>
 Difference, square, mean, in this order.
@@ -217,7 +219,7 @@ s = \frac{\sigma_{xy} + c_2/2}{\sigma_x\sigma_y + c_2/2} . $$
 
 The slide prints $\sigma_{xy}$ in the numerator of $c$. That is a slip: the product would not be SSIM.
 
-### Exercise 4 — luminance, contrast, structure (8 min, at home)
+### Exercise 4 — luminance, contrast, structure (6 min, at home)
 
 <details><summary>Hint</summary>
 σ_x and σ_y are roots of the variances of exercise 3.
@@ -268,9 +270,11 @@ Slide the patch over the image. A square window would leave square traces: take 
 of $11 \times 11$ pixels, $\sigma = 1.5$, sum 1, for example $\mu_x = \sum_{\mathbf y} g(\mathbf y)\,
 u(\mathbf x + \mathbf y)$. Only patches inside the image count: the map has $(M - 10) \times (N - 10)$ pixels.
 
-### Exercise 5 — the map (12 min, in class)
+### Exercise 5 — the map (15 min, in class)
 
 Five local means are enough, of $u$, $v$, $u^2$, $v^2$ and $uv$: $\sigma_x^2$ is the mean of $u^2$ minus $\mu_x^2$.
+Make the window yourself, $g(\mathbf y) \propto e^{-|\mathbf y|^2/(2\sigma^2)}$ for $y_1, y_2 = -5, \dots, 5$:
+`gaussian_kernel(1.5)` is larger, it stops at $4\sigma$.
 
 <details><summary>Hint</summary>
 <code>torch.nn.functional.conv2d(u[None, None], g[None, None])[0, 0]</code> is such a mean, without padding.
