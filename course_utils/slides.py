@@ -10,6 +10,7 @@ import html
 import json
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -136,8 +137,10 @@ def _require_legible(figure: Figure, name: str) -> None:
 def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[str]) -> None:
     """Write the figure into ``folder``: a preview, one file per format, and what is to be read in it as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
+    texts = _texts(figure)
     _follow_ink(figure)
     _follow_letters(figure)
+    _set_minus_signs(figure)
     with plt.rc_context(style() | {"image.composite_image": False}):
         figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
         resolution = _show_native_pixels(figure)
@@ -149,7 +152,7 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     width, height = figure.get_size_inches()
     facts = {
         "size": [round(width, 3), round(height, 3)],
-        "texts": _texts(figure),
+        "texts": texts,
         "color_maps": _color_maps(figure),
         "data": dict(sorted(FETCHED.items())),
     }
@@ -170,6 +173,12 @@ def _follow_letters(figure: Figure) -> None:
     for text in figure.findobj(Text):
         if text.get_fontsize() > size:
             text.set_fontsize(text.get_fontsize() * size / SLIDE_FONT)
+
+
+def _set_minus_signs(figure: Figure) -> None:
+    """Write negative numbers with a minus sign, as on the axes: Python's hyphen is shorter."""
+    for text in figure.findobj(Text):
+        text.set_text(re.sub(r"(?<![\w.])-(?=\d)", "−", text.get_text()))
 
 
 def _show_native_pixels(figure: Figure) -> float:

@@ -571,6 +571,21 @@ def test_letters_sized_by_a_notebook_keep_their_proportion(export, monkeypatch, 
     assert {float(px) for px in re.findall(r"font-size: ([\d.]+)px", drawing)} == {size}
 
 
+def test_negative_numbers_have_minus_signs_and_nothing_else_changes(export, monkeypatch):
+    def make():
+        figure = plotting.plot_curves(
+            {"n-th of 3-5": ([1, 2], [3, 4]), "-2 dB": ([1, 2], [4, 5])}, "x", "y", width=10.0
+        )
+        figure.axes[0].set_title("α = -1.33, λ = 1e-3", fontsize=16)
+        return figure
+
+    monkeypatch.setenv("COURSE_FORMATS", "svg")
+    folder = export(make)
+    drawing = (folder / "toy.svg").read_text(encoding="utf-8")
+    assert all(text in drawing for text in (">α = −1.33, λ = 1e-3<", ">n-th of 3-5<", ">−2 dB<"))
+    assert "α = -1.33, λ = 1e-3" in json.loads((folder / "toy.json").read_text(encoding="utf-8"))["texts"]
+
+
 def test_black_lines_are_light_on_dark_slides(export, monkeypatch):
     def make():
         figure = plotting.plot_curves({"a": ([1, 2], [3, 4])}, "x", "y", width=10.0)
