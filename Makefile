@@ -89,6 +89,7 @@ pages: $(VENV)/test.stamp
 syntheses: $(VENV)/test.stamp
 	$(BIN)/python data/remake_syntheses.py
 	$(BIN)/python data/remake_transfers.py
+	$(BIN)/python data/remake_mixtures.py
 
 networks: $(VENV)/test.stamp
 	$(BIN)/python data/train $(NAMES)

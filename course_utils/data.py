@@ -62,7 +62,7 @@ class Entry:
         Whom to name when you show it.
     kind : str
         ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"weights"``, ``"synthesis"``,
-        ``"transfer"`` or ``"restoration"``.
+        ``"transfer"``, ``"mixture"`` or ``"restoration"``.
     """
 
     name: str
@@ -225,7 +225,7 @@ def _how_to_repair(folder: Path, file: str, entry: Entry | None = None) -> str:
         return f"Repair it in {folder.parent} with: git checkout -- {folder.name}/{file}"
     if folder == _PACKAGE / "_data":
         return "Repair it from the course's own folder with: pip install --force-reinstall --no-deps ."
-    kinds = ("weights", "synthesis", "transfer", "restoration")  # made by other scripts
+    kinds = ("weights", "synthesis", "transfer", "mixture", "restoration")  # made by other scripts
     if entry and (folder / "rebuild.py").is_file() and entry.kind not in kinds:
         return f"Repair it with: python {folder / 'rebuild.py'} {entry.name}"
     if folder == _PACKAGE.parent / "data":

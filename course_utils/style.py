@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -362,6 +363,15 @@ def _enlarging(n: int, m: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(n, 4 * m, 3, padding=1, padding_mode="reflect"), nn.PixelShuffle(2), nn.ReLU())
 
 
+def load_decoder(layer: str) -> Decoder:
+    """Return the course's decoder of a layer, ``"relu3_1"`` or ``"relu4_1"``, trained by ``data/train/decoders.py``."""
+    from safetensors.torch import load_file
+
+    decoder = Decoder(layer)
+    decoder.load_state_dict({name: w.float() for name, w in load_file(fetch(f"decoder_{layer}")).items()})
+    return decoder.requires_grad_(False).eval()
+
+
 # Gaussian models of features, and the optimal transport between them
 
 
@@ -465,11 +475,25 @@ def wasserstein_loss(
         raise TypeError("targets must be a dictionary from layers to pairs m, C")
     if set(_require_layers(features, "features")) != set(targets):
         raise ValueError(f"features and targets must have the same layers, got {list(features)} and {list(targets)}")
-    terms = [
-        bures_wasserstein(*feature_gaussian(features[layer]), m, C) / (m.square().sum() + C.trace())
-        for layer, (m, C) in targets.items()
-    ]
+    terms = [_distance_to(features[layer], m, C) / (m.square().sum() + C.trace()) for layer, (m, C) in targets.items()]
     return torch.stack(terms).sum()
+
+
+def _distance_to(features: Tensor, m: Tensor, C: Tensor) -> Tensor:
+    """Return `bures_wasserstein` from the Gaussian of features: for few pixels, by a matrix of their number.
+
+    With centred features as the columns of X/√(wh), the eigenvalues of C^½ X Xᵀ C^½ are those of Xᵀ C X, and zeros.
+    """
+    n, pixels = _require_features(features).flatten(1).shape
+    if pixels >= n:
+        return bures_wasserstein(*feature_gaussian(features), m, C)
+    _require_gaussian(m, C, ("m", "C"))
+    v = features.flatten(1).cpu().double()
+    mean = v.mean(dim=1)
+    X = (v - mean[:, None]) / math.sqrt(pixels)
+    values = torch.linalg.eigvalsh(X.mT @ C @ X)
+    kept = values[values > FLOOR * values[-1].clamp(min=0)]
+    return (mean - m).square().sum() + X.square().sum() + C.trace() - 2 * kept.sqrt().sum()
 
 
 def classical_scaling(distances: Float[Tensor, "k k"], dimension: int = 2) -> Float[Tensor, "k dimension"]:
@@ -613,3 +637,16 @@ def _require_gaussians(m1: Tensor, C1: Tensor, m2: Tensor, C2: Tensor) -> None:
     _require_gaussian(m1, C1, ("m1", "C1"))
     _require_gaussian(m2, C2, ("m2", "C2"))
     require_same_shape(C1, C2, ("C1", "C2"))
+
+
+# Precomputed mixtures
+
+
+def mixture_records() -> dict[str, dict[str, Any]]:
+    """Return how each precomputed mixture was made, by name, in the order of ``data/remake_mixtures.py``."""
+    return json.loads(fetch("mixture_records").read_text(encoding="utf-8"))
+
+
+def load_mixture(name: str) -> Float[Tensor, "3 H W"]:
+    """Load a mixture that ``make syntheses`` made, such as ``"wasserstein_50"``: 8 bits, values in [0, 1], float64."""
+    return read_picture(fetch(f"mixture_{require_choice(name, 'name', mixture_records())}"))

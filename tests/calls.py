@@ -137,6 +137,7 @@ OWN = {
     "optim.quadratic_step": {"gradient": lambda: U},
     "images.shepp_logan": {"size": lambda: 16},
     "style.gaussian_barycentre": {"t": lambda: 0.5},
+    "style.load_mixture": {"name": lambda: "wasserstein_50"},
     "style.whiten_color": {"m": lambda: random_image((4,), 4)},
     "style.matrix_power": {"exponent": lambda: -0.5},
     "style.transport": {"A": lambda: COVARIANCE, "b": lambda: random_image((4,), 4)},

@@ -6,6 +6,8 @@ import torch
 from scipy.linalg import sqrtm
 
 from course_utils import style
+from course_utils.features import TEXTURE_LAYERS, VGGFeatures
+from course_utils.images import center_crop, load_image
 from course_utils.style import (
     bures_wasserstein,
     classical_scaling,
@@ -130,6 +132,14 @@ def test_loss_is_zero_at_its_target_and_its_gradient_finite_on_few_pixels():
     assert wasserstein_loss({"a": constant}, target).item() == pytest.approx(1.0, rel=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(12, 2, 3), (5, 4, 4)])
+def test_loss_is_the_relative_distance_for_few_and_for_many_pixels(shape):
+    V = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    m, C = gaussian(shape[0], 1)
+    expected = bures_wasserstein(*feature_gaussian(V), m, C) / (m.square().sum() + C.trace())
+    torch.testing.assert_close(wasserstein_loss({"a": V}, {"a": (m, C)}), expected)
+
+
 def test_classical_scaling_finds_points_of_the_plane_again():
     points = torch.randn(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     D = torch.cdist(points, points)
@@ -151,3 +161,36 @@ def test_classical_scaling_finds_points_of_the_plane_again():
 def test_bad_input_names_the_argument(call, error, word):
     with pytest.raises(error, match=word):
         call()
+
+
+@pytest.mark.parametrize(("layer", "decibels"), [("relu3_1", 18.0), ("relu4_1", 14.0)])
+def test_a_decoder_gives_back_a_photograph_that_it_has_not_seen(layer, decibels):
+    u = center_crop(load_image("temple").float(), 192)
+    x = style.load_decoder(layer)(VGGFeatures("vgg16", (layer,))(u)[layer])
+    assert x.shape == u.shape
+    assert -10 * (x - u).square().mean().log10().item() > decibels
+
+
+def test_precomputed_mixtures_have_their_recorded_losses_and_the_smaller_one_is_their_own():
+    records = style.mixture_records()
+    network = VGGFeatures("vgg16", TEXTURE_LAYERS)
+    u1, u2 = (load_image(records["gram_50"][key], 256)[..., :128, :128].float() for key in ("first", "second"))
+    with torch.no_grad():
+        v1, v2 = network(u1), network(u2)
+        losses = {}
+        for kind in ("wasserstein", "gram"):
+            v = network(style.load_mixture(f"{kind}_50").float())
+            losses[kind] = [float(mix(v1, v2, 0.5)(v)) for mix in (style.wasserstein_mixture, style.gram_mixture)]
+            recorded = records[f"{kind}_50"]["losses_of_file"]
+            assert losses[kind] == pytest.approx([recorded["wasserstein"], recorded["gram"]], rel=0.01)
+    assert losses["wasserstein"][0] < losses["gram"][0]
+    assert losses["gram"][1] < losses["wasserstein"][1]
+
+
+def test_a_mixture_lowers_its_loss():
+    u = [load_image(name, 256)[..., :32, :32].float() for name in ("sand_ripples", "rust")]
+    network = VGGFeatures("vgg16", ("conv1_1", "pool1"))
+    arguments = (network, torch.Generator().manual_seed(0), (3, 6), (2, 1))
+    result = style.synthesize_mixture(*u, 0.5, style.wasserstein_mixture, *arguments)
+    assert result.image.shape == (3, 32, 32)
+    assert result.losses[-1] < result.losses[3]

@@ -1,0 +1,549 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_markers: '"""'
+#     formats: notebooks///ipynb,notebooks/src///py:percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+"""
+# 12. Mixing textures, and any style in one pass
+
+At the end of this notebook you will be able to
+
+- measure how far two Gaussians are from each other, carry one to the other, and stop halfway;
+- say why averaging Gram matrices does not mix two textures, and what does;
+- repaint a photograph in any style by one linear map of its features and a decoder, in a second;
+- draw a map of textures from nothing but the distances between them.
+
+**Slides**: "Universal style transfer and texture mixing".
+
+**Time**: reading 30 min (12 in class), exercises 47 min, compute under 1 min on two CPU cores.
+
+**Before this**: notebook 10 (Gram matrices, synthesis); notebook 02 for the mixtures of Gaussian textures.
+"""
+
+# %% [markdown]
+r"""
+| symbol | name in the code | shape | range |
+| --- | --- | --- | --- |
+| $\mathcal N(m_1, C_1)$, $\mathcal N(m_2, C_2)$ | `m1, C1`, `m2, C2` | `(n,)`, `(n, n)` | $C \succeq 0$, float64 |
+| $W_2^2$, squared Wasserstein distance | `bures_wasserstein(m1, C1, m2, C2)` | number | $\geq 0$ |
+| $T(x) = A x + b$, optimal map | `A, b` | `(n, n)`, `(n,)` | $A \succeq 0$ |
+| $m_t, C_t$, barycentre | `gaussian_barycentre(m1, C1, m2, C2, t)` | `(n,)`, `(n, n)` | $t \in [0, 1]$ |
+| $F = V^L(u)$, features at layer $L$ | `F` | `(n, h, w)` | $\geq 0$ |
+| $m_F$, $C_F$, their mean and covariance over the pixels | `feature_gaussian(F)` | `(n,)`, `(n, n)` | float64 |
+| decoder, $\approx$ inverse of $V^L$ | `decoder(F)` | `(3, H, W)` | not clipped |
+"""
+
+# %%
+import math
+import time
+
+import torch
+
+from course_utils import style
+from course_utils.checks import check, hint
+from course_utils.data import names_of_kind
+from course_utils.explorers.texture_mixing import explore_texture_mixing, transport_picture
+from course_utils.features import TEXTURE_LAYERS, VGGFeatures
+from course_utils.images import load_image
+from course_utils.optim import minimize_image
+from course_utils.plotting import draw_image, new_figure, show, show_images
+from course_utils.slides import slide_figure
+from course_utils.style import classical_scaling, feature_gaussian, gaussian_mixture_texture, gram_mixture
+from course_utils.style import load_decoder, load_mixture, matrix_power, mixture_records, transport, wasserstein_mixture
+
+# %%
+device = "cpu"  # or "cuda": networks and images go there; roots of matrices stay in float64 on the CPU
+small = 64  # side of the texture that is synthesized live
+side = 256  # of the photographs that are repainted
+
+
+def load(name, size=side):
+    """Return a picture of the course in colour, float32."""
+    u = load_image(name, size).float()
+    return u.expand(3, -1, -1).to(device)
+
+
+# %% [markdown]
+r"""
+## 1. How far is a Gaussian from another?
+
+Heap up sand as the density of $\mathcal N(m_1, C_1)$, and move it so that it becomes $\mathcal N(m_2, C_2)$. Moving a
+grain from $x$ to $T(x)$ costs $\|T(x) - x\|^2$. The cheapest total is the squared **Wasserstein distance**, and for
+Gaussians it is known in closed form:
+
+$$ W_2^2 = \|m_1 - m_2\|^2 + \mathrm{tr}\, C_1 + \mathrm{tr}\, C_2
+- 2\, \mathrm{tr} \big( C_2^{1/2} C_1 C_2^{1/2} \big)^{1/2} . $$
+
+The root of a symmetric matrix $C = Q \Lambda Q^T$, $\Lambda \geq 0$, is $Q \Lambda^{1/2} Q^T$. In one dimension the
+formula says $W_2^2 = (m_1 - m_2)^2 + (\sigma_1 - \sigma_2)^2$: it compares standard deviations, not variances.
+
+### Exercise 1 — the distance (8 min, in class)
+
+<details><summary>Hint</summary>
+The trace of the root of a matrix is the sum of the roots of its eigenvalues: <code>torch.linalg.eigvalsh</code>.
+Rounding makes a zero eigenvalue a little negative: clamp it.
+</details>
+
+`hint("bures_wasserstein")` tells more, in three steps: the idea (below), the formula, the first line.
+"""
+
+# %%
+hint("bures_wasserstein", 1)
+
+
+# %%
+def bures_wasserstein(m1, C1, m2, C2):
+    """Return W₂² = ‖m1 − m2‖² + tr C1 + tr C2 − 2 tr (C2^½ C1 C2^½)^½ of two Gaussians.
+
+    m1, m2: (n,).  C1, C2: (n, n), symmetric, eigenvalues ≥ 0, perhaps some = 0.  float64.
+    Returns a tensor with one value.  Dowson, Landau (1982).
+    """
+    ### BEGIN SOLUTION
+    values, q = torch.linalg.eigh(C2)
+    root = (q * values.clamp(min=0).sqrt()) @ q.mT
+    middle = torch.linalg.eigvalsh(root @ C1 @ root).clamp(min=0)
+    kept = middle[middle > 1e-10 * middle.max()]  # the root of what is only rounding would count
+    return (m1 - m2).square().sum() + C1.trace() + C2.trace() - 2 * kept.sqrt().sum()
+    ### END SOLUTION
+
+
+# %%
+bures_wasserstein = check(bures_wasserstein)
+
+# %% [markdown]
+r"""
+The map that moves the sand at this cost is linear, with a symmetric matrix:
+
+$$ T(x) = A x + b, \qquad A = C_1^{-1/2} \big( C_1^{1/2} C_2 C_1^{1/2} \big)^{1/2} C_1^{-1/2}, \qquad b = m_2 - A m_1 . $$
+
+Check it by hand: $A C_1 A = C_2$, so $T$ carries one Gaussian to the other. So does $C_2^{1/2} C_1^{-1/2}$, and so do
+many others. Only $A$ is symmetric with eigenvalues $\geq 0$, hence the gradient of a convex function, and by Brenier's
+theorem that makes it the cheapest.
+
+### Exercise 2 — the optimal map (10 min, in class)
+
+`matrix_power(C, p)` gives $C^p$ of a symmetric matrix, for $p = 1/2$ and $p = -1/2$ too. Its eigenvalues below
+$10^{-10}$ times the largest count as 0, and stay 0 when $p < 0$: features often have a singular covariance.
+
+<details><summary>Hint</summary>
+Three calls of <code>matrix_power</code> and four products.
+</details>
+
+`hint("gaussian_map")` tells more.
+"""
+
+
+# %%
+def gaussian_map(m1, C1, m2, C2):
+    """Return A and b of the optimal map x → A x + b from N(m1, C1) to N(m2, C2).
+
+    m1, m2: (n,).  C1, C2: (n, n), symmetric, eigenvalues > 0.  float64.
+    Returns A (n, n), symmetric, and b (n,).  Peyré, Cuturi (2019), remark 2.31.
+    """
+    ### BEGIN SOLUTION
+    root, inverse = matrix_power(C1, 0.5), matrix_power(C1, -0.5)
+    A = inverse @ matrix_power(root @ C2 @ root, 0.5) @ inverse
+    return A, m2 - A @ m1
+    ### END SOLUTION
+
+
+# %%
+gaussian_map = check(gaussian_map)
+
+# %% [markdown]
+r"""
+Now let each grain walk its way at constant speed, and take a picture at time $t$: $x \to (1 - t)\, x + t\, T(x)$ is
+again a linear map, so the picture is again a Gaussian. It is the **barycentre** of the two with weights $1 - t$ and $t$.
+
+### Exercise 3 — stop halfway (8 min, in class)
+
+Write its mean $m_t$ and its covariance $C_t$.
+
+<details><summary>Hint</summary>
+A linear map B turns the covariance C into B C Bᵀ.
+</details>
+
+`hint("gaussian_barycentre")` tells more.
+"""
+
+
+# %%
+def gaussian_barycentre(m1, C1, m2, C2, t):
+    """Return m_t and C_t, the Gaussian of (1 − t) x + t T(x), x ~ N(m1, C1), T the optimal map.
+
+    m1, m2: (n,).  C1, C2: (n, n), symmetric, eigenvalues > 0.  float64.  t: 0 gives N(m1, C1), 1 gives N(m2, C2).
+    Returns m_t (n,) and C_t (n, n).  McCann (1997).
+    """
+    ### BEGIN SOLUTION
+    A, _ = gaussian_map(m1, C1, m2, C2)
+    B = (1 - t) * torch.eye(len(m1), dtype=C1.dtype) + t * A
+    return (1 - t) * m1 + t * m2, B @ C1 @ B.mT
+    ### END SOLUTION
+
+
+# %%
+gaussian_barycentre = check(gaussian_barycentre)
+
+# %% [markdown]
+"""
+Two flat Gaussians that cross. Above, the barycentres. Below, what one does without thinking: average the covariances.
+"""
+
+
+# %%
+def rotated(angle, large, little):
+    """Return the covariance of an ellipse with these squared half-axes, turned by an angle."""
+    c, s = math.cos(angle), math.sin(angle)
+    R = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
+    return R @ torch.diag(torch.tensor([large, little], dtype=torch.float64)) @ R.mT
+
+
+m1, m2 = torch.tensor([[-1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+C1, C2 = rotated(0.7, 1.0, 0.02), rotated(-0.3, 1.0, 0.02)
+steps = [0.0, 0.25, 0.5, 0.75, 1.0]
+barycentres = [gaussian_barycentre(m1, C1, m2, C2, t) for t in steps]
+averages = [((1 - t) * m1 + t * m2, (1 - t) * C1 + t * C2) for t in steps]
+
+# %%
+circle = torch.linspace(0, 2 * math.pi, 100, dtype=torch.float64)
+circle = torch.stack([circle.cos(), circle.sin()])
+figure, axes = new_figure(2, 5, height=4.6)
+for axis, t in zip(axes[0], steps, strict=True):
+    axis.set_title(f"t = {t:g}")
+for row, gaussians in zip(axes, (barycentres, averages), strict=True):
+    for axis, (m, C) in zip(row, gaussians, strict=True):
+        axis.fill(*(m[:, None] + 2 * matrix_power(C, 0.5) @ circle), color="#0072b2", alpha=0.6)
+        axis.set(xlim=(-2.8, 2.8), ylim=(-2.8, 2.8), aspect="equal", xticks=[], yticks=[])
+slide_figure(figure, "bures-geodesic")
+
+# %%
+for name, (_, C) in {"barycentre": barycentres[2], "average": averages[2]}.items():
+    half_axes = torch.linalg.eigvalsh(C).sqrt()
+    print(f"halfway, {name:10s}: half-axes {half_axes[1]:.2f} and {half_axes[0]:.2f}, area {half_axes.prod():.2f}")
+distance = bures_wasserstein(m1, C1, m2, C2).sqrt()
+for t, (m, C) in zip(steps[1:4], barycentres[1:4], strict=True):
+    print(f"t = {t:.2f}: distance to the first {bures_wasserstein(m1, C1, m, C).sqrt() / distance:.2f} of the whole")
+
+# %% [markdown]
+r"""
+**What to see.** The barycentre turns and stays flat: every picture is a plausible flat Gaussian. The average of
+covariances puffs up halfway, unlike both. Statistics of order 2 of an image that is *half the one and half
+the other*, side by side, are averages; those of one homogeneous material in between are not. On the way, the distance
+grows in proportion to $t$: a geodesic, walked at constant speed.
+
+**Question.** $C_1$ and $C_2$ are now multiples of the identity, $\sigma_1^2$ and $\sigma_2^2$. What are the halfway
+barycentre and the halfway average? Which of the two is larger, and when are they equal?
+"""
+
+# %% [markdown]
+r"""
+## 2. A texture as a Gaussian of features
+
+Notebook 10 described a texture by the Gram matrices $G^L = \frac{1}{wh} \sum_k F_k F_k^T$. They hold the same numbers
+as the mean $m_F$ and the covariance $C_F = G^L - m_F m_F^T$. But as numbers of a *Gaussian*, they come with a distance
+that compares deviations instead of variances. Vacher et al. (2020) take it as the loss of a texture:
+
+$$ E(x) = \sum_L \frac{W_2^2\big(\mathcal N(m^L(x), C^L(x)),\, \mathcal N(m^L, C^L)\big)}{\|m^L\|^2 + \mathrm{tr}\, C^L} . $$
+
+The denominator is the squared distance from the target to a Dirac at 0: each layer contributes a relative error.
+
+### Exercise 4 — the loss (6 min, in class)
+
+L-BFGS will differentiate it. Take `style.bures_wasserstein`, your function with one more care: the root has an infinite
+slope at 0, so that eigenvalues that are 0 must be left out before it.
+
+<details><summary>Hint</summary>
+<code>feature_gaussian(features[layer])</code> returns m and C. Add up over the layers of <code>targets</code>.
+</details>
+
+`hint("wasserstein_loss")` tells more.
+"""
+
+
+# %%
+def wasserstein_loss(features, targets):
+    """Return Σ_L W₂²(N(m, C), N(m^L, C^L)) / (‖m^L‖² + tr C^L), m and C the mean and covariance of features[L].
+
+    features: dictionary from layer to (n, h, w).  targets: dictionary from layer to the pair m^L (n,), C^L (n, n).
+    Returns a tensor with one value.  Vacher et al. (2020).
+    """
+    ### BEGIN SOLUTION
+    total = 0
+    for layer, (m, C) in targets.items():
+        distance = style.bures_wasserstein(*feature_gaussian(features[layer]), m, C)
+        total = total + distance / (m.square().sum() + C.trace())
+    return total
+    ### END SOLUTION
+
+
+# %%
+wasserstein_loss = check(wasserstein_loss)
+
+# %% [markdown]
+r"""
+Try it at once: a small texture by L-BFGS from its stationary Gaussian texture, as in notebook 10, with this loss in the
+place of the Gram matrices'.
+"""
+
+# %%
+network = VGGFeatures("vgg16", TEXTURE_LAYERS[:4], device=device)
+u = load("flagstones_blue")[:, :small, :small]
+targets = {layer: feature_gaussian(F) for layer, F in network(u).items()}
+start = gaussian_mixture_texture(u, u, 0.0, torch.Generator().manual_seed(0))
+x, history = minimize_image(lambda y: wasserstein_loss(network(y), targets), start, 40)
+show(show_images([u, start, x], ["u", "start", "W₂ loss"], width=6), "Blue flagstones, a blue noise, new flagstones.")
+assert history.objective[-1] < 0.3 * history.objective[0]
+
+# %% [markdown]
+r"""
+### A map of textures
+
+The distance alone already orders the course's textures. Take one Gaussian for each, at `relu2_1`, and all the distances
+between two of them. **Classical scaling** finds points in the plane whose distances are as close to these as possible:
+from $-\frac12 J D^2 J$, $J$ subtracting the mean, two eigenvectors.
+"""
+
+# %%
+names = names_of_kind("texture")
+encoder = VGGFeatures("vgg16", ("relu2_1",), device=device)
+gaussians = [feature_gaussian(encoder(load(name, 128))["relu2_1"]) for name in names]
+D = torch.zeros(len(names), len(names), dtype=torch.float64)
+for i, (m, C) in enumerate(gaussians):
+    for j in range(i):
+        D[i, j] = D[j, i] = bures_wasserstein(m, C, *gaussians[j]).clamp(min=0).sqrt()
+points = classical_scaling(D)
+
+# %%
+figure, axes = new_figure(1, 1, width=9, height=6)
+axis = axes.item()
+for name, (x1, x2) in zip(names, points.tolist(), strict=True):
+    inset = axis.inset_axes((x1 - 1.2, x2 - 1.2, 2.4, 2.4), transform=axis.transData)
+    draw_image(inset, load(name, 128))
+low, high = points.min(dim=0).values - 1.5, points.max(dim=0).values + 1.5
+axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xlabel="first axis", ylabel="second axis")
+slide_figure(figure, "texture-map")
+nearest = {name: names[int(D[i].topk(2, largest=False).indices[1])] for i, name in enumerate(names)}
+print(", ".join(f"{name}: {nearest[name]}" for name in ("brick", "cork", "canvas", "sand_ripples")))
+
+# %% [markdown]
+r"""
+**What to see.** Papers, which are nearly flat, lie together; what has strong colours and edges lies far out. Nobody
+labelled anything: neighbours have the same contrast and grain, though not always the same shapes, for `relu2_1` sees
+few pixels at a time. Printed is the nearest texture of four.
+
+**Question.** The map has 25 points in two dimensions. How would you judge, from the eigenvalues of
+$-\frac12 J D^2 J$, how faithful it is?
+"""
+
+# %% [markdown]
+r"""
+## 3. From one texture to another
+
+Synthesize, for five values of $t$, the image whose features have at each layer the barycentre of the two textures'
+Gaussians. Beside it, the same with $(1 - t) G_1 + t G_2$, and notebook 02's mixture, which takes the Wasserstein
+barycentre of the *pixels'* stationary Gaussian models. The synthesized ones are precomputed (`make syntheses`, ten
+seconds each); the cell after the figure verifies each by one evaluation of both losses.
+"""
+
+# %%
+records = mixture_records()
+first, second = (load(records["wasserstein_50"][key])[:, :128, :128] for key in ("first", "second"))
+rows = [[load_mixture(f"{kind}_{round(100 * t)}").float() for t in steps] for kind in ("wasserstein", "gram")]
+rows.append([gaussian_mixture_texture(first, second, t, torch.Generator().manual_seed(0)) for t in steps])
+titles = ["first", *[f"t = {t:g}" for t in steps], "second"]
+flat = [v for row in rows for v in (first, *row, second)]
+figure = show_images(flat, titles + [""] * 14, columns=7)
+slide_figure(figure, "texture-interpolation")
+
+# %%
+deep = VGGFeatures("vgg16", TEXTURE_LAYERS, device=device)
+v1, v2 = deep(first), deep(second)
+goals = {t: [mixture(v1, v2, t) for mixture in (wasserstein_mixture, gram_mixture)] for t in steps}
+print("                 W2 loss   Gram loss")
+for kind, row in zip(("wasserstein", "gram", "gaussian"), rows, strict=True):
+    for t, x in zip(steps, row, strict=True):
+        v = deep(x.to(device))
+        losses = [float(goal(v)) for goal in goals[t]]
+        recorded = records.get(f"{kind}_{round(100 * t)}", {}).get("losses_of_file", {}).values()
+        assert all(math.isclose(a, b, rel_tol=2e-2) for a, b in zip(losses, recorded, strict=False))
+        print(f"{kind:11s} {t:.2f}    {losses[0]:6.2f}      {losses[1]:6.2f}")
+
+# %% [markdown]
+r"""
+**What to see.** Above, one material that changes. In the middle row the average of Gram matrices is reached by an image
+that is a patchwork: some regions of the one, some of the other. Below, notebook 02's mixture changes smoothly too, in
+colour, contrast and direction, and never has an edge. Each row does well on its own loss: the Gram loss of the top row
+halfway is large, because a homogeneous mixture *has not* the averaged statistics.
+
+**Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Which of the two losses has the better
+pictures there, and which number would you believe?
+"""
+
+# %% [markdown]
+r"""
+## 4. Any style in one forward pass
+
+Optimisation takes minutes for an image. Li et al. (2017) had a simpler idea. Encode the photograph, $F = V^L(u)$. Give
+its features the mean and the covariance of the painting's by a linear map: *whiten* them, so that their covariance is
+the identity, then *colour* them with the painting's,
+
+$$ F_k \to C^{1/2}\, C_F^{-1/2} (F_k - m_F) + m . $$
+
+Decode. The decoder is trained once to invert the encoder, on images without any style, and never again.
+
+### Exercise 5 — whitening and colouring (15 min, at home)
+
+<details><summary>Hint</summary>
+Flatten the pixels, <code>F.flatten(1)</code>, work in float64 with <code>feature_gaussian</code> and
+<code>matrix_power</code>, and come back to the shape and the precision of F.
+</details>
+
+`hint("whiten_color")` tells more.
+"""
+
+
+# %%
+def whiten_color(F, m, C):
+    """Return C^½ C_F^−½ (F_k − m_F) + m at each pixel k, m_F and C_F the mean and covariance of F.
+
+    F: (n, h, w), float32 or float64.  m: (n,).  C: (n, n).  float64.
+    Returns features of the shape and the precision of F.  Li et al. (2017).
+    """
+    ### BEGIN SOLUTION
+    m_F, C_F = feature_gaussian(F)
+    centred = F.flatten(1).double() - m_F[:, None]
+    colored = matrix_power(C, 0.5) @ matrix_power(C_F, -0.5) @ centred + m[:, None]
+    return colored.reshape(F.shape).to(F.dtype)
+    ### END SOLUTION
+
+
+# %%
+whiten_color = check(whiten_color)
+
+# %%
+layers = ("relu3_1", "relu4_1")
+encoder = VGGFeatures("vgg16", layers, device=device)
+encoders = {layer: VGGFeatures("vgg16", (layer,), device=device) for layer in layers}  # each no deeper than it needs
+decoders = {layer: load_decoder(layer).to(device) for layer in layers}
+temple, wave, stones = load("temple"), load("great_wave"), load("flagstones_blue")  # none was seen in training
+with torch.no_grad():
+    decoded = [decoders[layer](encoder(temple)[layer]) for layer in layers]
+figure = show_images([temple, *decoded], ["u", *layers], width=8)
+show(figure, "A pagoda, the same decoded from relu3_1, a little mottled, and from relu4_1, pale and blurred.")
+
+# %% [markdown]
+r"""
+**What to see.** What a decoder cannot give back is what the layer has forgotten, and what so small a network has not
+learned. From the deeper layer the places of things come back, their colours and details much less.
+"""
+
+
+# %%
+def universal_transfer(content, style, strengths):
+    """Return the content image with its features moved to the style's Gaussian, layer by layer, from coarse to fine.
+
+    strengths: from layer to α; the features become (1 − α) F + α F', F' whitened and coloured.
+    """
+    x, wanted = content, encoder(style)
+    for layer, alpha in strengths.items():
+        F = encoders[layer](x)[layer].cpu()
+        colored = whiten_color(F, *feature_gaussian(wanted[layer]))
+        x = decoders[layer](torch.lerp(F, colored, alpha).to(device))
+    return x
+
+
+# %%
+styles = {name: load(name) for name in ("great_wave", "flagstones_blue", "starry_night", "mosaic_tiles")}
+fine, both = {"relu3_1": 1.0}, {"relu4_1": 0.5, "relu3_1": 1.0}
+with torch.no_grad():
+    rows = [[universal_transfer(temple, style, strengths) for style in styles.values()] for strengths in (fine, both)]
+titles = ["", "wave", "flagstones", "starry night", "tiles", "relu3_1", *[""] * 4, "both", *[""] * 4]
+figure = show_images([temple, *styles.values(), temple, *rows[0], temple, *rows[1]], titles, columns=5)
+slide_figure(figure, "universal-style-transfer")
+
+# %% [markdown]
+r"""
+**What to see.** Middle row, one linear map at `relu3_1`: colours and small strokes come from the style, the building
+stays. Last row, half of the way at `relu4_1` first: larger shapes of the style enter, and the building dissolves. The
+decoders saw neither the temple, nor the wave, nor the flagstones. No optimisation, no training for a style. With
+decoders so small and so briefly trained, skies are mottled; those of the paper are ten times as large.
+
+How long does it take? Lesson 11 optimizes the image: each evaluation passes the network forwards and backwards, some
+two hundred times.
+"""
+
+# %%
+deepest = VGGFeatures("vgg16", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), device=device)
+begin = time.process_time()
+with torch.no_grad():
+    universal_transfer(temple, wave, both)
+one_pass = time.process_time() - begin
+y = temple.clone().requires_grad_()
+begin = time.process_time()
+sum(F.square().mean() for F in deepest(y).values()).backward()
+optimisation = 200 * (time.process_time() - begin)
+assert optimisation > 10 * one_pass
+print("200 evaluations take more than ten times as long as one pass")
+
+# %% [markdown]
+r"""
+Whitening and colouring is a map between the two Gaussians of features, but not the cheapest. How much further does it
+move them than the optimal map?
+"""
+
+# %%
+F = encoder(temple)["relu3_1"].cpu()
+m_F, C_F = feature_gaussian(F)
+m, C = feature_gaussian(encoder(wave)["relu3_1"])
+A, b = gaussian_map(m_F, C_F, m, C)
+maps = {"whitening and colouring": whiten_color(F, m, C), "optimal map": transport(F, A, b)}
+print(f"W2 squared: {bures_wasserstein(m_F, C_F, m, C):.1f}")
+for name, moved in maps.items():
+    print(f"{name}: features move by {(moved - F).double().square().sum(dim=0).mean():.1f} on average")
+with torch.no_grad():
+    views = [decoders["relu3_1"](moved.to(device)) for moved in maps.values()]
+show(
+    show_images(views, list(maps), width=7),
+    "Two repainted temples that look much alike; the right one, by the optimal map, is a little smoother.",
+)
+
+# %% [markdown]
+r"""
+The optimal map has a second gift: $x \to (1 - t) x + t\, T(x)$ stops anywhere on the way. Features are mixed by one
+linear map, and a decoder shows them: a mixture of textures in a fraction of a second.
+
+**Question.** The way begins at the pixels of the first texture, and ends at an image with the statistics of the second.
+Whose arrangement, whose stones and ripples, has this image? Compare with section 3, which starts from noise.
+"""
+
+# %% [markdown]
+r"""
+## 5. Explore
+
+Two textures, $t$, the layer where the features are moved. Above the two textures, below the mixture. What changes
+between `relu3_1` and `relu4_1`? Take flat papers as the first texture: what can the second not bring?
+"""
+
+# %%
+explore_texture_mixing()
+
+# %%
+picture, numbers = transport_picture("sand_ripples", "flagstones_blue", 0.5, "relu3_1")
+print(", ".join(f"{name}: {value:.2f}" for name, value in numbers.items()))
+show(show_images([picture], width=7), "Sand ripples, the same half changed into blue flagstones, and blue flagstones.")
+
+# %% [markdown]
+r"""
+## To remember
+
+- $W_2$ between Gaussians has a closed form. Its barycentres are the pictures of a walk along straight lines.
+- Averages of Gram matrices describe a patchwork, barycentres a mixture.
+- A decoder and one linear map of features repaint an image in any style, at once; optimisation remains sharper.
+"""
