@@ -55,8 +55,18 @@ from course_utils.images import load_image
 from course_utils.optim import minimize_image
 from course_utils.plotting import draw_image, new_figure, show, show_images
 from course_utils.slides import slide_figure
-from course_utils.style import classical_scaling, feature_gaussian, gaussian_mixture_texture, gram_mixture
-from course_utils.style import load_decoder, load_mixture, matrix_power, mixture_records, transport, wasserstein_mixture
+from course_utils.style import (
+    classical_scaling,
+    feature_gaussian,
+    gaussian_mixture_texture,
+    gram_mixture,
+    load_decoder,
+    load_mixture,
+    matrix_power,
+    mixture_records,
+    transport,
+    wasserstein_mixture,
+)
 
 # %%
 device = "cpu"  # or "cuda": networks and images go there; roots of matrices stay in float64 on the CPU
@@ -121,7 +131,8 @@ bures_wasserstein = check(bures_wasserstein)
 r"""
 The map that moves the sand at this cost is linear, with a symmetric matrix:
 
-$$ T(x) = A x + b, \qquad A = C_1^{-1/2} \big( C_1^{1/2} C_2 C_1^{1/2} \big)^{1/2} C_1^{-1/2}, \qquad b = m_2 - A m_1 . $$
+$$ T(x) = A x + b, \qquad A = C_1^{-1/2} \big( C_1^{1/2} C_2 C_1^{1/2} \big)^{1/2} C_1^{-1/2}, \qquad
+b = m_2 - A m_1 . $$
 
 Check it by hand: $A C_1 A = C_2$, so $T$ carries one Gaussian to the other. So does $C_2^{1/2} C_1^{-1/2}$, and so do
 many others. Only $A$ is symmetric with eigenvalues $\geq 0$, hence the gradient of a convex function, and by Brenier's
@@ -160,7 +171,7 @@ gaussian_map = check(gaussian_map)
 # %% [markdown]
 r"""
 Now let each grain walk its way at constant speed, and take a picture at time $t$: $x \to (1 - t)\, x + t\, T(x)$ is
-again a linear map, so the picture is again a Gaussian. It is the **barycentre** of the two with weights $1 - t$ and $t$.
+again a linear map, so the picture is again a Gaussian: the **barycentre** of the two with weights $1 - t$ and $t$.
 
 ### Exercise 3 — stop halfway (8 min, in class)
 
@@ -250,7 +261,8 @@ Notebook 10 described a texture by the Gram matrices $G^L = \frac{1}{wh} \sum_k 
 as the mean $m_F$ and the covariance $C_F = G^L - m_F m_F^T$. But as numbers of a *Gaussian*, they come with a distance
 that compares deviations instead of variances. Vacher et al. (2020) take it as the loss of a texture:
 
-$$ E(x) = \sum_L \frac{W_2^2\big(\mathcal N(m^L(x), C^L(x)),\, \mathcal N(m^L, C^L)\big)}{\|m^L\|^2 + \mathrm{tr}\, C^L} . $$
+$$ E(x) = \sum_L
+\frac{W_2^2\big(\mathcal N(m^L(x), C^L(x)),\, \mathcal N(m^L, C^L)\big)}{\|m^L\|^2 + \mathrm{tr}\, C^L} . $$
 
 The denominator is the squared distance from the target to a Dirac at 0: each layer contributes a relative error.
 
