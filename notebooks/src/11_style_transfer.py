@@ -52,7 +52,7 @@ from course_utils.explorers.style_transfer import explore_transfer, transfer_pic
 from course_utils.features import VGGFeatures
 from course_utils.images import center_crop, load_image, shrink, to_gray
 from course_utils.optim import minimize_image
-from course_utils.plotting import new_figure, plot_curves, show, show_images
+from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
 from course_utils.style import CONTENT_LAYER, START_NOISE, STYLE_LAYERS, TRANSFER_LAYERS
 from course_utils.textures import gram_matrix, relative_weights
@@ -253,9 +253,7 @@ style_transfer = check(style_transfer)
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
 x, losses = style_transfer(p, a, network, 1.0, 40, torch.Generator().manual_seed(seed))
 fig, axes = new_figure(1, 2, width=9, height=3.0)
-axes[0, 0].imshow(x.clamp(0, 1).permute(1, 2, 0).cpu())
-axes[0, 0].set_axis_off()
-axes[0, 0].set_title("$x$ after 40 evaluations")
+draw_image(axes[0, 0], x, title="$x$ after 40 evaluations")
 plot_curves({"E": (list(range(len(losses))), losses)}, "evaluation", "E(x)", y_scale="log", axis=axes[0, 1])
 show(fig, "The pagoda with strokes of blue and yellow in the sky, and a loss that falls fast, then slowly.")
 
@@ -322,15 +320,18 @@ print(f"E of white noise as a texture: {as_texture:.2f}, as a transfer without c
 """
 ### Where the descent begins
 
-From the photograph, from a piece of the painting, from noise; the last one from noise and without content.
+From the photograph, from a piece of the painting, from noise, each with α = 5; the last one from noise and without
+content.
 """
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
-starts = {"from photograph": strip[1.0], "from painting": paint(p, a, init=piece)}
-starts["from noise"] = paint(p, a, init=noise)
+firsts = {"from photograph": p, "from painting": piece, "from noise": noise}
+starts = {name: paint(p, a, 5.0, init=image) for name, image in firsts.items()}
 starts["noise, $\\alpha$ = 0"] = paint(p, a, 0.0, init=noise)
 fig = show_images(list(starts.values()), list(starts), columns=4)
-show(fig, "A painted pagoda three times: sharp, mixed with a piece of the painting, and rough; then swirls without it.")
+show(
+    fig, "A pagoda in blue: clear; with the dark tree and swirls of the painting; rough, in speckle; then swirls alone."
+)
 
 # %%
 errors = [style.transfer_errors(x, p, a, network)[0] for x in starts.values()]
@@ -341,7 +342,8 @@ print("the content is nearest from the photograph, and farthest without its term
 # %% [markdown]
 """
 With this little work the start shows. The energy has many local minima: from the photograph its lines stay, from the
-painting pieces of the painting stay where they were, noise has neither.
+painting pieces of the painting stay where they were. Noise has neither: the pagoda is put together from the features of
+`relu4_2` alone, and the speckle of the start is still there.
 
 **Question.** You want ten different pictures of one photograph in one style. Which start do you take, and why would the
 start from the photograph hardly help?
@@ -391,7 +393,8 @@ scales["painting of 160 px"] = strip[1.0]
 order = [f"painting of {side} px" for side in (80, 160, 320)]
 fig = show_images([scales[key] for key in order], order, columns=3, width=9)
 show(
-    fig, "The pagoda painted three times: with fine short strokes, with strokes of twice the length, with broad swirls."
+    fig,
+    "The pagoda painted three times: under many small stars, under fewer larger ones, under one star and long strokes.",
 )
 
 # %%
@@ -456,8 +459,11 @@ rows = []
 for content in ("temple", "astronaut"):
     rows.append(style.load_pair(records[f"{content}_{names[0]}"])[0])
     rows += [style.load_transfer(f"{content}_{name}")[0].float() for name in names]
-titles = ["photograph", "Van Gogh", "Hokusai", "Kandinsky"]
-slide_figure(show_images(rows, [*titles, *[""] * 4], columns=4), "style-transfer")
+fig, axes = new_figure(2, 4, width=10, height=5.4)
+axes[0, 0].get_gridspec().set_height_ratios([2 / 3, 6 / 5])  # of the photographs
+for i, axis in enumerate(axes.flat):
+    draw_image(axis, rows[i], title=("photograph", "Van Gogh", "Hokusai", "Kandinsky")[i] if i < 4 else None)
+slide_figure(fig, "style-transfer")
 
 # %% [markdown]
 """
