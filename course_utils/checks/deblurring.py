@@ -73,18 +73,11 @@ def call_filter(student: Student, v: Tensor, kernel: Tensor, *others: object) ->
 
 
 def explain_size(student: Student, message: str, v: Tensor, kernel: Tensor, *others: object) -> None:
-    """Raise what is wrong with the sizes: written into the function, kernel not padded, square images only."""
-    sides = [*v.shape, *kernel.shape]
-    foreign = [int(n) for n in re.findall(r"[(\[ ](\d+)(?=[)\], ])", message.split("(line")[0]) if int(n) > sum(sides)]
-    if foreign:
-        raise Mistake(
-            "shape",
-            f"The size {foreign[0]} is written into the function. Take the sizes from its arguments: v.shape, kernel.shape. {message}",
-        )
-    side = max(sides)
+    """Raise what is wrong with the sizes: kernel not padded, square images only, one size kept."""
+    side = max(*v.shape, *kernel.shape)
     for args, text in (
         ((v, _embedded(kernel, v.shape)), f"The kernel is not padded: it has {kernel.shape[0]} × {kernel.shape[1]} pixels, the image {v.shape[0]} × {v.shape[1]}. Put it into an image of zeros before the FFT."),
-        ((random_image((side, side)), kernel), "Your function works on square images only: do not take the height for the width."),
+        ((random_image((side, side)), kernel), "Your function works on square images only: do not take the height for the width. A matrix transpose (.T) has no place here either."),
         ((random_image(SIZES[0][0]), _kernel(SIZES[0][1])), f"Your function works on an image of 6 × 5 pixels, not on one of {v.shape[0]} × {v.shape[1]}: a size is written in, or something is kept from an earlier call."),
     ):
         try:
@@ -160,8 +153,34 @@ def _wrong_blurs(u: Tensor, kernel: Tensor) -> list[Known]:
         ("boundary", _extended_blur(u, kernel, "reflect"), "The image is mirrored at its boundary. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
         ("boundary", _conv2d(u, kernel), "conv2d with padding=\"same\" puts zeros around the image and does not flip the kernel. The lecture's convolution is periodic: Σ k(y) u(x − y)."),
         ("boundary", _conv2d(u, kernel.flip(0, 1)), "conv2d with padding=\"same\" puts zeros around the image. The lecture's convolution is periodic: what leaves on one side comes back on the other."),
+        ("order", fft2(k_hat * fft2(u)).real, "You transformed forward at the end too: from the Fourier domain ifft2 leads back."),
+        ("order", (k_hat * fft2(u)).real, "The inverse transform is missing: this is k̂ û, still in the Fourier domain."),
         ("axis", one_dimension, "You used fft, which transforms the last axis only. An image needs fft2 and ifft2."),
         ("value", on_the_grid * u, "You multiplied the pixels. It is in the Fourier domain that a convolution becomes a product."),
+    ]
+
+
+def _moved_blurs(expected: Tensor, kernel: Tensor) -> list[Known]:
+    """Return what the usual slips of the roll give: the right blur, moved."""
+    (h, w), (H, W) = kernel.shape, expected.shape
+    slips = [
+        ((h // 2, w // 2), "The kernel stands in the corner. Its centre, pixel (h//2, w//2), must go to pixel (0, 0): roll it."),
+        ((2 * (h // 2), 2 * (w // 2)), "The kernel is rolled the wrong way: to bring its centre to (0, 0) the shifts are negative, −(h//2) and −(w//2)."),
+        ((h // 2 - w // 2, w // 2 - h // 2), "h and w are exchanged in the roll: rows move by −(h//2), columns by −(w//2)."),
+        ((h // 2 - (h - 1) // 2, w // 2 - (w - 1) // 2), "(h − 1)//2 is not the centre of an even side: it is h//2."),
+        ((h // 2 - H // 2, w // 2 - W // 2), "The kernel is rolled by half of the image. It is moved by half of its own size, −(h//2) and −(w//2)."),
+        ((0, w // 2), "The kernel is rolled along its rows only: roll both dimensions, by −(h//2) and −(w//2)."),
+        ((h // 2, 0), "The kernel is rolled along its columns only: roll both dimensions, by −(h//2) and −(w//2)."),
+        ((-(H // 2), -(W // 2)), "The result is moved by half of the image: no fftshift is needed here."),
+        ((H // 2, W // 2), "The result is moved by half of the image: no fftshift is needed here."),
+        ((H % 2, W % 2), "fftshift takes pixel (0, 0) to the middle, ifftshift brings the middle back to it: on odd sides they differ by one."),
+        ((-(H % 2), -(W % 2)), "fftshift takes pixel (0, 0) to the middle, ifftshift brings the middle back to it: on odd sides they differ by one."),
+    ]
+    moved = [("centering", expected.roll(shift, (0, 1)), text) for shift, text in slips if shift[0] % H or shift[1] % W]
+    return [
+        *moved,
+        ("normalisation", expected / kernel.max(), "You divided the kernel by its largest value: take it as it is."),
+        ("normalisation", expected / kernel.sum(), "You divided the kernel by its sum: take it as it is."),
     ]
 
 
@@ -200,6 +219,7 @@ def blur(student: Student) -> str:
         answer = call_filter(student, u, k)
         if is_close(answer, expected):
             continue
+        recognise(answer, *_moved_blurs(expected, k))
         recognise_generic(student, answer, expected)
         recognise(answer, *_wrong_blurs(u, k), *_wrong_axes(u, k))
         expect(answer.norm() > 1e-9 * expected.norm(), "complex", "Your result is 0 up to rounding, as the imaginary part after the inverse FFT is. Take the real part.")
@@ -243,6 +263,9 @@ def _moved_flips(v: Tensor, kernel: Tensor) -> list[Known]:
     if h % 2 == 0 or w % 2 == 0:
         text = f"You flipped the kernel of {h} × {w} pixels: where a side is even, its centre h//2 goes to h − 1 − h//2, one pixel off. Roll it back by one there, or conjugate k̂."
         known.append(("centering", _filter(v, kernel_to_transfer(kernel.flip(0, 1), v.shape)), text))
+    twice = "You flipped the kernel and conjugated its transform: that mirrors it twice. Do one of the two."
+    known.append(("conjugate", _filter(v, kernel_to_transfer(kernel.flip(0, 1), v.shape).conj()), twice))
+    known.append(("conjugate", _filter(v, fft2(on_the_grid.flip(0, 1)).conj()), twice))
     return known
 
 
@@ -258,6 +281,7 @@ def _wrong_adjoints(v: Tensor, kernel: Tensor) -> list[Known]:
         ("conjugate", _filter(v, k_hat.real), "You took the real part of k̂. It is complex: conjugate it, and take the real part after the inverse FFT."),
         ("conjugate", _filter(v, k_hat.abs()), "You took the modulus of k̂. The adjoint has the opposite phase: conj(k̂)."),
         ("conjugate", _filter(v, k_hat.abs() ** 2), "This is AᵀAv, |k̂|² v̂. Aᵀ alone is conj(k̂) v̂."),
+        ("order", (k_hat.conj() * fft2(v)).real, "The inverse transform is missing: this is conj(k̂) v̂, still in the Fourier domain."),
         ("conjugate", _convolve(v, kernel.flip(0)), "You flipped one axis. k(−x) flips both."),
         ("conjugate", _convolve(v, kernel.flip(1)), "You flipped one axis. k(−x) flips both."),
     ]
@@ -300,6 +324,9 @@ def _wrong_inverses(v: Tensor, kernel: Tensor) -> list[Known]:
         ("value", _filter(v, k_hat), "You multiplied by k̂: the image is blurred once more. Divide by k̂."),
         ("value", _filter(v, k_hat.conj()), "This is the adjoint, conj(k̂) v̂. The inverse divides by k̂."),
         ("value", ifft2(k_hat / v_hat).real, "The fraction is upside down: it must be v̂ / k̂."),
+        ("order", (v_hat / k_hat).real, "The inverse transform is missing: this is v̂ / k̂, still in the Fourier domain."),
+        ("value", ifft2(fft2(v / k_hat)).real, "You divided v by k̂ pixel by pixel. It is v̂, its transform, that is divided."),
+        ("value", (v / k_hat).real, "You divided v by k̂ pixel by pixel. It is v̂, its transform, that is divided."),
         ("value", fft2(v_hat / k_hat).real, "You transformed forward twice: after the division comes the inverse transform, ifft2."),
         ("conjugate", _filter(v, 1 / k_hat.abs()), "You divided by the modulus |k̂|. k̂ is complex: its phase must be undone too."),
         ("conjugate", _filter(v, 1 / k_hat.conj()), "You divided by the conjugate of k̂. Divide by k̂ itself (or use conj(k̂) / |k̂|²)."),
@@ -329,6 +356,9 @@ def _recognise_changed_denominator(answer: Tensor, v: Tensor, kernel: Tensor) ->
             raise Mistake(cause, text, {"constant added": mean.real.item()})
 
 
+_MEAN_KEPT = "The result is multiplied by 1 + λ, as if to keep the mean: the minimizer is what the formula says."
+
+
 def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> list[Known]:
     """Return what wrong uses of λ, of k_hat and of its conjugate give in conj(k_hat) v_hat / (|k_hat|² + λ penalty)."""
     k_hat = kernel_to_transfer(kernel, v.shape)
@@ -343,6 +373,8 @@ def _wrong_weights(v: Tensor, kernel: Tensor, lam: float, penalty: Tensor) -> li
         ("conjugate", _filter(v, k_hat.conj() / (k_hat**2 + lam * penalty)), "k̂² is not |k̂|²: AᵀA multiplies by conj(k̂) k̂ = |k̂|²."),
         ("square-root", _filter(v, k_hat.conj() / (k_hat.abs() + lam * penalty)), "The denominator has |k̂| where |k̂|² belongs."),
         ("conjugate", _filter(v, k_hat.conj() / (k_hat.real**2 + lam * penalty)), "You squared the real part of k̂. |k̂|² is the square of the modulus, k_hat.abs() ** 2."),
+        ("value", _filter(v, k_hat.conj() / (1 + lam * penalty)), "The denominator has 1 where |k̂|² belongs: that is for denoising, A = Id."),
+        ("value", _filter(v, k_hat.conj() / (lam * power + penalty)), "λ multiplies |k̂|². It is the weight of the regularization."),
         ("adjoint", _filter(v, power / (power + lam * penalty)), "The numerator is |k̂|² v̂: Aᵀ is applied once, to v, conj(k̂) v̂."),
         ("weight", _filter(v, k_hat.conj() / (power * lam * penalty)), "λ multiplies |k̂|²: it must be added, |k̂|² + λ…."),
         ("adjoint", _filter(v, 1 / (power + lam * penalty)), "The numerator lacks Aᵀ: it is conj(k̂) v̂, not v̂."),
@@ -377,7 +409,9 @@ def ridge_deblur(student: Student) -> str:
         residual = adjoint_reference(blur_reference(u, k) - v, k) + lam * u
         if residual.norm() <= tolerance(answer) * v.norm():
             continue
-        recognise_generic(student, answer, restoration.ridge_deblur(v, k, lam))
+        expected = restoration.ridge_deblur(v, k, lam)
+        recognise(answer, ("normalisation", (1 + lam) * expected, _MEAN_KEPT))
+        recognise_generic(student, answer, expected)
         recognise(
             answer,
             ("value", restoration.tychonov_deblur(v, k, lam), "This is Tychonov's formula. Ridge penalizes ‖u‖²: λ alone, without L̂."),
@@ -411,6 +445,7 @@ def tychonov_deblur(student: Student) -> str:
         if residual.norm() <= tolerance(answer) * v.norm():
             continue
         expected, L_hat = restoration.tychonov_deblur(v, k, lam), laplacian_transfer(shape)
+        recognise(answer, ("normalisation", (1 + lam) * expected, _MEAN_KEPT))
         recognise_generic(student, answer, expected)
         recognise(
             answer,
@@ -461,6 +496,7 @@ def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> l
     rows, columns = (torch.arange(n, dtype=torch.float64) for n in v.shape)
     x, y = torch.pi * rows[:, None] / v.shape[0], torch.pi * columns[None, :] / v.shape[1]
     x_other, y_other = torch.pi * rows[:, None] / v.shape[1], torch.pi * columns[None, :] / v.shape[0]
+    xi, zeta = (2 * torch.pi * torch.fft.fftfreq(n, dtype=torch.float64) for n in v.shape)
     square = "L̂ has squares: 4 (sin²(πξ/M) + sin²(πζ/N))."
     known = [
         ("weight", L_hat / 4, "The factor 4 of L̂ is missing: L̂ = 4 (sin²(πξ/M) + sin²(πζ/N))."),
@@ -469,6 +505,9 @@ def _wrong_laplacians(v: Tensor, kernel: Tensor, lam: float, L_hat: Tensor) -> l
         ("square-root", L_hat**2, "You used L̂², which penalizes ‖Δu‖². Tychonov penalizes ‖∇u‖²: L̂."),
         ("value", 4 * ((2 * x).sin() ** 2 + (2 * y).sin() ** 2), "The sines of L̂ have πξ/M, not 2πξ/M: |e^{2iπξ/M} − 1|² = 4 sin²(πξ/M)."),
         ("value", (2 * x).sin() ** 2 + (2 * y).sin() ** 2, "This L̂ belongs to central differences. The lecture's differences are forward: 4 (sin²(πξ/M) + sin²(πζ/N))."),
+        ("value", xi[:, None] ** 2 + zeta**2, "This is |2πξ|², of the Laplacian of functions. The gradient takes differences of pixels: 4 (sin²(πξ/M) + sin²(πζ/N))."),
+        ("value", x.sin() ** 2 * 4 + y.sin() ** 2, "4 multiplies one of the two squares: put parentheses around their sum."),
+        ("value", 4 * (torch.sin(x / torch.pi) ** 2 + torch.sin(y / torch.pi) ** 2), "π is missing in the sines: πξ/M."),
         ("centering", L_hat * torch.exp(-2j * (x + y)), "Your kernel of the Laplacian is not centred: its middle must go to pixel (0, 0)."),
         ("axis", 4 * x.sin() ** 2 + 0 * y, "L̂ has one direction only. ‖∇u‖² has both derivatives: |d̂₁|² + |d̂₂|²."),
         ("axis", 4 * y.sin() ** 2 + 0 * x, "L̂ has one direction only. ‖∇u‖² has both derivatives: |d̂₁|² + |d̂₂|²."),
@@ -615,6 +654,7 @@ def _directions(u: Tensor, v: Tensor, k: Tensor, lam: float) -> list[Known]:
         ("adjoint", blur_reference(residual, k) + lam * smooth, "You blurred the residual instead of applying the adjoint: Aᵀ is not A for a kernel that is not symmetric."),
         ("value", data + lam * u, "This is the descent for ridge: Tychonov has λ∇ᵀ∇u, not λu."),
         ("value", u - v + lam * smooth, "This is the descent for denoising, A = Id. Here Au = k * u."),
+        ("value", adjoint_reference(blur_reference(u, k) - u, k) + lam * smooth, "v is replaced by the iterate, and the observation is lost: in Aᵀ(Au − v) the v is the one that was observed."),
         ("value", data - lam * laplacian(v), "The regularization is computed at v: compute λ∇ᵀ∇u again at each u."),
         ("sign", data + 2 * adjoint_reference(v, k) + lam * smooth, "The observation has the wrong sign: the data term is Aᵀ(Au − v), not Aᵀ(Au + v)."),
         ("value", data + adjoint_reference(v, k) + lam * smooth, "The observation v is missing: the data term is Aᵀ(Au − v)."),

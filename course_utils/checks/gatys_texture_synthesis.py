@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from course_utils.checks.engine import (
     relative_error,
     tolerance,
 )
+from course_utils.checks.engine.student import code_of
 from course_utils.features import ARCHITECTURES, VGGFeatures
 from course_utils.textures import gram_matrix as _gram
 from course_utils.textures import mean_feature as _mean
@@ -86,6 +88,9 @@ def _gram_answer(student: Student, v: Tensor) -> Tensor:
     if isinstance(result, Tensor) and result.shape[-2:] == (pixels, pixels) and pixels != n:
         text = "You multiplied the pixels with each other, Vᵀ V. The Gram matrix of the channels is V Vᵀ, n × n."
         raise Mistake("transpose", text, {"your shape": tuple(result.shape), "expected shape": (n, n)})
+    if isinstance(result, Tensor) and result.shape == v.shape[:-2]:
+        text = "One number a channel is the diagonal of G at most. Each pair of channels has an entry, n × n: V Vᵀ is a product of matrices."
+        raise Mistake("shape", text, {"your shape": tuple(result.shape), "expected shape": (*v.shape[:-2], n)})
     if v.ndim == 4 and isinstance(result, Tensor) and result.ndim == 2:
         text = "Of a batch of images you return one matrix: each image of the batch has its own. Work on the last dimensions, and leave the first alone."
         raise Mistake("shape", text, {"your shape": tuple(result.shape), "expected shape": (v.shape[0], n, n)})
@@ -110,6 +115,9 @@ def _wrong_grams(v: Tensor) -> list[Known]:
         ("normalisation", g / (norms[..., :, None] * norms[..., None, :]), "These are correlations: you normalised each channel. How large the channels are is part of the statistics."),
         ("mean", centred @ centred.mT / (h * w), "You subtracted the mean of each channel: that is the covariance. The Gram matrix contains the mean too."),
         ("mean", m[..., :, None] * m[..., None, :], "You multiplied the means. G is the mean of the products: multiply first."),
+        ("axis", torch.einsum("...ihw,...jkw->...ij", v, v) / (h * w), "The rows are summed apart in the two factors: give the height one letter, ihw,jhw->ij, so that a pixel meets itself."),
+        ("axis", torch.einsum("...ihw,...jhk->...ij", v, v) / (h * w), "The columns are summed apart in the two factors: give the width one letter, ihw,jhw->ij, so that a pixel meets itself."),
+        ("normalisation", g / (h * w), "You divided by wh twice."),
         ("value", torch.triu(g), "Only half of G is there: it is symmetric, and both triangles belong to it."),
         ("axis", reordered.mT @ reordered / (h * w), "reshape(wh, n) does not bring the channels to the columns, it mixes channels and pixels. Flatten to (n, wh), then transpose."),
         ("value", _gram(v.abs()), "You took absolute values of the features. The Gram matrix keeps their signs."),
@@ -173,6 +181,8 @@ def _wrong_counts(cases: list[tuple[dict[str, int], str]]) -> list[tuple[str, li
         ("truncation", count(pairs, lambda layers, i: layers[:i]), "The last layer must be counted too: a slice ends before its second index."),
         ("truncation", count(pairs, lambda layers, i: layers), "You counted all the layers, whatever the last one is."),
         ("truncation", count(pairs, lambda layers, i: layers[i : i + 1]), "You counted the last layer only: sum over all the layers up to it."),
+        ("truncation", count(pairs, lambda layers, i: layers[:1]), "You counted the first layer only: the return stands in the loop, it must come after it."),
+        ("order", [sum(n * (n + 1) / 2 for layer, n in table.items() if layer <= last) for table, last in cases], "You compare the names of the layers, by the alphabet. Their order is that of the table."),
         ("value", count(lambda c: sum(n * (n + 1) for n in c), up_to), "A factor ½ is missing: n(n + 1)/2, or each pair of channels is counted twice."),
         ("value", count(lambda c: sum(n**2 / 2 for n in c), up_to), "Half of n² is not a number of entries: the diagonal is counted whole, n(n + 1)/2."),
         ("value", count(lambda c: sum(n**2 // 2 for n in c), up_to), "Half of n² is not a number of entries: the diagonal is counted whole, n(n + 1)/2."),
@@ -199,7 +209,13 @@ def _random_layers(statistic: Callable[[Tensor], Tensor], seed: int) -> tuple[di
 
 def _loss_answer(student: Student, *args: Any) -> Tensor:
     """Return the loss as a scalar, once it is known to be a number that can be differentiated."""
-    student(*(_detached(argument) for argument in args))  # an in-place change shows here; on leaves torch itself raises
+    try:
+        student(*(_detached(argument) for argument in args))  # an in-place change shows here; on leaves torch itself raises
+    except Mistake as mistake:
+        if mistake.cause == "exception" and re.search(r"gram_matrix\(targets|mean_feature\(targets", mistake.message):
+            text = "The targets are the statistics of the exemplar already: compare with targets[layer] as it is."
+            raise Mistake("order", f"{text} {mistake.message}") from None
+        raise
     result = student(*args)
     if isinstance(result, (bool, int, float, complex)):
         text = f"{student.name} must return a tensor: without .item() or float(), or nothing can be differentiated."
@@ -281,6 +297,7 @@ def _wrong_sums(v: Layers, targets: Layers, statistic: Callable[[Tensor], Tensor
         *(("weight", w[j] * over(lambda k: squares[k]), f"The weight of {j} multiplies all the layers: weights[layer], the layer being that of the term.") for j in d),
         ("normalisation", over(lambda k: w[k] * d[k].square().mean()), "You took the mean of the squares (as torch's mse_loss does). The squared norm is their sum."),
         ("normalisation", over(lambda k: w[k] * squares[k] / (4 * len(d[k]) ** 2)), "The factor 1/(4 n²) is that of Gatys et al. The lecture has it in the weights: w_L ‖·‖²."),
+        *(("normalisation", over(lambda k: w[k] * squares[k] / (len(d[k]) * v[k][0].numel()) ** 2) / c, "The factor 1/(4 n² (wh)²) is that of Gatys et al., whose Gram matrices are sums. The lecture has it in G and in the weights: w_L ‖·‖².") for c in (1, 4)),
         ("normalisation", total / len(d), "You divided by the number of layers: E is a sum over the layers."),
         *(("truncation", w[k] * squares[k], late) for k in (list(d)[-1], list(w)[-1])),
         *(("truncation", w[k] * squares[k], early) for k in (next(iter(d)), next(iter(w)))),
@@ -341,10 +358,14 @@ def mean_loss(student: Student) -> str:
         every_mean = [w[k] * spread[k].mean(dim=(-2, -1)).sum() for k in v]
         squares = [w[k] * (_gram(v[k]).diagonal() - targets[k] ** 2).square().sum() for k in v]
         in_order = [a * (_mean(v[k]) - targets[k]).square().sum() for a, k in zip(w.values(), v, strict=True)]
+        grams = [w[k] * (_gram(v[k]) - targets[k]).square().sum() for k in v]
+        squared = [w[k] * (v[k].square().mean(dim=(-2, -1)) - targets[k]).square().sum() for k in v]
         rows = [w[k] * (v[k].mean(dim=-1) - targets[k][:, None]).square().sum() for k in v]
         late = "You squared before taking the mean: every pixel is pulled to the target. First the mean over the pixels, then the difference and its square."
         return [
             ("normalisation", torch.stack(sums).sum(), "You summed the features over the pixels: divide by wh, it is their mean."),
+            ("value", torch.stack(grams).sum(), "You compared Gram matrices, of order 2. The statistic of order 1 is the mean of each channel."),
+            ("value", torch.stack(squared).sum(), "You took the mean of the squares. The statistic of order 1 is the mean of the features themselves."),
             ("axis", torch.stack(one).sum(), "You took one mean for all the channels: each channel has its own, over dimensions −2 and −1."),
             ("axis", torch.stack(rows).sum(), "You took the mean of each row. It goes over all the pixels, dimensions −2 and −1."),
             ("axis", torch.stack(channels).sum(), "You took the mean over the channels: it goes over the pixels, dimensions −2 and −1."),
@@ -389,6 +410,12 @@ def color_statistics_loss(student: Student) -> str:
     return "‖m(x) − m(u)‖² + ‖C(x) − C(u)‖²_F, with 1/N, also for two different sizes; it can be differentiated"
 
 
+def _mixed_colors(x: Tensor, u: Tensor) -> Tensor:
+    """Return the loss of the colours that reshape(-1, 3) makes, neighbours in a row of one channel."""
+    a, b = x.reshape(-1, 3), u.reshape(-1, 3)
+    return (a.mean(0) - b.mean(0)).square().sum() + (torch.cov(a.T, correction=0) - torch.cov(b.T, correction=0)).square().sum()
+
+
 def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
     a, b = x.flatten(1), u.flatten(1)
     d_mean, d_cov = a.mean(1) - b.mean(1), torch.cov(a, correction=0) - torch.cov(b, correction=0)
@@ -396,6 +423,8 @@ def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
     deviations = (a.std(1, correction=0) - b.std(1, correction=0)).square().sum()
     gray = (torch.einsum("ck,dk->cd", a - a.mean(), a - a.mean()) / a.shape[1] - torch.einsum("ck,dk->cd", b - b.mean(), b - b.mean()) / b.shape[1]).square().sum()  # fmt: skip
     shared = a - b.mean(1, keepdim=True)
+    pixelwise = [y - y.mean(0, keepdim=True) for y in (a, b)]
+    by_pixel = (pixelwise[0] @ pixelwise[0].T / a.shape[1] - pixelwise[1] @ pixelwise[1].T / b.shape[1]).square().sum()
     scatter = (torch.cov(a, correction=0) * a.shape[1] - torch.cov(b, correction=0) * b.shape[1]).square().sum()
     moments = (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
     correlations = (torch.corrcoef(a) - torch.corrcoef(b)).square().sum()
@@ -417,6 +446,13 @@ def _wrong_colors(x: Tensor, u: Tensor) -> list[Known]:
         ("mean", mean + gray, "You subtracted one number from all the channels: each channel has its own mean."),
         ("mean", mean + (shared @ shared.T / a.shape[1] - torch.cov(b, correction=0)).square().sum(), "You subtracted the mean colour of u from x: each covariance is about the mean of its own image."),
         ("normalisation", mean + (torch.cov(a) - torch.cov(b)).square().sum(), "Your covariance has 1/(N − 1). Here it has 1/N, like all the statistics of the lecture (correction=0 in torch.cov)."),
+        *(("normalisation", mean + (torch.cov(a, correction=0) * a.shape[1] / n - torch.cov(b, correction=0) * b.shape[1] / n).square().sum(), "Both covariances are divided by the pixels of one image: each has its own N.") for n in {a.shape[1], b.shape[1]} if a.shape[1] != b.shape[1]),
+        ("mean", (x.mean() - u.mean()) ** 2 + gray, "You took one mean for all the channels: the mean colour has one value for each, and each channel is centred by its own."),
+        ("mean", (x.mean() - u.mean()) ** 2 + by_pixel, "You took the mean of each pixel over its three channels: the mean colour goes over the pixels, dim=1."),
+        ("mean", mean + by_pixel, "You centred each pixel by the mean of its three channels: subtract the mean over the pixels, dim=1."),
+        ("order", (d_mean + d_cov).square().sum(), "You added means and covariances before squaring: they are two squared norms, added afterwards."),
+        ("order", (d_mean[:, None] + d_cov).square().sum(), "You added means and covariances before squaring: they are two squared norms, added afterwards."),
+        ("axis", _mixed_colors(x, u), "reshape(-1, 3) does not put the colours into rows, it mixes channels and pixels: flatten(1), then transpose."),
         ("normalisation", mean + scatter, "The covariance must be divided by the number N of pixels."),
         ("normalisation", d_mean.square().mean() + d_cov.square().mean(), "You took means of the squares. A squared norm is a sum of squares."),
         ("value", mean + d_cov.diagonal().square().sum(), "You compared the variances only: the covariances between two colours are missing."),
@@ -451,7 +487,17 @@ def spectrum_loss(student: Student) -> str:
         value = _loss_answer(student, moved, u)
         expect(value.abs() < 1e3 * tolerance(value) ** 2 * u.square().mean(), "value", text, yours=value.item())
         expect_close(answer, expected, "value", "The result is not ‖x − P(x)‖² / (HW).")
+    _examine_zero_spectrum(student)
     return "‖x − P(x)‖² / (HW) in colour, on odd and even sizes; it can be differentiated"
+
+
+def _examine_zero_spectrum(student: Student) -> None:
+    """Raise unless the loss is finite where the exemplar has no energy: there ⟨û, x̂⟩ = 0."""
+    x, u = random_image((3, 4, 6), 3), torch.zeros(3, 4, 6, dtype=torch.float64)
+    u[..., 0] = 1.0  # columns: frequency 0 of the rows only
+    result = student(x, u)
+    text = "Where û = 0 you divide 0 by 0: a smooth exemplar has such frequencies. torch.sgn(z) is z/|z|, and 0 at 0."
+    expect(not isinstance(result, Tensor) or bool(torch.isfinite(result).all()), "not-finite", text)
 
 
 def _spectrum_answer(student: Student, x: Tensor, u: Tensor) -> Tensor:
@@ -522,6 +568,12 @@ def _wrong_scales(x: Tensor, u: Tensor) -> list[Known]:
         ("normalisation", right * pixels / len(x), "Fourier's values are larger (Parseval): divide their squared norm by (HW)², not by the number of values."),
         ("normalisation", right / len(x), "You took a mean over the channels too: the loss is per pixel, summed over the channels."),
         ("square-root", right.sqrt(), "The distance must be squared."),
+        ("square-root", (right * pixels).sqrt() / pixels, "The distance must be squared: ‖x − P(x)‖² / (HW)."),
+        ("complex", (a - torch.sgn((b.conj() * a).sum(0)) * b).square().sum().real / pixels**2, "You squared complex numbers. The squared modulus is |z|² = z.abs() ** 2, not z²."),
+        ("complex", (a - torch.sgn((b.conj() * a).sum(0)) * b).square().sum().abs() / pixels**2, "You squared complex numbers. The squared modulus is |z|² = z.abs() ** 2, not z²."),
+        ("complex", (a - torch.sign((b.conj() * a).sum(0).real) * b).abs().square().sum() / pixels**2, "You took the sign of the real part. The phase is a complex number: torch.sgn(z) is z/|z|."),
+        *(("axis", (p - torch.sgn((q.conj() * p).sum(0)) * q).abs().square().sum() / n, "fftn transforms over the channels too. The Fourier transform is over the two dimensions of the image: fft2.") for p, q in [(torch.fft.fftn(x), torch.fft.fftn(u))] for n in (pixels**2, len(x) * pixels**2)),
+        *(("normalisation", right * pixels**2 / side**e, f"The size {side} is written into the function: H and W are those of x.") for side in (32, 64, 128, 256, 512) for e in (2, 4)),
         ("square-root", (a - torch.sgn((b.conj() * a).sum(0)) * b).abs().sum() / pixels**2, "You summed the moduli of the differences. The squared norm is the sum of their squares."),
         ("square-root", powers.sum(0).square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
         ("square-root", powers.square().sum() / pixels**2, "You compared the squared moduli. The distance compares the moduli."),
@@ -568,11 +620,14 @@ def synthesize_texture(student: Student) -> str:
     copied = "The result is the exemplar: a texture must be a new image. Start from Gaussian white noise, not from u."
     expect(not is_close(x, u, 1e-6), "identity", copied)
     correlation = torch.corrcoef(torch.stack([x.double().flatten(), u.double().flatten()]))[0, 1].item()
-    text = "The result is the exemplar with small changes: x started from it. Start from Gaussian white noise."
+    text = "The result is the exemplar with small changes: x started from it, or the features of x are compared with those of u, pixel by pixel. Start from Gaussian white noise, and compare Gram matrices."
     expect(correlation < 0.9, "start", text, correlation_with_the_exemplar=correlation)
     levels = x.unique(return_counts=True)[1].max().item() / x.numel()
     text = "Many pixels have exactly the same value: you clipped the image. Nothing is clipped in the algorithm, only in pictures."
     expect(levels < 0.01, "clipping", text, part_of_the_pixels=levels)
+    optimizers = {"Adam", "SGD", "AdamW", "RMSprop"} & set(getattr(code_of(student.function), "co_names", ()))
+    if optimizers and energy(x) >= 0.05 * at_start:
+        raise Mistake("not-converged", f"{min(optimizers)} needs many more evaluations than L-BFGS for this loss: take torch.optim.LBFGS, as the text says.")
     _expect_loss_fell(energy(x), at_start, losses, lambda: _synthesis(student, u, network, weights, 0, 2)[1])
     _expect_white_noise(student, u, network, weights)
     _expect_plain_losses(losses, at_start)
@@ -657,6 +712,9 @@ def _expect_loss_fell(
     if losses[-1] < 0.2 * losses[0] and reached / at_start > 3 * losses[-1] / losses[0]:
         text = "The losses fall, but E(x) of the image that you return is large: it is not the x that was optimized, or the targets are not the Gram matrices of the exemplar."
         raise Mistake("value", text, details)
+    still = max(losses) - min(losses) <= 1e-9 * max(losses)
+    text = "E is the same at each evaluation: x never moves. Does the closure call backward, on a loss that depends on x, does the optimizer own x, and are both tolerances 0?"
+    expect(not still, "not-converged", text, **details)
     if losses[-1] <= losses[0]:
         raise Mistake("not-converged", _HARDLY_FELL, details)
     first = begin()

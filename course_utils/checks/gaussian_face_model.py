@@ -71,7 +71,7 @@ def _toy_model(d: int, r: int, seed: int) -> Model:
 )
 def fit_gaussian(student: Student) -> str:
     """Examine the eigenvectors by Σ e = λ e: their signs are free."""
-    for n, d, seed in ((5, 30, 0), (8, 21, 1)):
+    for n, d, seed in ((8, 21, 1), (5, 30, 0)):
         faces = 0.5 + 0.4 * random_image((n, d), seed) * torch.linspace(1.5, 0.3, d, dtype=torch.float64)
         mean, E, lam = _unpack_model(student, student(faces), n, d)
         _examine_mean(mean, faces)
@@ -119,7 +119,7 @@ def _examine_shape(shape: tuple[int, ...] | None, n: int, d: int) -> None:
         message = "N centred faces sum to zero and span only N - 1 dimensions: the last eigenvalue is 0, leave it out."
         raise Mistake("rank", message, details)
     if shape[0] == d:
-        raise Mistake("rank", "Keep all the N - 1 eigenvectors: later cells choose how many they use.", details)
+        raise Mistake("rank", "Keep all the N - 1 eigenvectors: later cells choose how many they use (torch.pca_lowrank keeps six unless it is told).", details)
 
 
 def _examine_mean(mean: Tensor, faces: Tensor) -> None:
@@ -326,10 +326,13 @@ def _examine_independence(c: Tensor) -> None:
 )
 def project(student: Student) -> str:
     """Examine p by its characterisation: p - μ in the span, x - p orthogonal to it."""
-    for rank, seed in ((2, 0), (4, 1), (1, 2), (5, 3)):
-        mean, eigenvectors, _ = _toy_model(15, 5, seed)
+    for rank, seed in ((4, 0), (2, 1), (1, 2), (7, 3)):
+        mean, eigenvectors, _ = _toy_model(15, 7, seed)
         face = 0.5 + random_image((15,), seed + 10)
-        p = student.tensor(face, mean, eigenvectors, rank, shape=(15,))
+        result = student(face, mean, eigenvectors, rank)
+        codes = isinstance(result, Tensor) and tuple(result.shape) == (rank,)
+        expect(not codes, "shape", "You return the coefficients ⟨e_i, x - μ⟩. p(x) is an image: multiply the e_i by them, add them up, add μ.")
+        p = student.as_tensor(result, (15,))
         if not is_close(p, gaussian.project(face, mean, eigenvectors, rank)):
             recognise(p, *_wrong_projections(face, mean, eigenvectors, rank))
         E, centred = eigenvectors[:, :rank], p.double() - mean
@@ -363,9 +366,9 @@ def _wrong_projections(face: Tensor, mean: Tensor, eigenvectors: Tensor, rank: i
         ("truncation", other(eigenvectors), f"You use all the eigenvectors. {first}"),
         ("truncation", other(eigenvectors[:, : rank + 1]), f"You use one eigenvector too many. {first}"),
         ("truncation", other(eigenvectors[:, : rank - 1]), f"You use one eigenvector too few. {first}"),
+        ("truncation", other(eigenvectors[:, rank - 1 : rank]), f"You use only e_rank. {first}"),
         ("truncation", other(eigenvectors[:, 1:rank]), f"You leave out e_1: Python counts from 0. {first}"),
         ("truncation", other(eigenvectors[:, 1 : rank + 1]), f"You leave out e_1: Python counts from 0. {first}"),
-        ("truncation", other(eigenvectors[:, rank - 1 : rank]), f"You use only e_rank. {first}"),
         ("truncation", other(eigenvectors[:, rank : rank + 1]), f"You use only one eigenvector. {first}"),
         ("order", other(eigenvectors[:, -rank:]), f"You use the last eigenvectors. {first}"),
         ("weight", mean + E @ c / 2, "The coefficients are halved: they are ⟨e_i, x - μ⟩."),
@@ -455,6 +458,9 @@ def _wrong_terms(t: _Terms) -> list[Known]:
         ("normalisation", right - 0.5 * k * math.log(t.s2), f"The log-determinant must have {noise}, not d log σ²."),
         ("normalisation", right + 0.5 * (t.d - len(t.model[2])) * math.log(t.s2), f"The log-determinant must have {noise}: d pixels, not the axes of the model."),
         ("normalisation", right / t.d, "You divide by the number of pixels d."),
+        ("normalisation", right + 0.5 * (t.constant + log_det) * (1 - 1 / math.log(10)), "You use logarithms to the base 10; the natural logarithm is expected."),
+        ("normalisation", right + 0.5 * (t.constant + log_det) * (1 - 1 / math.log(2)), "You use logarithms to the base 2; the natural logarithm is expected."),
+        ("order", right + 0.5 * (t.log_inside - math.log((t.lam + t.s2).sum())), "You take the logarithm of the sum of the variances. log|Σ| is the sum of their logarithms: first .log(), then .sum()."),
         ("normalisation", right / math.log(2), "You use logarithms to the base 2; the natural logarithm is expected."),
         ("normalisation", right / math.log(10), "You use logarithms to the base 10; the natural logarithm is expected."),
         ("value", right.exp(), "This is the density, not its logarithm: for a face it is 0 or infinite in floating point."),
@@ -472,6 +478,9 @@ def _wrong_variances(t: _Terms) -> list[Known]:
     bare, determinant = (t.c2 / t.lam).sum(dim=1) - t.inside, t.lam.log().sum() - t.log_inside
     coefficients = -0.5 * (k * math.log(2 * math.pi) + t.log_inside + t.inside)
     norms = (t.total.sqrt() - t.c2.sum(dim=1).sqrt()) / t.s2
+    bare_c2 = (t.faces @ E[:, :k]).square()
+    not_centred = (bare_c2 / (t.lam + t.s2)).sum(dim=1) - t.inside
+    mean_in_c = "The mean is not subtracted in c = E_kᵀ(x - μ)."
     everywhere = "The noise is everywhere: along e_i the variance is λ_i + σ²"
     return [
         ("square-root", right + 0.25 * t.log_outside, "Outside the subspace the variance is σ²: log σ², not log σ, d - k times."),
@@ -481,6 +490,8 @@ def _wrong_variances(t: _Terms) -> list[Known]:
         ("square-root", other(mean, E, lam**2), "You square the eigenvalues: they are variances already."),
         ("square-root", right - 0.5 * mixed, "Along e_i the variance is λ_i + σ²: you add σ, noise_std must be squared there too."),
         ("square-root", right - 0.5 * (norms - t.outside), "The norms are not squared: outside the subspace the square is ‖x - μ‖² - ‖c‖²."),
+        ("mean", right - 0.5 * (not_centred - (bare_c2 - t.c2).sum(dim=1) / t.s2), mean_in_c),
+        ("mean", right - 0.5 * not_centred, mean_in_c),
         ("mean", other(torch.zeros_like(mean), E, lam), "The mean was not subtracted from the faces."),
         ("truncation", other(mean, E, lam, rank=len(lam)), "You use all the eigenvectors instead of the first rank."),
         ("truncation", other(mean, E, lam, rank=k + 1), "You use one eigenvector too many."),
@@ -589,6 +600,11 @@ def _unpack_posterior(student: Student, result: Any, d: int, r: int) -> tuple[Te
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise Mistake("type", "Return two tensors: the posterior mean m, and a factor F of the covariance.")
     shapes = [tuple(part.shape) if isinstance(part, Tensor) else None for part in result]
+    if shapes == [(d, r), (d,)]:
+        raise Mistake("order", "You return F before m: the posterior mean comes first.")
+    if shapes[1] is not None and len(shapes[1]) == 2 and shapes[1][0] < d and shapes[1][1] == r:
+        text = "F has the rows of some pixels only. Return it for all the pixels of the face, the visible ones too."
+        raise Mistake("shape", text, {"your shape": shapes[1], "expected shape": (d, r)})
     if shapes[0] == (r,):
         raise Mistake(
             "shape",
@@ -607,7 +623,7 @@ def _unpack_posterior(student: Student, result: Any, d: int, r: int) -> tuple[Te
             "F is a factor, (d, k): the covariance FFᵀ itself, d × d, is never formed.",
             {"your shape": (d, d), "expected shape": (d, r)},
         )
-    return student.as_tensor(result[0], (d,), "m"), student.as_tensor(result[1], (d, r), "F")
+    return student.as_tensor(result[0], (d,), "the mean m"), student.as_tensor(result[1], (d, r), "F")
 
 
 def _wrong_means(p: _Posterior) -> list[Known]:

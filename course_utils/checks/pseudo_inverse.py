@@ -89,6 +89,7 @@ def _pseudo_inverse_of(student: Student, A: Tensor) -> Tensor:
                 f"(AᵀA)⁻¹Aᵀ exists only when A has rank d; this A of shape {(m, d)} has Ker A ≠ {{0}}. Use the SVD.",
             ) from None
         raise
+    expect(m == d or not isinstance(result, Tensor) or result.shape != (d, d), "value", _GRAM)
     if m != d and isinstance(result, Tensor) and result.shape == A.shape:
         recognise(result, ("identity", A, "You return A itself."))
         raise Mistake(
@@ -127,12 +128,13 @@ def _examine_spectrum(answer: Tensor, A: Tensor, U: Tensor, s: Tensor, V: Tensor
     inverse = torch.where(t > 1e-10 * t.max(), 1 / t, 0)
     if not answer.any():
         small = "Your A⁺ is 0 for a small A: the threshold must be relative to max(s)."
-        raise Mistake(*(("truncation", small) if s.max() < 1e-3 else ("constant", "Your A⁺ is 0, although A is not.")))
+        raise Mistake(*(("truncation", small) if s.max() < 1e-3 else ("constant", "Your A⁺ is 0, although A is not: are the two cases of the threshold exchanged?")))
     if A.shape[0] == A.shape[1]:
         turned = "A⁺ = E diag(1/s) Gᵀ: mind which of G and E is transposed; torch.linalg.svd returns G, s and Eᵀ, not E."
         recognise(
             answer,
             ("identity", A, "You return A itself."),
+            ("value", Zt.T @ torch.diag(inverse**2) @ Zt, _GRAM),
             ("transpose", W @ torch.diag(inverse) @ Zt, f"You return (A⁺)ᵀ. {turned}"),
             ("transpose", Zt @ torch.diag(inverse) @ W.T, turned),
             ("transpose", Zt.T @ torch.diag(inverse) @ W, turned),
@@ -145,18 +147,22 @@ def _examine_spectrum(answer: Tensor, A: Tensor, U: Tensor, s: Tensor, V: Tensor
     _examine_null_spaces(answer, A, U[:, s > 0], s[s > 0], V[:, s > 0])
 
 
+_GRAM = "You return (AᵀA)⁺, of the matrix whose eigenvectors you took: A⁺ = (AᵀA)⁺Aᵀ. Better take the SVD of A, since AᵀA squares the singular values."
+
+
 def _examine_filter(phi: Tensor, s: Tensor) -> None:
     """Say what is wrong with φ when the answer is V diag(φ(s)) Uᵀ and the singular values ``s`` are not 0."""
     recognise(phi, ("square-root", 1 / s**2, "You invert s², the eigenvalues of AᵀA; invert s, their roots."))
     dropped = phi.abs() < 1e-6 / s
-    if dropped.any():
+    weight = s / phi - s**2  # the same λ for every s means a ridge solution, φ = s / (s² + λ)
+    is_ridge = (phi != 0).all() and is_close(weight, weight.mean().expand_as(weight), 1e-3)
+    if dropped.any() and not is_ridge:
         raise Mistake(
             "truncation",
             "You set a singular value to zero that is not: the threshold must be small, and relative to max(s).",
             {"singular value": s[dropped].max(), "largest one": s.max()},
         )
-    weight = s / phi - s**2  # the same λ for every s means a ridge solution, φ = s / (s² + λ)
-    if not is_close(phi, 1 / s, 1e-4) and is_close(weight, weight.mean().expand_as(weight), 1e-3):
+    if not is_close(phi, 1 / s, 1e-4) and is_ridge:
         raise Mistake(
             "weight", "You return (AᵀA + λI)⁻¹Aᵀ with λ > 0: A⁺ is its limit λ → 0.", {"your λ": weight.mean()}
         )
@@ -222,8 +228,18 @@ def pseudo_inverse_deblur(student: Student) -> str:
     v = random_image((8, 6), 5)
     answer = student.tensor(v, box, 1e-3, shape=(8, 6))
     _examine_frequencies(answer, v, kernel_to_transfer(box, (8, 6)), 1e-3)
+    _examine_zero_tolerance(student, v, box)
     expect_kernel_used(student, random_image((7, 8)), random_image((3, 4)), 1e-3)
     return "û = v̂/k̂ where |k̂| > tol · max|k̂| and 0 elsewhere, with asymmetric kernels, on odd and even sizes"
+
+
+def _examine_zero_tolerance(student: Student, v: Tensor, box: Tensor) -> None:
+    """Raise unless tol = 0 keeps what is not exactly 0: |k̂| > tol max|k̂|, not ≥."""
+    if (kernel_to_transfer(box, (8, 6)) == 0).any():
+        result = student(v, box, 0.0)
+        finite = not isinstance(result, Tensor) or bool(torch.isfinite(result).all())
+        text = "With tol = 0 you divide by k̂ = 0: keep the frequencies with |k̂| > tol · max|k̂|, not those with ≥."
+        expect(finite, "truncation", text)
 
 
 def _tolerance_in_a_gap(k_hat: Tensor, fraction: float) -> float:
@@ -391,6 +407,7 @@ def _examine_first_iterates(student: Student, A: operators.Blur, v: Tensor, tau:
         ("value", 2 * first, "The gradient does not change from one iteration to the next: compute Aᵀ(Au − v) again at each u."),
         ("value", -tau * gradient, "You lose u: the next iterate is u − τ∇f(u), not −τ∇f(u)."),
         ("adjoint", first - tau * A(A(first) - v), "You apply A where Aᵀ belongs: ∇f(u) = Aᵀ(Au − v)."),
+        *(("value", first - tau * gradient + beta * first, f"You add {beta:g} times the last move: that is momentum. The descent has u_k − τAᵀ(Au_k − v), nothing else.") for beta in (0.5, 0.8, 0.9, 0.95, 0.99, 1.0)),
         ("order", first, "With n = 2 you do one iteration only. Is the return inside the loop?"),
     )
     _read_step(answer - first, gradient, tau, "second")

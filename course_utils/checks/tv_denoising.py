@@ -53,7 +53,10 @@ def gradient(student: Student) -> str:
     for seed, shape in enumerate(SHAPES):
         u = random_image(shape, seed)
         expected = derivatives.gradient(u)
-        answer = student.tensor(u, shape=(2, *shape))
+        result = student(u)
+        modulus = isinstance(result, Tensor) and is_close(result, expected.norm(dim=0))
+        expect(not modulus, "value", "This is the modulus √(∂₁u² + ∂₂u²): return the two derivatives, stacked.")
+        answer = student.as_tensor(result, (2, *shape))
         if is_close(answer, expected):
             continue
         recognise(answer, *_wrong_gradients(u))
@@ -67,6 +70,9 @@ def gradient(student: Student) -> str:
             text = f"{symbol} is not the neighbour minus the pixel along dim {axis}."
             expect_close(answer[axis], expected[axis], "value", text)
     return "∂₁ and ∂₂ are forward differences along rows and columns, periodic, on odd and even, non-square images"
+
+
+_FLATTENED = "torch.roll without dims moves the image row after row, as one long vector: say dims=0, then dims=1."
 
 
 def _wrong_gradients(u: Tensor) -> list[Known]:
@@ -85,6 +91,11 @@ def _wrong_gradients(u: Tensor) -> list[Known]:
         ("value", -backward, f"This is u(x−1) − u(x). {turned}"),
         ("value", backward.flip(0), "These are backward differences along exchanged axes."),
         ("value", centred, "These are centred differences, (u(x+1) − u(x−1))/2. They do not see a checkerboard at all."),
+        ("axis", torch.stack([u.roll(-1) - u, u.roll(-1) - u]), _FLATTENED),
+        ("axis", torch.stack([u.roll(-1) - u, u.roll(-u.shape[1]) - u]), _FLATTENED),
+        ("axis", torch.stack([u.roll(-u.shape[1]) - u, u.roll(-1) - u]), _FLATTENED),
+        ("value", torch.stack([d[0], derivatives.gradient(d[0])[1]]), "∂₂ is taken of ∂₁u: both derivatives are those of u."),
+        ("value", torch.stack([ifft2(2j * math.pi * torch.fft.fftfreq(u.shape[i], dtype=torch.float64).reshape((-1, 1) if i == 0 else (1, -1)) * fft2(u)).real for i in (0, 1)]), "2iπξ differentiates functions. The lecture's derivative is a difference of pixels, u(x+1) − u(x)."),
         ("value", torch.stack(torch.gradient(u)), "torch.gradient takes centred differences. The lecture's are u(x+1) − u(x)."),
         ("value", one_sided, "These are backward differences, u(x) − u(x−1). The lecture's are forward: u(x+1) − u(x)."),
         ("sign", sums, "You added the pixel to its neighbour: a difference is the neighbour minus the pixel."),
@@ -134,6 +145,11 @@ def _wrong_adjoints(p: Tensor) -> list[Known]:
         ("sign", p[0].roll(1, 0) + p[0] + p[1].roll(1, 1) + p[1], "All the signs are plus: ∇ᵀp(x) = p₁(x−1) − p₁(x) + …, the value before minus the value."),
         ("sign", adjoint(p).clamp(min=0), "You keep the positive part only: ∇ᵀp has both signs."),
         ("axis", (p.roll(1, 0) - p)[0] + (p.roll(1, 1) - p)[1], "The dimensions of p are shifted by one: dim 0 counts the components, the rows of p are dim 1, its columns dim 2."),
+        ("axis", first + (p[1].roll(1, 0) - p[1]), "p₂ is differentiated along dim 0 too: ∂₂ goes along dim 1, from column to column."),
+        ("axis", (p[0].roll(1, 1) - p[0]) + second, "p₁ is differentiated along dim 1 too: ∂₁ goes along dim 0, from row to row."),
+        ("axis", (p.roll(1, 0) - p).sum(0), "The result is 0: torch.roll(p, 1, dims=0) exchanges the two components. Take p[0] and p[1] first."),
+        ("normalisation", (first + second) / 2, "You took the mean of the two parts: they are added."),
+        *(("sign", a * p[0].roll(1, 0) + b * p[0] + c * p[1].roll(1, 1) + e * p[1], "One of the signs is wrong: p₁(x−1, y) − p₁(x, y) + p₂(x, y−1) − p₂(x, y).") for a, b, c, e in ((1, -1, 1, 1), (1, 1, 1, -1), (1, -1, -1, -1), (-1, -1, 1, -1))),
         ("value", first, "Only p₁ contributes: the part of p₂ is missing."),
         ("value", second, "Only p₂ contributes: the part of p₁ is missing."),
     ]  # fmt: skip
@@ -160,7 +176,7 @@ def tychonov_denoise(student: Student) -> str:
     """Test the optimality: ∇F(u) = 0."""
     for seed, (shape, lam) in enumerate(zip(SHAPES, (0.7, 3.0, 0.2), strict=True)):
         v = random_image(shape, seed)
-        answer = student.tensor(v, lam, shape=shape)
+        answer = _finite_tychonov(student, v, lam)
         residual = answer - v - lam * derivatives.laplacian(answer.to(v.dtype))
         if residual.norm() <= tolerance(answer) * (1 + 8 * lam) * v.norm():
             continue
@@ -171,6 +187,17 @@ def tychonov_denoise(student: Student) -> str:
         text = "∇F(u) = u − v + λ∇ᵀ∇u is not 0 at your result: it does not minimize F."
         expect_close(answer, expected, "value", text, norm_of_the_gradient=residual.norm().item())
     return "∇F(u) = u − v + λ∇ᵀ∇u = 0, on odd and even, non-square images, for three values of λ"
+
+
+def _finite_tychonov(student: Student, v: Tensor, lam: float) -> Tensor:
+    """Return the student's image; a division by L̂(0) = 0 is said."""
+    try:
+        return student.tensor(v, lam, shape=v.shape)
+    except Mistake as mistake:
+        if mistake.cause == "not-finite":
+            text = "The result is NaN or infinite: L̂ = 0 at frequency 0. Is the 1 of 1 + λL̂ missing, which comes from the data term?"
+            raise Mistake("not-finite", text) from mistake
+        raise
 
 
 def _wrong_tychonov(v: Tensor, lam: float) -> list[Known]:
@@ -189,6 +216,10 @@ def _wrong_tychonov(v: Tensor, lam: float) -> list[Known]:
         ("weight", 1 / (1 + L), "The weight λ is missing before L̂."),
         ("weight", 1 / (1 + lam * L / 4), "The factor 4 of L̂ = 4 (sin² + sin²) is missing."),
         ("value", 1 / (1 + lam * _laplacian_transfer(v.shape, 2 * math.pi)), "The angle is πξ/M, not 2πξ/M: |e^{2iπξ/M} − 1|² = 4 sin²(πξ/M)."),
+        ("value", 1 / (1 + lam * _laplacian_transfer(v.shape, 1.0)), "π is missing in the sines: the angle is πξ/M."),
+        ("value", 1 / (1 + lam * (4 * torch.sin(math.pi * xi / M) ** 2 + torch.sin(math.pi * zeta / N) ** 2)), "4 multiplies one of the two squares: put parentheses around their sum."),
+        ("value", 1 / (1 + lam * (torch.sin(math.pi * xi / M) ** 2 + 4 * torch.sin(math.pi * zeta / N) ** 2)), "4 multiplies one of the two squares: put parentheses around their sum."),
+        ("value", 1 / (1 + lam * 4 * (torch.sin(math.pi * xi / (M - 1)) ** 2 + torch.sin(math.pi * zeta / (N - 1)) ** 2)), "linspace includes its end: the frequencies are ξ = 0, …, M − 1, at the angles πξ/M. Take torch.arange(M)."),
         ("centering", 1 / (1 + lam * fftshift(L)), "The zero frequency of fft2 is at pixel (0, 0). L̂ must not be shifted to the middle."),
         ("square-root", 1 / (1 + lam * _laplacian_transfer(v.shape, power=1)), "The sines are not squared: L̂ = |d̂₁|² + |d̂₂|²."),
         ("square-root", 1 / (1 + lam * L**2), "L̂ is squared once too much: it is already |d̂₁|² + |d̂₂|²."),
@@ -267,6 +298,8 @@ def _wrong_tv(u: Tensor, eps: float) -> list[tuple[str, float, str]]:
         ("value", (eps**2 + p.square()).sqrt().sum(), f"Each derivative has a root of its own: {isotropic}"),
         ("value", p.abs().sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
         ("value", (eps + p.abs()).sum(), f"This is the anisotropic total variation, |∂₁u| + |∂₂u|: {isotropic}"),
+        ("order", (eps**2 + squares).sum().sqrt(), "The root is taken of the whole sum. Each pixel has its own root: Σ √(…), not √(Σ …)."),
+        ("value", (eps**2 + p.abs().sum(0).square()).sqrt().sum(), f"You added |∂₁u| and |∂₂u| before squaring: {isotropic}"),
         ("order", (eps**2 + squares.sum()).sqrt(), "The root is taken of the whole sum. Each pixel has its own root: Σ √(…), not √(Σ …)."),
         ("square-root", (eps**2 + squares).sum(), "The root is missing: without it this is Tychonov's regularization."),
         ("square-root", 0.5 * squares.sum(), "This is Tychonov's regularization ½‖∇u‖². Total variation has a root at every pixel."),
@@ -329,7 +362,9 @@ def _wrong_tv_gradients(u: Tensor, eps: float) -> list[Known]:
         ("square-root", adjoint(p / (eps**2 + squares)) / 2, "(…) ** -1 / 2 is half of the inverse. The inverse of the root is (…) ** (-1 / 2)."),
         *(("axis", adjoint(p / (eps**2 + p.square().sum(axis, keepdim=True)).sqrt()), "The squares are summed along an axis of the image. The norm is that of each pixel: sum over the two components, dim 0.") for axis in (1, 2)),
         ("sign", adjoint(q.abs()), "You took absolute values of the field: its components have signs."),
-        ("epsilon", adjoint(p / squares.sqrt()), "ε is not used: where ∇u = 0 this divides by zero."),
+        ("epsilon", adjoint(p / squares.sqrt()), "ε does not enter where ‖∇u‖ is large: divide by √(ε² + ‖∇u‖²), neither by ‖∇u‖, which can be 0, nor by max(‖∇u‖, ε)."),
+        ("epsilon", adjoint(p / squares.sqrt().clamp(min=eps)), "You divide by max(‖∇u‖, ε): the smoothed root is √(ε² + ‖∇u‖²)."),
+        ("order", adjoint(torch.stack([q[0], p[1] / (eps**2 + q[0] ** 2 + p[1] ** 2).sqrt()])), "p[0] is replaced before p[1] is divided: the root must be that of the old p. Compute it once, before."),
         ("square-root", adjoint(p / (eps**2 + squares)), "The root is missing: the derivative of √s is 1/(2√s)."),
         ("value", adjoint(p / (eps**2 + p.square()).sqrt()), "Each component is divided by a root of its own: both share √(ε² + ∂₁u² + ∂₂u²)."),
         ("normalisation", adjoint(p) / (eps**2 + squares.sum()).sqrt(), "You divided by the norm of the whole field. Each pixel is divided by its own √(ε² + ‖∇u(x)‖²)."),
@@ -455,7 +490,7 @@ def _recognise_image(student: Student, problem: Problem, answer: Tensor) -> None
     recognise(answer, ("value", restoration.tychonov_deblur(v, problem.kernel, problem.lam), quadratic))
     recognise(answer, ("value", v - u, "This is what was removed, v − u. Return u."), rtol=1e-3)
     if (answer - answer.mean()).norm() <= 1e-3 * (u - u.mean()).norm():
-        text = "The result is a constant image: TV_ε alone was minimized. The data term, whose gradient is u − v for denoising, is missing."
+        text = "The result is a constant image: TV_ε alone was minimized. The data term, whose gradient is u − v for denoising, is missing, or v is replaced by the iterate in the loop."
         raise Mistake("value", text)
 
 
@@ -526,6 +561,8 @@ def _recognise_weights(problem: Problem, tau: float, weighted: float) -> None:
         raise Mistake("value", "The data term is missing: TV_ε alone is minimized, and the image becomes flat.")
     if tau < 0 and weighted < 0:
         raise Mistake("sign", "F goes up: the iteration is u − τ∇F(u), with a minus sign and a positive step.")
+    if is_close(weighted, -lam, 1e-3) and tau > 0:
+        raise Mistake("sign", "τ multiplies the data term only, and λ∇TV_ε is added: put both terms in parentheses, u − τ (u − v + λ∇TV_ε(u)).")
     if weighted < 0:
         raise Mistake("sign", "The sign of λ∇TV_ε is wrong: both terms of ∇F have a plus sign.")
     if tau < 0:
@@ -668,10 +705,10 @@ def _expect_faster_than_descent(student: Student) -> None:
     iterates = [problem.answer(student, k) for k in (1, 2, 6, 7)]
     known = [u for u in iterates if u is not None]
     if len(known) == len(iterates):
+        _recognise_momentum(student, problem)
         if _step_along(problem.gradient, known[2], known[3]) is not None:
             text = "This is plain gradient descent. Is x replaced before the momentum x_{k+1} − x_k is computed, or does t not grow? The gradient is taken at y."
             raise Mistake("not-converged", text, numbers)
-        _recognise_momentum(student, problem)
         _recognise_direction(problem, known[0], known[1], (), 1.0)
     text = "It does not converge faster than plain gradient descent. Is the momentum x_{k+1} − x_k, computed before x_k is replaced, times (t_k − 1)/t_{k+1} ≤ 1?"
     raise Mistake("not-converged", text, numbers)
@@ -699,14 +736,15 @@ def _replay(
     t: float = 1.0,
     t_after: Callable[[float], float] = lambda t: (1 + math.sqrt(1 + 4 * t**2)) / 2,
     added_to_y: bool = False,
+    from_start: bool = False,
 ) -> list[Tensor]:
     """Return x_1, …, x_5 of an accelerated descent with one of its formulas changed."""
     x, y, kept = v, v, []
     for _ in range(5):
         x_next, t_next = step(x, y), t_after(t)
         y = (y if added_to_y else x_next) + momentum(t, t_next) * (x_next - x)
-        x, t = x_next, t_next
-        kept.append(x)
+        x, t = x if from_start else x_next, t_next
+        kept.append(x_next)
     return kept
 
 
@@ -727,6 +765,8 @@ def _wrong_momenta(problem: Problem, tau: float) -> list[tuple[str, list[Tensor]
         ("weight", _replay(v, step, t_after=lambda t: 1 + math.sqrt(1 + 4 * t**2) / 2), "The 1 is not divided by 2: t_{k+1} = (1 + √(1 + 4t_k²))/2, with parentheses."),
         ("weight", _replay(v, step, t_after=lambda t: (1 + math.sqrt(1 + 4 * t)) / 2), "t_k is not squared: t_{k+1} = (1 + √(1 + 4t_k²))/2."),
         ("weight", _replay(v, step, t_after=lambda t: (1 + math.sqrt(1 + t**2)) / 2), "The factor 4 is missing: t_{k+1} = (1 + √(1 + 4t_k²))/2."),
+        ("weight", _replay(v, step, t_after=lambda t: (1 + 1 + 4 * t**2) / 2), "The root is missing: t_{k+1} = (1 + √(1 + 4t_k²))/2."),
+        ("order", _replay(v, step, from_start=True), "x is never replaced: the momentum x_{k+1} − x_k is taken from the first image in every turn. Put x = x_next at the end of the loop."),
         ("start", _replay(v, step, t=0.0), "t starts at 0, which undoes the first move: t_0 = 1."),
     ]  # fmt: skip
 

@@ -1400,7 +1400,7 @@ WRONG = {
         ("value", blur_adds_the_spectra),
         ("order|centering", blur_shifts_the_spectrum_once),
         ("complex", blur_imaginary_part),
-        ("value|normalisation", blur_forward_twice),
+        ("value|normalisation|order", blur_forward_twice),
         ("boundary", blur_by_conv2d_same),
         ("normalisation", blur_with_a_normalised_kernel),
         ("centering", blur_padded_in_the_middle_then_shifted),
@@ -1612,3 +1612,202 @@ EXPLORERS = {
         settings={"drawing": [[[0] * 30 + [1]] + [[0] * 31] * 30, [[1] * 31] * 31]},
     )
 }
+
+
+# --- written blind, from the text of the notebook alone ---------------------------------------------------------------
+
+
+def blur_blind_rolled_the_wrong_way_h_2(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (h // 2, w // 2), dims=(0, 1))
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_h_and_w_exchanged_in_the_roll(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(w // 2), -(h // 2)), dims=(0, 1))
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_fft2_in_place_of_ifft2_at_the(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))
+    return torch.fft.fft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_normalises_by_the_number_of_pixels(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real / u.numel()
+
+
+def blur_blind_rfft2_irfft2_without_s_one_column_is(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))
+    return torch.fft.irfft2(torch.fft.rfft2(k) * torch.fft.rfft2(u))
+
+
+def blur_blind_renormalises_the_kernel_by_its_max(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel / kernel.max()
+    k = torch.roll(k, (-(h // 2), -(w // 2)), dims=(0, 1))
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_rolled_by_half_the_image_instead_of(u, kernel):
+    h, w = kernel.shape
+    H, W = u.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, (-(H // 2), -(W // 2)), dims=(0, 1))
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_roll_only_along_the_rows(u, kernel):
+    h, w = kernel.shape
+    k = torch.zeros_like(u)
+    k[:h, :w] = kernel
+    k = torch.roll(k, -(h // 2), dims=0)
+    return torch.fft.ifft2(torch.fft.fft2(k) * torch.fft.fft2(u)).real
+
+
+def blur_blind_phase_ramp_with_a_padded_fft(u, kernel):
+    H, W = u.shape
+    h, w = kernel.shape
+    K = torch.fft.fft2(kernel, s=(H, W))
+    fy = torch.fft.fftfreq(H, dtype=u.dtype)[:, None]
+    fx = torch.fft.fftfreq(W, dtype=u.dtype)[None]
+    K = K * torch.exp(2j * math.pi * (fy * (h // 2) + fx * (w // 2)))
+    return torch.fft.ifft2(K * torch.fft.fft2(u)).real
+
+
+def blur_adjoint_blind_flip_and_conjugate_the_blur_again_up(v, kernel):
+    k_hat = kernel_to_transfer(kernel.flip(0, 1), v.shape)
+    return torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v)).real
+
+
+def blur_adjoint_blind_conj_t_the_hermitian_transpose(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return torch.fft.ifft2(k_hat.conj().T * torch.fft.fft2(v)).real
+
+
+def inverse_filter_blind_divides_v_by_k_hat_in_space(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return torch.fft.ifft2(torch.fft.fft2(v / k_hat)).real
+
+
+def inverse_filter_blind_ifft2_forgotten(v, kernel):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return (torch.fft.fft2(v) / k_hat).real
+
+
+def inverse_filter_blind_conj_k_2_and_reciprocal_polar(v, kernel):
+    k = kernel_to_transfer(kernel, v.shape)
+    z = torch.fft.fft2(v)
+    q = torch.polar(z.abs() / k.abs(), z.angle() - k.angle())
+    return torch.real(torch.fft.ifft2(q))
+
+
+def ridge_deblur_blind_normalised_by_1_lam_so_that_the(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    return (1 + lam) * torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + lam)).real
+
+
+def ridge_deblur_blind_real_and_imaginary_parts(v, kernel, lam):
+    k = kernel_to_transfer(kernel, v.shape)
+    z = torch.fft.fft2(v)
+    den = k.real**2 + k.imag**2 + lam
+    re = (k.real * z.real + k.imag * z.imag) / den
+    im = (k.real * z.imag - k.imag * z.real) / den
+    return torch.fft.ifft2(torch.complex(re, im)).real
+
+
+def tychonov_deblur_blind_1_in_place_of_k_with_the(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    L_hat = laplacian_transfer(v.shape)
+    return torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (1 + lam * L_hat)).real
+
+
+def tychonov_deblur_blind_continuous_laplacian_2_pi_xi(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    fy = torch.fft.fftfreq(v.shape[0], dtype=v.dtype)[:, None]
+    fx = torch.fft.fftfreq(v.shape[1], dtype=v.dtype)[None]
+    L = (2 * math.pi) ** 2 * (fy**2 + fx**2)
+    return torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (k_hat.abs() ** 2 + lam * L)).real
+
+
+def tychonov_deblur_blind_denominator_multiplies_k_by_lam_l(v, kernel, lam):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    L_hat = laplacian_transfer(v.shape)
+    return torch.fft.ifft2(k_hat.conj() * torch.fft.fft2(v) / (lam * k_hat.abs() ** 2 + L_hat)).real
+
+
+def gradient_descent_deblur_blind_in_place_on_a_clone_but_v(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    for _ in range(n):
+        v = v - tau * (blur_adjoint(blur(v, kernel) - v, kernel) + lam * gradient_adjoint(gradient(v)))
+    return v
+
+
+def gradient_descent_deblur_blind_gradient_field_instead_of_shapes_broadca(v, kernel, lam, n):
+    tau = 1 / (1 + 8 * lam)
+    u = v.clone()
+    for _ in range(n):
+        u = u - tau * (blur_adjoint(blur(u, kernel) - v, kernel) + lam * gradient(u))
+    return u
+
+
+def gradient_descent_deblur_blind_in_fourier_exact_step_1_l(v, kernel, lam, n):
+    k = kernel_to_transfer(kernel, v.shape)
+    h = k.abs() ** 2 + lam * laplacian_transfer(v.shape)
+    tau = 1 / h.max()
+    z = torch.fft.fft2(v)
+    u = z.clone()
+    i = 0
+    while i < n:
+        u = u - tau * (h * u - k.conj() * z)
+        i += 1
+    return torch.fft.ifft2(u).real
+
+
+BLIND_WRONG = [
+    ("blur", "centering", blur_blind_rolled_the_wrong_way_h_2),
+    ("blur", "centering", blur_blind_h_and_w_exchanged_in_the_roll),
+    ("blur", "order", blur_blind_fft2_in_place_of_ifft2_at_the),
+    ("blur", "normalisation", blur_blind_normalises_by_the_number_of_pixels),
+    ("blur", "shape", blur_blind_rfft2_irfft2_without_s_one_column_is),
+    ("blur", "normalisation", blur_blind_renormalises_the_kernel_by_its_max),
+    ("blur", "centering", blur_blind_rolled_by_half_the_image_instead_of),
+    ("blur", "centering", blur_blind_roll_only_along_the_rows),
+    ("blur_adjoint", "conjugate", blur_adjoint_blind_flip_and_conjugate_the_blur_again_up),
+    ("blur_adjoint", "shape", blur_adjoint_blind_conj_t_the_hermitian_transpose),
+    ("inverse_filter", "value", inverse_filter_blind_divides_v_by_k_hat_in_space),
+    ("inverse_filter", "order", inverse_filter_blind_ifft2_forgotten),
+    ("ridge_deblur", "normalisation", ridge_deblur_blind_normalised_by_1_lam_so_that_the),
+    ("tychonov_deblur", "value", tychonov_deblur_blind_1_in_place_of_k_with_the),
+    ("tychonov_deblur", "value", tychonov_deblur_blind_continuous_laplacian_2_pi_xi),
+    ("tychonov_deblur", "value", tychonov_deblur_blind_denominator_multiplies_k_by_lam_l),
+    ("gradient_descent_deblur", "value", gradient_descent_deblur_blind_in_place_on_a_clone_but_v),
+    ("gradient_descent_deblur", "shape", gradient_descent_deblur_blind_gradient_field_instead_of_shapes_broadca),
+]
+BLIND_RIGHT = [
+    ("blur", blur_blind_phase_ramp_with_a_padded_fft),
+    ("inverse_filter", inverse_filter_blind_conj_k_2_and_reciprocal_polar),
+    ("ridge_deblur", ridge_deblur_blind_real_and_imaginary_parts),
+    ("gradient_descent_deblur", gradient_descent_deblur_blind_in_fourier_exact_step_1_l),
+]
+for _name, _cause, _answer in BLIND_WRONG:
+    WRONG[_name].append((_cause, _answer))
+for _name, _answer in BLIND_RIGHT:
+    RIGHT[_name].append(_answer)

@@ -1,10 +1,12 @@
 """Answers to the exercises of notebook 10: right ones in several styles, and the wrong ones that students write."""
 
+import math
 import time
 
 import torch
 
 from course_utils.explorers.gatys_texture_synthesis import explore_gatys
+from course_utils.textures import gram_matrix
 from course_utils.textures import gram_matrix as gram
 from course_utils.textures import mean_feature as mean_of
 from tests.explorer_case import ExplorerCase
@@ -1524,3 +1526,345 @@ WRONG = {
 
 
 EXPLORERS = {"explore_gatys": ExplorerCase(explore_gatys)}
+
+
+# --- written blind, from the text of the notebook alone ---------------------------------------------------------------
+
+
+def gram_matrix_blind_divided_by_h_w_twice(features):
+    v = features.flatten(start_dim=-2)
+    return v @ v.mT / v.shape[-1] ** 2
+
+
+def gram_matrix_blind_elementwise_product(features):
+    v = features.flatten(start_dim=-2)
+    return (v * v).mean(dim=-1)
+
+
+def gram_matrix_blind_einsum_with_height_and_width_contracted_separately(features):
+    h, w = features.shape[-2:]
+    return torch.einsum("...ihw,...jkw->...ij", features, features) / (h * w)
+
+
+def gram_matrix_blind_einsum(features):
+    h, w = features.shape[-2:]
+    return torch.einsum("...ihw,...jhw->...ij", features, features) / (h * w)
+
+
+def count_statistics_blind_return_in_the_loop_s_first_turn(architecture, last):
+    total = 0
+    for _layer, n in architecture.items():
+        total += n * (n + 1) // 2
+        return total
+    return None
+
+
+def count_statistics_blind_alphabetical_order(architecture, last):
+    return sum(n * (n + 1) // 2 for layer, n in architecture.items() if layer <= last)
+
+
+def count_statistics_blind_counting_pairs(architecture, last):
+    total = 0
+    for layer in architecture:
+        total += math.comb(architecture[layer] + 1, 2)
+        if layer == last:
+            return total
+    raise KeyError(last)
+
+
+def gram_loss_blind_features_compared_not_their_gram_matrices(features, targets, weights):
+    loss = 0.0
+    for layer, target in targets.items():
+        loss = loss + weights[layer] * (features[layer] - target).square().sum()
+    return loss
+
+
+def gram_loss_blind_paper_s_factor_1_4_n_m(features, targets, weights):
+    loss = 0.0
+    for layer, target in targets.items():
+        n, h, w = features[layer].shape
+        loss = loss + weights[layer] * (gram_matrix(features[layer]) - target).square().sum() / (
+            4 * n**2 * (h * w) ** 2
+        )
+    return loss
+
+
+def gram_loss_blind_gram_matrix_of_the_target_again(features, targets, weights):
+    loss = 0.0
+    for layer in targets:
+        loss = loss + weights[layer] * (gram_matrix(features[layer]) - gram_matrix(targets[layer])).square().sum()
+    return loss
+
+
+def gram_loss_blind_trace_form(features, targets, weights):
+    total = 0
+    for layer_name in targets:
+        D = gram_matrix(features[layer_name]) - targets[layer_name]
+        total = total + weights[layer_name] * torch.trace(D @ D.T)
+    return total
+
+
+def synthesize_texture_blind_optimises_the_noise_without_leaf_returns_nois(
+    exemplar, network, weights, generator, n_iterations
+):
+    targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}
+    x = exemplar.mean() + exemplar.std() * torch.randn(exemplar.shape, generator=generator)
+    losses = [gram_loss(network(x), targets, weights).item() for _ in range(n_iterations)]
+    return x, losses
+
+
+def synthesize_texture_blind_adam_instead_of_l_bfgs(exemplar, network, weights, generator, n_iterations):
+    targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}
+    x = (exemplar.mean() + exemplar.std() * torch.randn(exemplar.shape, generator=generator)).requires_grad_()
+    opt = torch.optim.Adam([x], lr=1e-3)
+    losses = []
+    for _ in range(n_iterations):
+        opt.zero_grad()
+        loss = gram_loss(network(x), targets, weights)
+        loss.backward()
+        opt.step()
+        losses.append(loss.item())
+    return x.detach(), losses
+
+
+def synthesize_texture_blind_closure_does_not_return_the_loss(exemplar, network, weights, generator, n_iterations):
+    targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}
+    x = (exemplar.mean() + exemplar.std() * torch.randn(exemplar.shape, generator=generator)).requires_grad_()
+    losses = []
+    opt = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        opt.zero_grad()
+        loss = gram_loss(network(x), targets, weights)
+        losses.append(loss.item())
+        (1e6 * loss).backward()
+
+    opt.step(closure)
+    return x.detach(), losses
+
+
+def synthesize_texture_blind_requires_grad_on_an_intermediate_can_t(
+    exemplar, network, weights, generator, n_iterations
+):
+    targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}
+    noise = torch.randn(exemplar.shape, generator=generator, requires_grad=True)
+    x = exemplar.mean() + exemplar.std() * noise
+    losses = []
+    opt = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        opt.zero_grad()
+        loss = gram_loss(network(x), targets, weights)
+        losses.append(loss.item())
+        (1e6 * loss).backward()
+        return 1e6 * loss
+
+    opt.step(closure)
+    return x.detach(), losses
+
+
+def synthesize_texture_blind_content_loss_compares_features(exemplar, network, weights, generator, n_iterations):
+    targets = network(exemplar)
+    x = (exemplar.mean() + exemplar.std() * torch.randn(exemplar.shape, generator=generator)).requires_grad_()
+    losses = []
+    opt = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        opt.zero_grad()
+        f = network(x)
+        loss = sum(weights[layer_name] * (f[layer_name] - targets[layer_name]).square().sum() for layer_name in targets)
+        losses.append(loss.item())
+        (1e6 * loss).backward()
+        return 1e6 * loss
+
+    opt.step(closure)
+    return x.detach(), losses
+
+
+def synthesize_texture_blind_backward_forgotten(exemplar, network, weights, generator, n_iterations):
+    targets = {layer: gram_matrix(v) for layer, v in network(exemplar).items()}
+    x = (exemplar.mean() + exemplar.std() * torch.randn(exemplar.shape, generator=generator)).requires_grad_()
+    losses = []
+    opt = torch.optim.LBFGS(
+        [x], max_iter=n_iterations, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        opt.zero_grad()
+        loss = 1e6 * gram_loss(network(x), targets, weights)
+        losses.append(loss.item() / 1e6)
+        return loss
+
+    opt.step(closure)
+    return x.detach(), losses
+
+
+def color_statistics_loss_blind_both_divided_by_the_pixels_of_x(x, u):
+    N = x.shape[1] * x.shape[2]
+    a, b = x.flatten(1), u.flatten(1)
+    m = (a.mean(1) - b.mean(1)).square().sum()
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return m + (a @ a.T / N - b @ b.T / N).square().sum()
+
+
+def color_statistics_loss_blind_one_mean_over_all_the_channels(x, u):
+    a, b = x.flatten(1), u.flatten(1)
+    m = (x.mean() - u.mean()).square()
+    a, b = a - a.mean(), b - b.mean()
+    return m + (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
+
+
+def color_statistics_loss_blind_mean_over_the_wrong_dimension(x, u):
+    a, b = x.flatten(1), u.flatten(1)
+    m = (a.mean(0).mean() - b.mean(0).mean()).square().sum()
+    a, b = a - a.mean(0, keepdim=True), b - b.mean(0, keepdim=True)
+    return m + (a @ a.T / a.shape[1] - b @ b.T / b.shape[1]).square().sum()
+
+
+def color_statistics_loss_blind_reshape_1_3_channels_scrambled(x, u):
+    a, b = x.reshape(-1, 3), u.reshape(-1, 3)
+    m = (a.mean(0) - b.mean(0)).square().sum()
+    a, b = a - a.mean(0), b - b.mean(0)
+    return m + (a.T @ a / len(a) - b.T @ b / len(b)).square().sum()
+
+
+def color_statistics_loss_blind_sum_of_m_and_c_inside_one(x, u):
+    a, b = x.flatten(1), u.flatten(1)
+    mx, mu = a.mean(1), b.mean(1)
+    ca = (a - mx[:, None]) @ (a - mx[:, None]).T / a.shape[1]
+    cb = (b - mu[:, None]) @ (b - mu[:, None]).T / b.shape[1]
+    return ((mx - mu) + (ca - cb)).square().sum()
+
+
+def color_statistics_loss_blind_second_moments_minus_product_of_means_eins(x, u):
+    def stats(y):
+        n = y[0].numel()
+        m = torch.einsum("chw->c", y) / n
+        return m, torch.einsum("ahw,bhw->ab", y, y) / n - torch.outer(m, m)
+
+    (m, c), (p, q) = stats(x), stats(u)
+    return torch.sum((m - p) ** 2) + torch.linalg.norm(c - q) ** 2
+
+
+def spectrum_loss_blind_fft_over_all_three_dimensions_fftn(x, u):
+    x_hat, u_hat = torch.fft.fftn(x), torch.fft.fftn(u)
+    phase = torch.sgn((u_hat.conj() * x_hat).sum(dim=0))
+    return (x_hat - phase * u_hat).abs().square().sum() / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def spectrum_loss_blind_norm_not_squared(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn((u_hat.conj() * x_hat).sum(dim=0))
+    P = torch.fft.ifft2(phase * u_hat).real
+    return (x - P).norm() / (x.shape[-2] * x.shape[-1])
+
+
+def spectrum_loss_blind_square_of_a_complex_number_not_of(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn((u_hat.conj() * x_hat).sum(dim=0))
+    return ((x_hat - phase * u_hat) ** 2).sum().real / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def spectrum_loss_blind_z_z_without_care_nan_where_the(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    z = (u_hat.conj() * x_hat).sum(dim=0)
+    phase = z / z.abs()
+    return (x_hat - phase * u_hat).abs().square().sum() / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def spectrum_loss_blind_torch_sign_on_complex_real_part(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sign((u_hat.conj() * x_hat).sum(dim=0).real)
+    return (x_hat - phase * u_hat).abs().square().sum() / (x.shape[-2] * x.shape[-1]) ** 2
+
+
+def spectrum_loss_blind_hw_hard_coded_64_64(x, u):
+    x_hat, u_hat = torch.fft.fft2(x), torch.fft.fft2(u)
+    phase = torch.sgn((u_hat.conj() * x_hat).sum(dim=0))
+    return (x_hat - phase * u_hat).abs().square().sum() / (64 * 64) ** 2
+
+
+def mean_loss_blind_gram_matrices_again(features, targets, weights):
+    return sum(
+        weights[layer_name] * (gram_matrix(features[layer_name]) - targets[layer_name]).square().sum()
+        for layer_name in targets
+    )
+
+
+def mean_loss_blind_mean_over_the_channels(features, targets, weights):
+    loss = 0.0
+    for layer, target in targets.items():
+        loss = loss + weights[layer] * (features[layer].mean(dim=0) - target).square().sum()
+    return loss
+
+
+def mean_loss_blind_mean_along_the_width_only(features, targets, weights):
+    loss = 0.0
+    for layer, target in targets.items():
+        loss = loss + weights[layer] * (features[layer].mean(dim=-1) - target).square().sum()
+    return loss
+
+
+def mean_loss_blind_mean_of_squares_of_features_second_moment(features, targets, weights):
+    loss = 0.0
+    for layer, target in targets.items():
+        loss = loss + weights[layer] * (features[layer].square().mean(dim=(-2, -1)) - target).square().sum()
+    return loss
+
+
+def mean_loss_blind_adaptive_pooling(features, targets, weights):
+    total = torch.zeros(())
+    for layer_name in targets:
+        m = torch.nn.functional.adaptive_avg_pool2d(features[layer_name], 1).flatten()
+        total = total + weights[layer_name] * torch.nn.functional.mse_loss(m, targets[layer_name], reduction="sum")
+    return total
+
+
+BLIND_WRONG = [
+    ("gram_matrix", "normalisation", gram_matrix_blind_divided_by_h_w_twice),
+    ("gram_matrix", "shape", gram_matrix_blind_elementwise_product),
+    ("gram_matrix", "axis", gram_matrix_blind_einsum_with_height_and_width_contracted_separately),
+    ("count_statistics", "truncation", count_statistics_blind_return_in_the_loop_s_first_turn),
+    ("count_statistics", "order", count_statistics_blind_alphabetical_order),
+    ("gram_loss", "exception", gram_loss_blind_features_compared_not_their_gram_matrices),
+    ("gram_loss", "normalisation", gram_loss_blind_paper_s_factor_1_4_n_m),
+    ("gram_loss", "order", gram_loss_blind_gram_matrix_of_the_target_again),
+    ("synthesize_texture", "not-converged", synthesize_texture_blind_optimises_the_noise_without_leaf_returns_nois),
+    ("synthesize_texture", "not-converged", synthesize_texture_blind_adam_instead_of_l_bfgs),
+    ("synthesize_texture", "type", synthesize_texture_blind_closure_does_not_return_the_loss),
+    ("synthesize_texture", "autograd", synthesize_texture_blind_requires_grad_on_an_intermediate_can_t),
+    ("synthesize_texture", "start", synthesize_texture_blind_content_loss_compares_features),
+    ("synthesize_texture", "not-converged", synthesize_texture_blind_backward_forgotten),
+    ("color_statistics_loss", "normalisation", color_statistics_loss_blind_both_divided_by_the_pixels_of_x),
+    ("color_statistics_loss", "mean", color_statistics_loss_blind_one_mean_over_all_the_channels),
+    ("color_statistics_loss", "mean", color_statistics_loss_blind_mean_over_the_wrong_dimension),
+    ("color_statistics_loss", "axis", color_statistics_loss_blind_reshape_1_3_channels_scrambled),
+    ("color_statistics_loss", "order", color_statistics_loss_blind_sum_of_m_and_c_inside_one),
+    ("spectrum_loss", "axis", spectrum_loss_blind_fft_over_all_three_dimensions_fftn),
+    ("spectrum_loss", "square-root", spectrum_loss_blind_norm_not_squared),
+    ("spectrum_loss", "complex", spectrum_loss_blind_square_of_a_complex_number_not_of),
+    ("spectrum_loss", "not-finite", spectrum_loss_blind_z_z_without_care_nan_where_the),
+    ("spectrum_loss", "complex", spectrum_loss_blind_torch_sign_on_complex_real_part),
+    ("spectrum_loss", "normalisation", spectrum_loss_blind_hw_hard_coded_64_64),
+    ("mean_loss", "value", mean_loss_blind_gram_matrices_again),
+    ("mean_loss", "exception", mean_loss_blind_mean_over_the_channels),
+    ("mean_loss", "exception", mean_loss_blind_mean_along_the_width_only),
+    ("mean_loss", "value", mean_loss_blind_mean_of_squares_of_features_second_moment),
+]
+BLIND_RIGHT = [
+    ("gram_matrix", gram_matrix_blind_einsum),
+    ("count_statistics", count_statistics_blind_counting_pairs),
+    ("gram_loss", gram_loss_blind_trace_form),
+    ("color_statistics_loss", color_statistics_loss_blind_second_moments_minus_product_of_means_eins),
+    ("mean_loss", mean_loss_blind_adaptive_pooling),
+]
+for _name, _cause, _answer in BLIND_WRONG:
+    WRONG[_name].append((_cause, _answer))
+for _name, _answer in BLIND_RIGHT:
+    RIGHT[_name].append(_answer)

@@ -1478,3 +1478,211 @@ def face_of_the_controls(values):
 
 
 EXPLORERS = {"explore_faces": ExplorerCase(lambda: explore_faces(*small_face_model(), count=3), face_of_the_controls)}
+
+
+# --- written blind, from the text of the notebook alone ---------------------------------------------------------------
+
+
+def fit_gaussian_blind_pca_lowrank_with_its_default_of_six(faces):
+    N = len(faces)
+    mean = faces.mean(0)
+    _, S, V = torch.pca_lowrank(faces)
+    return mean, V, S**2 / N
+
+
+def fit_gaussian_blind_gram_trick(faces):
+    N = faces.shape[0]
+    mean = sum(faces) / N
+    X = faces - mean
+    lam, U = torch.linalg.eigh(X @ X.T / N)
+    order = torch.argsort(lam, descending=True)[:-1]
+    lam, U = lam[order], U[:, order]
+    E = torch.einsum("nd,nr->dr", X, U) / torch.sqrt(N * lam)
+    return mean, E, lam
+
+
+def sample_gaussian_blind_dimensions_z_has_shape_n_d_raises(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(mean), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors.T
+
+
+def sample_gaussian_blind_eigenvectors_without_transpose_raises(mean, eigenvectors, eigenvalues, n, generator):
+    z = torch.randn(n, len(eigenvalues), generator=generator, dtype=mean.dtype)
+    return mean + (z * eigenvalues.sqrt()) @ eigenvectors
+
+
+def sample_gaussian_blind_drops_the_dimension_when_it_returns_the(mean, eigenvectors, eigenvalues, n, generator):
+    for _i in range(n):
+        z = torch.randn(len(eigenvalues), generator=generator, dtype=mean.dtype)
+        return mean + eigenvectors @ (eigenvalues.sqrt() * z)
+    return None
+
+
+def sample_gaussian_blind_einsum_with_diag(mean, eigenvectors, eigenvalues, n, generator):
+    B = eigenvectors @ torch.diag(eigenvalues**0.5)
+    z = torch.normal(0.0, 1.0, (B.shape[1], n), generator=generator, dtype=B.dtype)
+    return torch.einsum("dr,rn->nd", B, z) + mean[None, :]
+
+
+def project_blind_first_rank_rows_instead_of_columns(face, mean, eigenvectors, rank):
+    E = eigenvectors[:rank]
+    return mean + E @ (E.T @ (face - mean))
+
+
+def project_blind_only_the_eigenvector_number_rank(face, mean, eigenvectors, rank):
+    e = eigenvectors[:, rank - 1]
+    return mean + e * (e @ (face - mean))
+
+
+def project_blind_returns_the_coefficients(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return E.T @ (face - mean)
+
+
+def project_blind_e_t_first_raises_on_shapes(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    return mean + E.T @ (E @ (face - mean))
+
+
+def project_blind_least_squares(face, mean, eigenvectors, rank):
+    E = eigenvectors[:, :rank]
+    c = torch.linalg.lstsq(E, (face - mean)[:, None]).solution
+    return mean + (E @ c).squeeze(1)
+
+
+def log_likelihood_blind_log10(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    d, var = len(mean), lam + noise_std**2
+    c = (faces - mean) @ E
+    outside = (faces - mean).square().sum(1) - c.square().sum(1)
+    return -0.5 * (
+        d * math.log10(2 * math.pi)
+        + var.log10().sum()
+        + (d - rank) * math.log10(noise_std**2)
+        + (c**2 / var).sum(1)
+        + outside / noise_std**2
+    )
+
+
+def log_likelihood_blind_sums_over_all_the_faces_one_number(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    d, var = len(mean), lam + noise_std**2
+    c = (faces - mean) @ E
+    outside = (faces - mean).square().sum() - c.square().sum()
+    return -0.5 * (
+        d * math.log(2 * math.pi)
+        + var.log().sum()
+        + (d - rank) * math.log(noise_std**2)
+        + (c**2 / var).sum()
+        + outside / noise_std**2
+    )
+
+
+def log_likelihood_blind_mean_not_subtracted_in_the_code(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    d, var = len(mean), lam + noise_std**2
+    c = faces @ E
+    outside = (faces - mean).square().sum(1) - c.square().sum(1)
+    return -0.5 * (
+        d * math.log(2 * math.pi)
+        + var.log().sum()
+        + (d - rank) * math.log(noise_std**2)
+        + (c**2 / var).sum(1)
+        + outside / noise_std**2
+    )
+
+
+def log_likelihood_blind_math_log_of_a_tensor_sum_of(faces, model, rank, noise_std):
+    mean, E, lam = model[0], model[1][:, :rank], model[2][:rank]
+    d, var = len(mean), lam + noise_std**2
+    c = (faces - mean) @ E
+    outside = (faces - mean).square().sum(1) - c.square().sum(1)
+    return -0.5 * (
+        d * math.log(2 * math.pi)
+        + var.sum().log()
+        + (d - rank) * math.log(noise_std**2)
+        + (c**2 / var).sum(1)
+        + outside / noise_std**2
+    )
+
+
+def log_likelihood_blind_woodbury(faces, model, rank, noise_std):
+    mu, E, lam = model
+    B = E[:, :rank] * lam[:rank].sqrt()
+    s2 = noise_std**2
+    M = torch.eye(rank, dtype=B.dtype) + B.T @ B / s2
+    x = faces - mu
+    q = (x * x).sum(1) / s2 - torch.einsum("ni,ij,nj->n", x @ B, torch.linalg.inv(M), x @ B) / s2**2
+    return -0.5 * (q + torch.logdet(M) + len(mu) * (math.log(s2) + math.log(2 * math.pi)))
+
+
+def condition_blind_f_in_the_wrong_place_tuple_swapped(face, mask, model, noise_std):
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    Bs = B[mask]
+    S = torch.eye(len(lam), dtype=B.dtype) + Bs.T @ Bs / noise_std**2
+    b = Bs.T @ (face - mean)[mask] / noise_std**2
+    z = torch.linalg.solve(S, b)
+    return B @ torch.linalg.inv(torch.linalg.cholesky(S)).T, mean + B @ z
+
+
+def condition_blind_float32_identity_of_the_wrong_size_20(face, mask, model, noise_std):
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    Bs = B[mask]
+    S = torch.eye(20) + Bs.T @ Bs / noise_std**2
+    b = Bs.T @ (face - mean)[mask] / noise_std**2
+    z = torch.linalg.solve(S, b)
+    return mean + B @ z, B @ torch.linalg.inv(torch.linalg.cholesky(S)).T
+
+
+def condition_blind_f_restricted_to_the_hidden_pixels(face, mask, model, noise_std):
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    Bs = B[mask]
+    S = torch.eye(len(lam), dtype=B.dtype) + Bs.T @ Bs / noise_std**2
+    b = Bs.T @ (face - mean)[mask] / noise_std**2
+    z = torch.linalg.solve(S, b)
+    return mean + B @ z, B[~mask] @ torch.linalg.inv(torch.linalg.cholesky(S)).T
+
+
+def condition_blind_kalman_form_on_data_space_with_svd(face, mask, model, noise_std):
+    mean, E, lam = model
+    B = E * lam.sqrt()
+    A = B[mask] / noise_std
+    U, s, Vt = torch.linalg.svd(A, full_matrices=False)
+    y = (face[mask] - mean[mask]) / noise_std
+    z = Vt.T @ (s / (1 + s**2) * (U.T @ y))
+    # vectors orthogonal to Vt keep variance one
+    full = torch.linalg.svd(A.T @ A)
+    return mean + B @ z, B @ full.U @ torch.diag((1 + full.S) ** -0.5)
+
+
+BLIND_WRONG = [
+    ("fit_gaussian", "rank", fit_gaussian_blind_pca_lowrank_with_its_default_of_six),
+    ("sample_gaussian", "exception", sample_gaussian_blind_dimensions_z_has_shape_n_d_raises),
+    ("sample_gaussian", "transpose", sample_gaussian_blind_eigenvectors_without_transpose_raises),
+    ("sample_gaussian", "shape", sample_gaussian_blind_drops_the_dimension_when_it_returns_the),
+    ("project", "shape", project_blind_first_rank_rows_instead_of_columns),
+    ("project", "truncation", project_blind_only_the_eigenvector_number_rank),
+    ("project", "shape", project_blind_returns_the_coefficients),
+    ("project", "transpose", project_blind_e_t_first_raises_on_shapes),
+    ("log_likelihood", "normalisation", log_likelihood_blind_log10),
+    ("log_likelihood", "shape", log_likelihood_blind_sums_over_all_the_faces_one_number),
+    ("log_likelihood", "mean", log_likelihood_blind_mean_not_subtracted_in_the_code),
+    ("log_likelihood", "order", log_likelihood_blind_math_log_of_a_tensor_sum_of),
+    ("condition", "order", condition_blind_f_in_the_wrong_place_tuple_swapped),
+    ("condition", "shape", condition_blind_float32_identity_of_the_wrong_size_20),
+    ("condition", "shape", condition_blind_f_restricted_to_the_hidden_pixels),
+]
+BLIND_RIGHT = [
+    ("fit_gaussian", fit_gaussian_blind_gram_trick),
+    ("sample_gaussian", sample_gaussian_blind_einsum_with_diag),
+    ("project", project_blind_least_squares),
+    ("log_likelihood", log_likelihood_blind_woodbury),
+    ("condition", condition_blind_kalman_form_on_data_space_with_svd),
+]
+for _name, _cause, _answer in BLIND_WRONG:
+    WRONG[_name].append((_cause, _answer))
+for _name, _answer in BLIND_RIGHT:
+    RIGHT[_name].append(_answer)

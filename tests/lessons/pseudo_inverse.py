@@ -1203,3 +1203,138 @@ EXPLORERS = {
         },
     )
 }
+
+
+# --- written blind, from the text of the notebook alone ---------------------------------------------------------------
+
+
+def pseudo_inverse_blind_ridge_with_small_lambda(A):
+    return torch.linalg.solve(A.T @ A + 1e-8 * torch.eye(A.shape[1], dtype=A.dtype), A.T)
+
+
+def pseudo_inverse_blind_comparison_the_wrong_way_round(A):
+    G, s, Et = torch.linalg.svd(A, full_matrices=False)
+    inv = torch.where(s < 1e-10 * s.max(), 1 / s, 0.0)
+    return Et.T @ torch.diag(inv) @ G.T
+
+
+def pseudo_inverse_blind_threshold_squares_1_s_eigen_of_aa(A):
+    lam, E = torch.linalg.eigh(A.T @ A)
+    inv = torch.where(lam > 1e-10 * lam.max(), 1 / lam, 0.0)
+    return E @ torch.diag(inv) @ E.T
+
+
+def pseudo_inverse_blind_sum_of_outer_products(A):
+    G, s, Et = torch.linalg.svd(A)
+    B = A.new_zeros(A.shape[1], A.shape[0])
+    for i, value in enumerate(s):
+        if value > 1e-10 * s[0]:
+            B = B + torch.outer(Et[i, :], G[:, i]) / value
+    return B
+
+
+def pseudo_inverse_deblur_blind_makes_0_0_with_tol_0(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape)
+    kept = k_hat.abs() >= tol * k_hat.abs().max()
+    return torch.fft.ifft2(torch.where(kept, torch.fft.fft2(v) / k_hat, 0)).real
+
+
+def pseudo_inverse_deblur_blind_indexing(v, kernel, tol):
+    k = kernel_to_transfer(kernel, v.shape)
+    z = torch.fft.fft2(v)
+    big = k.abs() > tol * k.abs().max()
+    out = torch.zeros_like(z)
+    out[big] = z[big] / k[big]
+    return torch.fft.ifft2(out).real
+
+
+def ridge_path_blind_return_inside_the_loop_only_the_first(v, kernel, lams):
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
+    images = []
+    for lam in lams:
+        images.append(torch.fft.ifft2(k_hat.conj() * v_hat / (k_hat.abs() ** 2 + lam)).real)
+        return torch.stack(images)
+    return None
+
+
+def ridge_path_blind_stacked_along_the_last_dimension(v, kernel, lams):
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
+    return torch.stack([torch.fft.ifft2(k_hat.conj() * v_hat / (k_hat.abs() ** 2 + lam)).real for lam in lams], dim=-1)
+
+
+def ridge_path_blind_cat_in_place_of_stack_nh_w(v, kernel, lams):
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
+    return torch.cat([torch.fft.ifft2(k_hat.conj() * v_hat / (k_hat.abs() ** 2 + lam)).real for lam in lams])
+
+
+def ridge_path_blind_lams_broadcast_against_columns(v, kernel, lams):
+    k_hat, v_hat = kernel_to_transfer(kernel, v.shape), torch.fft.fft2(v)
+    lam = torch.tensor(lams)
+    return torch.fft.ifft2(k_hat.conj() * v_hat / (k_hat.abs() ** 2 + lam)).real
+
+
+def landweber_blind_returns_all_iterates(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    path = [u]
+    for _ in range(n):
+        u = u - tau * A.adjoint(A(u) - v)
+        path.append(u)
+    return torch.stack(path)
+
+
+def landweber_blind_a_t_instead_of_adjoint(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    for _ in range(n):
+        u = u - tau * A.T @ (A @ u - v)
+    return u
+
+
+def landweber_blind_momentum(A, v, tau, n):
+    u = torch.zeros_like(A.adjoint(v))
+    m = torch.zeros_like(u)
+    for _ in range(n):
+        m = 0.9 * m + A.adjoint(A(u) - v)
+        u = u - tau * m
+    return u
+
+
+def landweber_blind_first_step_by_hand_then_in_place(A, v, tau, n):
+    b = tau * A.adjoint(v)
+    u = b.clone()
+    for _ in range(n - 1):
+        u += b - tau * A.adjoint(A(u))
+    return u
+
+
+def landweber_blind_neumann_sum_of_residuals(A, v, tau, n):
+    r = tau * A.adjoint(v)
+    total = r
+    for _ in range(1, n):
+        r = r - tau * A.adjoint(A(r))
+        total = total + r
+    return total
+
+
+BLIND_WRONG = [
+    ("pseudo_inverse", "weight", pseudo_inverse_blind_ridge_with_small_lambda),
+    ("pseudo_inverse", "constant", pseudo_inverse_blind_comparison_the_wrong_way_round),
+    ("pseudo_inverse", "value", pseudo_inverse_blind_threshold_squares_1_s_eigen_of_aa),
+    ("pseudo_inverse_deblur", "truncation", pseudo_inverse_deblur_blind_makes_0_0_with_tol_0),
+    ("ridge_path", "shape", ridge_path_blind_return_inside_the_loop_only_the_first),
+    ("ridge_path", "shape", ridge_path_blind_stacked_along_the_last_dimension),
+    ("ridge_path", "shape", ridge_path_blind_cat_in_place_of_stack_nh_w),
+    ("ridge_path", "exception", ridge_path_blind_lams_broadcast_against_columns),
+    ("landweber", "shape", landweber_blind_returns_all_iterates),
+    ("landweber", "exception", landweber_blind_a_t_instead_of_adjoint),
+    ("landweber", "value", landweber_blind_momentum),
+]
+BLIND_RIGHT = [
+    ("pseudo_inverse", pseudo_inverse_blind_sum_of_outer_products),
+    ("pseudo_inverse_deblur", pseudo_inverse_deblur_blind_indexing),
+    ("landweber", landweber_blind_first_step_by_hand_then_in_place),
+    ("landweber", landweber_blind_neumann_sum_of_residuals),
+]
+for _name, _cause, _answer in BLIND_WRONG:
+    WRONG[_name].append((_cause, _answer))
+for _name, _answer in BLIND_RIGHT:
+    RIGHT[_name].append(_answer)

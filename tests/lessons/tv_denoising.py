@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from course_utils.derivatives import gradient, gradient_adjoint
 from course_utils.explorers.tv_denoising import explore_tv, tv_picture
+from course_utils.fourier import laplacian_transfer
 from course_utils.operators import blur, blur_adjoint
 from course_utils.priors import smoothed_tv_gradient
 from course_utils.restoration import tychonov_deblur, tychonov_denoise
@@ -1979,7 +1980,7 @@ WRONG = {
         ("type", gradient_as_tuple),
         ("type", gradient_as_numpy),
         ("value", gradient_by_torch_gradient),
-        ("boundary", gradient_flat_roll),
+        ("boundary|axis", gradient_flat_roll),
         ("axis", gradient_first_axis_twice),
         ("constant", gradient_zero),
         ("shape|exception", gradient_only_square),
@@ -2012,7 +2013,7 @@ WRONG = {
         ("adjoint|value", adjoint_summed_field),
         ("sign", adjoint_subtracted),
         ("normalisation|weight", adjoint_halved),
-        ("constant", adjoint_zero),
+        ("constant|axis", adjoint_zero),
         ("mutates-input", adjoint_in_place),
         ("adjoint|value", adjoint_centred),
         ("too-slow", adjoint_endless),
@@ -2044,7 +2045,7 @@ WRONG = {
         ("complex|sign", tychonov_modulus),
         ("clipping", tychonov_clipped),
         ("axis", tychonov_sizes_exchanged),
-        ("exception", tychonov_only_square),
+        ("exception|shape", tychonov_only_square),
         ("value", tychonov_multiplied),
         ("not-finite", tychonov_one_forgotten),
         ("not-converged|value", tychonov_one_step_of_descent),
@@ -2201,7 +2202,7 @@ WRONG = {
         ("value|order", accelerated_momentum_added_to_y),
         ("sign", accelerated_old_minus_new),
         ("weight|value", accelerated_one_not_subtracted),
-        ("exception|weight", accelerated_ratio_upside_down),
+        ("exception|weight|not-finite", accelerated_ratio_upside_down),
         ("not-converged", accelerated_t_reset_in_the_loop),
         ("value|order", accelerated_step_from_x),
         ("epsilon", accelerated_global_eps),
@@ -2233,7 +2234,7 @@ WRONG = {
         ("clipping", deblur_clipped),
         ("identity", deblur_identity),
         ("complex", deblur_left_complex),
-        ("exception", deblur_only_square),
+        ("exception|shape", deblur_only_square),
         ("epsilon", deblur_global_eps),
         ("weight", deblur_global_lam),
         ("step-size", deblur_step_at_the_bound),
@@ -2266,3 +2267,267 @@ EXPLORERS = {
         },
     )
 }
+
+
+# --- written blind, from the text of the notebook alone ---------------------------------------------------------------
+
+
+def gradient_blind_diff_one_row_less_cannot_be_stacked(u):
+    return torch.stack([torch.diff(u, dim=0), torch.diff(u, dim=1)])
+
+
+def gradient_blind_stacked_at_the_end(u):
+    return torch.stack([torch.roll(u, -1, 0) - u, torch.roll(u, -1, 1) - u], dim=-1)
+
+
+def gradient_blind_roll_without_dims_flattened(u):
+    return torch.stack([torch.roll(u, -1) - u, torch.roll(u, -u.shape[1]) - u])
+
+
+def gradient_blind_the_roll_of_the_result_second_derivative(u):
+    d1 = torch.roll(u, -1, dims=0) - u
+    d2 = torch.roll(d1, -1, dims=1) - d1
+    return torch.stack([d1, d2])
+
+
+def gradient_blind_the_modulus(u):
+    d1 = torch.roll(u, -1, dims=0) - u
+    d2 = torch.roll(u, -1, dims=1) - u
+    return torch.sqrt(d1**2 + d2**2)
+
+
+def gradient_blind_fourier_derivative_i_xi(u):
+    H, W = u.shape
+    fy = 2j * math.pi * torch.fft.fftfreq(H, dtype=u.dtype)[:, None]
+    fx = 2j * math.pi * torch.fft.fftfreq(W, dtype=u.dtype)[None]
+    z = torch.fft.fft2(u)
+    return torch.stack([torch.fft.ifft2(fy * z).real, torch.fft.ifft2(fx * z).real])
+
+
+def gradient_blind_fourier_of_forward_difference_einsum(u):
+    H, W = u.shape
+    wy = torch.exp(2j * math.pi * torch.arange(H, dtype=torch.float64) / H) - 1
+    wx = torch.exp(2j * math.pi * torch.arange(W, dtype=torch.float64) / W) - 1
+    z = torch.fft.fft2(u).to(torch.complex128)
+    return torch.fft.ifft2(torch.stack([torch.einsum("i,ij->ij", wy, z), torch.einsum("j,ij->ij", wx, z)])).real.to(u)
+
+
+def gradient_adjoint_blind_not_summed_stacked(p):
+    return torch.stack([torch.roll(p[0], 1, dims=0) - p[0], torch.roll(p[1], 1, dims=1) - p[1]])
+
+
+def gradient_adjoint_blind_both_components_rolled_along_axis_0(p):
+    return torch.roll(p[0], 1, dims=0) - p[0] + torch.roll(p[1], 1, dims=0) - p[1]
+
+
+def gradient_adjoint_blind_p_rolled_as_3_d_dims_off(p):
+    q = torch.roll(p, 1, dims=0) - p
+    return q[0] + q[1]
+
+
+def gradient_adjoint_blind_average_of_the_two_mean(p):
+    return torch.stack([torch.roll(p[0], 1, dims=0) - p[0], torch.roll(p[1], 1, dims=1) - p[1]]).mean(0)
+
+
+def gradient_adjoint_blind_minus_sign_missing_before_p1_only_precedence(p):
+    return torch.roll(p[0], 1, dims=0) - p[0] + torch.roll(p[1], 1, dims=1) + p[1]
+
+
+def tychonov_denoise_blind_pi_forgotten(v, lam):
+    M, N = v.shape
+    xi = torch.arange(M)[:, None]
+    zeta = torch.arange(N)[None]
+    L = 4 * (torch.sin(xi / M) ** 2 + torch.sin(zeta / N) ** 2)
+    return torch.fft.ifft2(torch.fft.fft2(v) / (1 + lam * L)).real
+
+
+def tychonov_denoise_blind_4_multiplies_the_first_sine_only(v, lam):
+    M, N = v.shape
+    xi = torch.arange(M, dtype=v.dtype)[:, None]
+    zeta = torch.arange(N, dtype=v.dtype)[None]
+    L = 4 * torch.sin(math.pi * xi / M) ** 2 + torch.sin(math.pi * zeta / N) ** 2
+    return torch.fft.ifft2(torch.fft.fft2(v) / (1 + lam * L)).real
+
+
+def tychonov_denoise_blind_1_forgotten(v, lam):
+    L = laplacian_transfer(v.shape)
+    return torch.fft.ifft2(torch.fft.fft2(v) / (lam * L)).real
+
+
+def tychonov_denoise_blind_shape_fixed_512(v, lam):
+    xi = torch.arange(512, dtype=v.dtype)
+    s = torch.sin(math.pi * xi / 512) ** 2
+    L = 4 * (s[:, None] + s[None])
+    return torch.fft.ifft2(torch.fft.fft2(v) / (1 + lam * L)).real
+
+
+def tychonov_denoise_blind_square_image_assumed(v, lam):
+    M = v.shape[0]
+    s = torch.sin(math.pi * torch.arange(M, dtype=v.dtype) / M) ** 2
+    L = 4 * (s[:, None] + s[None])
+    return torch.fft.ifft2(torch.fft.fft2(v) / (1 + lam * L)).real
+
+
+def tychonov_denoise_blind_linspace_0_pi_m_end_point_included(v, lam):
+    M, N = v.shape
+    a = torch.linspace(0, math.pi, M, dtype=v.dtype)[:, None]
+    b = torch.linspace(0, math.pi, N, dtype=v.dtype)[None]
+    L = 4 * (torch.sin(a) ** 2 + torch.sin(b) ** 2)
+    return torch.fft.ifft2(torch.fft.fft2(v) / (1 + lam * L)).real
+
+
+def tychonov_denoise_blind_numpy_rfft2_with_s(v, lam):
+    x = v.numpy()
+    M, N = x.shape
+    L = 4 * (np.sin(np.pi * np.fft.fftfreq(M))[:, None] ** 2 + np.sin(np.pi * np.fft.rfftfreq(N)) ** 2)
+    return torch.from_numpy(np.fft.irfft2(np.fft.rfft2(x) / (1 + lam * L), s=x.shape)).to(v)
+
+
+def smoothed_tv_blind_sum_before_the_root(u, eps):
+    p = gradient(u)
+    return torch.sqrt((eps**2 + p[0] ** 2 + p[1] ** 2).sum())
+
+
+def smoothed_tv_blind_l1_norm_of_gradient_d1_d2(u, eps):
+    p = gradient(u)
+    return torch.sqrt(eps**2 + (p[0].abs() + p[1].abs()) ** 2).sum()
+
+
+def smoothed_tv_gradient_blind_adjoint_forgotten(u, eps):
+    p = gradient(u)
+    return p / torch.sqrt(eps**2 + p[0] ** 2 + p[1] ** 2)
+
+
+def smoothed_tv_gradient_blind_gradient_accumulated_mean_instead_of_sum_in(u, eps):
+    x = u.clone().requires_grad_(True)
+    p = gradient(x)
+    torch.sqrt(eps**2 + p[0] ** 2 + p[1] ** 2).mean().backward()
+    return x.grad
+
+
+def smoothed_tv_gradient_blind_only_first_component_normalised(u, eps):
+    p = gradient(u)
+    p[0] = p[0] / torch.sqrt(eps**2 + p[0] ** 2 + p[1] ** 2)
+    p[1] = p[1] / torch.sqrt(eps**2 + p[0] ** 2 + p[1] ** 2)
+    return gradient_adjoint(p)
+
+
+def smoothed_tv_gradient_blind_clamp_max_norm_eps(u, eps):
+    p = gradient(u)
+    return gradient_adjoint(p / p.norm(dim=0).clamp(min=eps))
+
+
+def smoothed_tv_gradient_blind_written_out_by_rolls(u, eps):
+    a, b = u.roll(-1, 0) - u, u.roll(-1, 1) - u
+    w = (eps * eps + a * a + b * b).rsqrt()
+    return -(w * a - (w * a).roll(1, 0)) - (w * b - (w * b).roll(1, 1))
+
+
+def tv_denoise_blind_v_replaced_by_the_iterate_no_attachment(v, lam, eps, n):
+    tau = 1.9 / (1 + 8 * lam / eps)
+    u = v.clone()
+    for _ in range(n):
+        u = u - tau * (u - v + lam * smoothed_tv_gradient(u, eps))
+        v = u
+    return u
+
+
+def tv_denoise_blind_operator_precedence_tau_multiplies_the_first_term(v, lam, eps, n):
+    tau = 1.9 / (1 + 8 * lam / eps)
+    u = v.clone()
+    for _ in range(n):
+        u = u - tau * (u - v) + lam * smoothed_tv_gradient(u, eps)
+    return u
+
+
+def accelerated_tv_denoise_blind_x_never_updated(v, lam, eps, n):
+    tau = 1 / (1 + 8 * lam / eps)
+    x, y, t = v.clone(), v.clone(), 1.0
+    for _ in range(n):
+        x_next = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        t = t_next
+    return x_next if n else x
+
+
+def accelerated_tv_denoise_blind_root_forgotten_1_4_t(v, lam, eps, n):
+    tau = 1 / (1 + 8 * lam / eps)
+    x, y, t = v.clone(), v.clone(), 1.0
+    for _ in range(n):
+        x_next = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        t_next = (1 + (1 + 4 * t**2)) / 2
+        y = x_next + (t - 1) / t_next * (x_next - x)
+        x, t = x_next, t_next
+        if t > 1e100:
+            t = 1e100
+    return x
+
+
+def accelerated_tv_denoise_blind_k_k_3_weights_of_the_usual(v, lam, eps, n):
+    tau = 1 / (1 + 8 * lam / eps)
+    x = y = v
+    for k in range(n):
+        new = y - tau * (y - v + lam * smoothed_tv_gradient(y, eps))
+        y = new + k / (k + 3) * (new - x)
+        x = new
+    return x
+
+
+def accelerated_tv_denoise_blind_list_of_iterates_function_of_f_by(v, lam, eps, n):
+    L = 1 + 8 * lam / eps
+
+    def grad(y):
+        y = y.detach().requires_grad_()
+        p = (y.roll(-1, 0) - y) ** 2 + (y.roll(-1, 1) - y) ** 2
+        f = ((y - v) ** 2).sum() / 2 + lam * (p + eps**2).sqrt().sum()
+        return torch.autograd.grad(f, y)[0]
+
+    xs, ts, y = [v], [1.0], v
+    for _k in range(n):
+        xs.append(y - grad(y) / L)
+        ts.append(0.5 + math.sqrt(0.25 + ts[-1] ** 2))
+        y = xs[-1] + (ts[-2] - 1) / ts[-1] * (xs[-1] - xs[-2])
+    return xs[-1]
+
+
+BLIND_WRONG = [
+    ("gradient", "shape", gradient_blind_diff_one_row_less_cannot_be_stacked),
+    ("gradient", "shape", gradient_blind_stacked_at_the_end),
+    ("gradient", "axis", gradient_blind_roll_without_dims_flattened),
+    ("gradient", "value", gradient_blind_the_roll_of_the_result_second_derivative),
+    ("gradient", "value", gradient_blind_the_modulus),
+    ("gradient", "value", gradient_blind_fourier_derivative_i_xi),
+    ("gradient_adjoint", "shape", gradient_adjoint_blind_not_summed_stacked),
+    ("gradient_adjoint", "axis", gradient_adjoint_blind_both_components_rolled_along_axis_0),
+    ("gradient_adjoint", "axis", gradient_adjoint_blind_p_rolled_as_3_d_dims_off),
+    ("gradient_adjoint", "normalisation", gradient_adjoint_blind_average_of_the_two_mean),
+    ("gradient_adjoint", "sign", gradient_adjoint_blind_minus_sign_missing_before_p1_only_precedence),
+    ("tychonov_denoise", "value", tychonov_denoise_blind_pi_forgotten),
+    ("tychonov_denoise", "value", tychonov_denoise_blind_4_multiplies_the_first_sine_only),
+    ("tychonov_denoise", "not-finite", tychonov_denoise_blind_1_forgotten),
+    ("tychonov_denoise", "shape", tychonov_denoise_blind_shape_fixed_512),
+    ("tychonov_denoise", "shape", tychonov_denoise_blind_square_image_assumed),
+    ("tychonov_denoise", "value", tychonov_denoise_blind_linspace_0_pi_m_end_point_included),
+    ("smoothed_tv", "order", smoothed_tv_blind_sum_before_the_root),
+    ("smoothed_tv", "value", smoothed_tv_blind_l1_norm_of_gradient_d1_d2),
+    ("smoothed_tv_gradient", "shape", smoothed_tv_gradient_blind_adjoint_forgotten),
+    ("smoothed_tv_gradient", "normalisation", smoothed_tv_gradient_blind_gradient_accumulated_mean_instead_of_sum_in),
+    ("smoothed_tv_gradient", "order", smoothed_tv_gradient_blind_only_first_component_normalised),
+    ("smoothed_tv_gradient", "epsilon", smoothed_tv_gradient_blind_clamp_max_norm_eps),
+    ("tv_denoise", "value", tv_denoise_blind_v_replaced_by_the_iterate_no_attachment),
+    ("tv_denoise", "sign", tv_denoise_blind_operator_precedence_tau_multiplies_the_first_term),
+    ("accelerated_tv_denoise", "order", accelerated_tv_denoise_blind_x_never_updated),
+    ("accelerated_tv_denoise", "weight", accelerated_tv_denoise_blind_root_forgotten_1_4_t),
+]
+BLIND_RIGHT = [
+    ("gradient", gradient_blind_fourier_of_forward_difference_einsum),
+    ("tychonov_denoise", tychonov_denoise_blind_numpy_rfft2_with_s),
+    ("smoothed_tv_gradient", smoothed_tv_gradient_blind_written_out_by_rolls),
+    ("accelerated_tv_denoise", accelerated_tv_denoise_blind_k_k_3_weights_of_the_usual),
+    ("accelerated_tv_denoise", accelerated_tv_denoise_blind_list_of_iterates_function_of_f_by),
+]
+for _name, _cause, _answer in BLIND_WRONG:
+    WRONG[_name].append((_cause, _answer))
+for _name, _answer in BLIND_RIGHT:
+    RIGHT[_name].append(_answer)

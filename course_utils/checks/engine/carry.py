@@ -108,11 +108,11 @@ _CREATORS = re.compile(r"torch\.(zeros|ones|empty|full|arange|linspace|eye|tenso
 
 def single_in(function: Callable[..., Any]) -> str:
     """Return where single precision comes from, as far as the source of the function shows it."""
-    for line in _source(function).splitlines():
-        if line.lstrip().startswith("def "):
-            continue
+    lines = [line for line in _source(function).splitlines() if not line.lstrip().startswith("def ")]
+    for line in lines:
         if found := _CASTS.search(line):
             return f"look at {found.group()} in this line: {line.strip()}"
+    for line in lines:
         if found := _CREATORS.search(line):
             return f"torch.{found[1]} is float32 ({line.strip()}): take torch.zeros_like and its kin, or say dtype=u.dtype."
     return "torch.zeros, ones, arange and their kin are float32: take torch.zeros_like, or say dtype=u.dtype."

@@ -53,6 +53,8 @@ _KNOWN_CRASHES = (
     (TypeError, r"not 'NoneType'.*\.step\(", "type", "Your closure returns nothing: it must return the loss."),
     (TypeError, "'NoneType' object|and 'NoneType'|'NoneType' and", "type", "Something is None here: a function without a return, or a method such as list.append or backward, gives None."),
     (RuntimeError, "stack expects each tensor to be equal size", "shape", "The parts have different sizes: a difference of slices, as torch.diff makes it, has one row or column less than the image."),
+    (AttributeError, r"'(Blur|Mask|Matrix|\w*Operator)' object has no attribute", "exception", "A is an operator, not a matrix: A(u) is Au, A.adjoint(v) is Aᵀv."),
+    (TypeError, r"for @: '(Blur|Mask|Matrix|\w*Operator)'", "exception", "A is an operator, not a matrix: A(u) is Au, A.adjoint(v) is Aᵀv."),
     (RuntimeError, "view size is not compatible", "exception", "The entries do not lie one after the other in memory: call .contiguous() on the gradient or the tensor before, or use .backward()."),
     (TypeError, "unsupported operand type.*'(list|tuple)'", "type", "A list is not a tensor: torch.stack or torch.tensor makes one of it."),
     (TypeError, "must be Tensor, not (numpy.ndarray|ndarray)", "type", "A numpy array stands where torch needs a tensor: stay with torch's functions, or convert by torch.from_numpy."),
@@ -189,7 +191,8 @@ class Student:
         if about_sizes and (found := self._certain_crash(str(error), frame)):
             return Mistake(found[0], f"{found[1]} {text}", shapes)
         for kind, pattern, cause, advice in _KNOWN_CRASHES:
-            if isinstance(error, kind) and re.search(pattern, f"{error} {where}"):
+            entries = advice.startswith("@") and "must match" in str(error) and "*" in where  # a product entry by entry
+            if isinstance(error, kind) and re.search(pattern, f"{error} {where}") and not entries:
                 mistake = Mistake(cause, f"{advice} {text}", shapes if cause in ("shape", "exception") else {})
                 mistake.known = True
                 return mistake
@@ -198,7 +201,7 @@ class Student:
             return Mistake("global", f"{advice} {text}")
         if self._sizes_differ and isinstance(error, (RuntimeError, IndexError, ValueError)):
             text += _about_sizes(self.function)
-        return Mistake("exception", text, shapes)
+        return Mistake("exception", _what_does_not_fit(str(error), shapes, where) + text, shapes)
 
     def _certain_crash(self, error: str, frame: tuple[FrameType, int] | None) -> tuple[str, str] | None:
         """Return cause and sentence when the sizes that do not fit say by themselves what is wrong."""
@@ -221,10 +224,32 @@ class Student:
             return "shape", f"{text} Take the sizes from its arguments, as in u.shape."
         if found := re.search(r"multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)", error):
             a, b, c, d = map(int, found.groups())
-            if (b == d) != (a == c):
+            if (b == d) != (a == c) and a != b and c != d:
                 which = "second" if b == d else "first"
                 return "transpose", f"A product of {a} × {b} and {c} × {d}: transpose the {which} matrix."
+        if found := re.search(r"mat \((\d+)x(\d+)\), vec \((\d+)\)", error):
+            a, b, c = map(int, found.groups())
+            text = f"A product of {a} × {b} with a vector of {c} entries"
+            return (
+                ("transpose", f"{text}: transpose the matrix.")
+                if a == c
+                else ("shape", f"{text}: is the matrix cut along its other axis?")
+            )
         return None
+
+
+def _what_does_not_fit(error: str, shapes: dict[str, Any], where: str) -> str:
+    """Return which two tensors of a line have lengths that do not fit: of all pairs, the one that stands closest."""
+    if not (found := re.search(r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)", error)):
+        return ""
+    first, second = (
+        [name.removeprefix("shape of ") for name, shape in shapes.items() if int(n) in shape] for n in found.groups()
+    )
+    pairs = [(abs(where.find(a) - where.find(b)), a, b) for a in first for b in second if a != b]
+    if not pairs:
+        return ""
+    _, a, b = min(pairs)
+    return f"{a} has {found[1]} entries along an axis where {b} has {found[2]}: which of the two is meant? "
 
 
 def shape_words(own: tuple[int, ...], shape: tuple[int, ...]) -> str:
