@@ -1359,7 +1359,7 @@ WRONG = {
         ("truncation|rank", project_one_less),
         ("truncation|rank", project_only_the_last_of_them),
         ("order", project_on_the_smallest),
-        ("exception|transpose|axis", project_rows_for_columns),
+        ("exception|transpose|axis|shape", project_rows_for_columns),
         ("shape", project_coefficients),
         ("value", project_padded_coefficients),
         ("sign|value|adjoint", project_residual),
