@@ -709,7 +709,7 @@ Choose a solid and an object, turn it, and cut it open. The block behind it has 
 """
 
 # %% tags=["nbval-ignore-output"] reason="an explorer: its picture is that of the next cell, which is compared"
-explore_solid(slice_solid)
+explore_solid()
 
 # %%
 picture, numbers = solid_picture("rock_layers", "vase", 30.0, 0.1)

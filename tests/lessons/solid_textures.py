@@ -626,10 +626,4 @@ WRONG = {
     ],
 }
 
-EXPLORERS = {
-    "explore_solid": ExplorerCase(
-        explore_solid,
-        lambda values: solid_picture(*values.values()),
-        plugs={"slice_solid": (lambda f: explore_solid(slice_solid=f), "offset", 0.2, -1.0)},
-    )
-}
+EXPLORERS = {"explore_solid": ExplorerCase(explore_solid, lambda values: solid_picture(*values.values()))}
