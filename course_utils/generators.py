@@ -246,13 +246,12 @@ class StyleNetwork(nn.Module):
     normalisation of Ulyanov et al. (2017). The photograph is reflected at the border; H and W are multiples of 4.
     """
 
-    def __init__(self, width: int = 16, residual_blocks: int = 4) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        w = require_count(width, "width")
+        w = 16
         self.reduce = nn.Sequential(*_normal(3, w, 9), *_normal(w, 2 * w, 3, 2), *_normal(2 * w, 4 * w, 3, 2))
         self.residual = nn.ModuleList(
-            nn.Sequential(*_normal(4 * w, 4 * w, 3), *_normal(4 * w, 4 * w, 3)[:-1])
-            for _ in range(require_count(residual_blocks, "residual_blocks"))
+            nn.Sequential(*_normal(4 * w, 4 * w, 3), *_normal(4 * w, 4 * w, 3)[:-1]) for _ in range(4)
         )
         larger = [nn.Upsample(scale_factor=2), *_normal(4 * w, 2 * w, 3), nn.Upsample(scale_factor=2)]
         self.enlarge = nn.Sequential(*larger, *_normal(2 * w, w, 3), _convolution(w, 3, 9))

@@ -231,7 +231,6 @@ OWN |= {
         "noise": lambda: [random_image((2, 3, 16, 18)).float()],
     },
     "generators.load_texture_network": {"name": lambda: "flowers"},
-    "generators.StyleNetwork": {"width": lambda: 2, "residual_blocks": lambda: 1},
 }
 OWN |= {
     "generators.slice_solid": {"v": lambda: random_image((2, 4, 5, 6)), "axis": lambda: 1, "k": lambda: 2},

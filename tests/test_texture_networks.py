@@ -166,7 +166,7 @@ def test_images_of_any_size_and_a_mean_colour():
 
 
 def test_the_style_network_keeps_the_size_and_stays_in_range():
-    painted = StyleNetwork(4, 1)(torch.rand(2, 3, 32, 48))
+    painted = StyleNetwork()(torch.rand(2, 3, 32, 48))
     assert painted.shape == (2, 3, 32, 48)
     assert 0 <= painted.min() < painted.max() <= 1
 
