@@ -34,7 +34,14 @@ MOST_MEMBERS = 50_000  # files in a zip file
 DEEPEST = 2  # a zip file in a zip file: Moodle's of what students zipped
 LONGEST_MESSAGE = 600  # letters
 CHECKPOINTS, GRADER, OTHERS = "Jupyter's checkpoints", "nbgrader's own, beside submitted", "no notebooks"
-GENERATED = ("source", "release", "autograded", "feedback", "gradebook.db")  # nbgrader's, beside "submitted"
+GENERATED = (
+    "source",
+    "release",
+    "downloaded",
+    "autograded",
+    "feedback",
+    "gradebook.db",
+)  # nbgrader's, beside "submitted"
 MOODLE = "\0"  # ends the name of a folder that Moodle made for a student
 CLASS = 5  # so many names in one folder are a class, not one student's versions
 OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
@@ -464,7 +471,7 @@ def _owners(
     for name, inside in children.items():
         path = printable("/".join((*above, name))).replace(MOODLE, "")
         if name in shared:
-            if len(shared) < len(children):
+            if len(shared) < len(children) and name != "submitted":
                 doubtful[path] = "the same notebook in several of its folders: each is counted as a student"
             yield from _owners(inside, (*above, name), doubtful)
         else:
