@@ -88,14 +88,13 @@ def wrapped(picture):
     return paint
 
 
+# %%
 halves = {name: u[:, :128] for name, u in exemplars.items()}  # twice as wide as high, as the sphere's map is
 views = [
     render(OBJECTS["sphere"], wrapped(halves["ballast"]), 300, 150, 55, samples=2),
     render(OBJECTS["sphere"], wrapped(halves["rock_layers"]), 300, 0, 20, samples=2),
 ]
-alt = (
-    "Left a sphere whose gray stones shrink to wedges around its pole, right one of rock with a vertical line in front."
-)
+alt = "A sphere whose gray stones shrink to wedges around its pole, and one of rock with a vertical line in front."
 show(show_images(views, ["above: the pole", "behind: the seam"], width=8), alt)
 
 # %% [markdown]
