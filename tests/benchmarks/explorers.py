@@ -81,16 +81,24 @@ async def measure(explorer, control):
             full.append(1e3 * (time.perf_counter() - start))
     for chooser, option in choices(explorer, control):
         before, chooser.value = chooser.value, option
-        await asyncio.sleep(2 * SETTLE)
+        await at_rest(explorer)
         values = places(control)
         for value in {str(value): value for value in (values[0], values[len(values) // 2], values[-1])}.values():
             if times := await answer(explorer, control, value):
                 answers.append((*times, str(option)))
         control.value = default
         chooser.value = before
+        await at_rest(explorer)
     control.value = default
-    await asyncio.sleep(2 * SETTLE)
+    await at_rest(explorer)
     return answers, full
+
+
+async def at_rest(explorer):
+    """Wait until no drawing is planned: one that comes late would count as a part of the next answer."""
+    await asyncio.sleep(2 * SETTLE)
+    while explorer.drawing.soon or explorer.drawing.later:
+        await asyncio.sleep(SETTLE)
 
 
 def choices(explorer, moved):
