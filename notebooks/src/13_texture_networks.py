@@ -283,7 +283,7 @@ pieces = u.unfold(1, live, live).unfold(2, live, live).permute(1, 2, 0, 3, 4).fl
 targets = {layer: gram_matrix(v).mean(dim=0) for layer, v in vgg(pieces).items()}
 with torch.no_grad():
     for name, x in {"the pieces of the exemplar": pieces, "the untrained network's image": image}.items():
-        print(f"loss of {name}: {texture_network_loss(x, targets, vgg).item():.1f}")
+        print(f"loss of {name}: {texture_network_loss(x, targets, vgg).item():.2f}")
 
 # %% [markdown]
 r"""
