@@ -47,6 +47,8 @@ def multiscale_noise(student: Student) -> str:
         _expect_shapes(_noise(student, n, size, levels), n, size, levels)
     noise = _noise(student, *LARGE)
     _expect_uniform(noise)
+    if any(z.dtype != torch.float32 for z in noise):
+        student.remark = "The values are right, in double precision; the networks of the notebook compute in single precision, as torch.rand draws."
     _expect_independent(noise)
     state = torch.get_rng_state()
     again, other = _noise(student, *LARGE), _noise(student, *LARGE, seed=1)
@@ -55,9 +57,6 @@ def multiscale_noise(student: Student) -> str:
     expect(torch.equal(state, torch.get_rng_state()), "randomness", text)
     text = "Generators of two different seeds give the same noise: draw from the generator that is passed, make none of your own."
     expect(not any(torch.equal(a, b) for a, b in zip(noise, other, strict=True)), "randomness", text)
-    source = torch.Generator().manual_seed(0)
-    first, second = (generators.multiscale_noise(1, (8, 8), 2, source)[-1] for _ in range(2))
-    assert not torch.equal(first, second)
     return "the right sizes, coarsest first, uniform on [0, 1], every value drawn by itself from the generator"
 
 
