@@ -419,7 +419,7 @@ portraits["relu4_2, $\\alpha$ = 5"] = paint(face, street, 5.0)
 fig = show_images([face, street, *portraits.values()], ["photograph", "painting", *portraits], columns=5)
 show(
     fig,
-    "A smiling astronaut; a village street by Van Gogh; her portrait three times, painted with more or less freedom.",
+    "A smiling astronaut; a village street by Van Gogh; her portrait: green patches on the face, fewer, nearly none.",
 )
 
 # %%
@@ -432,7 +432,8 @@ print("the larger alpha keeps more of the content and less of the style; relu2_2
 
 # %% [markdown]
 """
-`relu2_2` keeps edges and colours of the photograph, and paints over them; `relu4_2` redraws the face with strokes.
+At `relu2_2` eyes, mouth and colours stay where they were, and the strokes lie over them; at `relu4_2` a stroke may cross
+the face. A larger α brings the face back, with less of the painting.
 
 **Question.** Nobody minds when a roof is bent. Why is the same relative error of the content worse on a face, and what
 would you add to E for portraits?
@@ -549,7 +550,9 @@ for name, image in {"optimal": matched, "Cholesky": other}.items():
     assert apart < 1e-9
     print(f"{name:8}: mean square move of a colour {moved:.4f}")
 fig = show_images([a, matched, other], ["painting", "optimal map", "Cholesky"], width=7)
-show(fig, "The Starry Night three times: in blue and yellow, and twice in the pale grays and browns of the photograph.")
+show(
+    fig, "The Starry Night three times: in blue and yellow, and twice in the white, brown and black of the photograph."
+)
 
 # %% [markdown]
 r"""
