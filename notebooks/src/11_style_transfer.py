@@ -432,8 +432,8 @@ print("the larger alpha keeps more of the content and less of the style; relu2_2
 
 # %% [markdown]
 """
-At `relu2_2` eyes, mouth and colours stay where they were, and the strokes lie over them; at `relu4_2` a stroke may cross
-the face. A larger α brings the face back, with less of the painting.
+At `relu2_2` eyes, mouth and colours stay where they were, and the strokes lie over them; at `relu4_2` a stroke may
+cross the face. A larger α brings the face back, with less of the painting.
 
 **Question.** Nobody minds when a roof is bent. Why is the same relative error of the content worse on a face, and what
 would you add to E for portraits?
