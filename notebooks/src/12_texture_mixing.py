@@ -389,13 +389,14 @@ for kind, row in zip(("wasserstein", "gram", "gaussian"), rows, strict=True):
 
 # %% [markdown]
 r"""
-**What to see.** Above, one material that changes. In the middle row the average of Gram matrices is reached by an image
-that is a patchwork: some regions of the one, some of the other. Below, notebook 02's mixture changes smoothly too, in
-colour, contrast and direction, and never has an edge. Each row does well on its own loss: the Gram loss of the top row
-halfway is large, because a homogeneous mixture *has not* the averaged statistics.
+**What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the middle
+row the average of Gram matrices is reached by an image that is a patchwork, with regions of sand and regions of stones.
+Below, notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway,
+each of the first two rows does well on its own loss and worse on the other's: a homogeneous mixture *has not* the
+averaged statistics.
 
-**Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Which of the two losses has the better
-pictures there, and which number would you believe?
+**Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Compare both losses of both rows there:
+which loss was the better one to minimize?
 """
 
 # %% [markdown]
