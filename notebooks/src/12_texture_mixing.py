@@ -227,7 +227,7 @@ circle = torch.linspace(0, 2 * math.pi, 100, dtype=torch.float64)
 circle = torch.stack([circle.cos(), circle.sin()])
 figure, axes = new_figure(2, 5, height=4.6)
 for axis, t in zip(axes[0], steps, strict=True):
-    axis.set_title(f"t = {t:g}")
+    axis.set_title(f"t = {t:g}", fontsize=16)
 for row, gaussians in zip(axes, (barycentres, averages), strict=True):
     for axis, (m, C) in zip(row, gaussians, strict=True):
         axis.fill(*(m[:, None] + 2 * matrix_power(C, 0.5) @ circle), color="#0072b2", alpha=0.6)
