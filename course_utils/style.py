@@ -464,7 +464,8 @@ def transport(F: Float[Tensor, "n h w"], A: Float[Tensor, "n n"], b: Float[Tenso
 
 
 def wasserstein_loss(
-    features: Mapping[str, Float[Tensor, "n h w"]], targets: Mapping[str, Gaussian]
+    features: Mapping[str, Float[Tensor, "_ _ _"]],
+    targets: Mapping[str, tuple[Float[Tensor, " _"], Float[Tensor, "_ _"]]],
 ) -> Float[Tensor, ""]:
     """Return Σ_L W₂²(N(m, C), N(m^L, C^L)) / (‖m^L‖² + tr C^L), m and C the mean and covariance of the features.
 

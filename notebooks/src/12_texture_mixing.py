@@ -333,7 +333,7 @@ for i, (m, C) in enumerate(gaussians):
 points = classical_scaling(D)
 
 # %%
-figure, axes = new_figure(1, 1, width=9, height=6)
+figure, axes = new_figure(1, 1, width=10, height=5.7)
 axis = axes.item()
 for name, (x1, x2) in zip(names, points.tolist(), strict=True):
     inset = axis.inset_axes((x1 - 1.2, x2 - 1.2, 2.4, 2.4), transform=axis.transData)
@@ -473,12 +473,13 @@ def universal_transfer(content, style, strengths):
 
 
 # %%
-styles = {name: load(name) for name in ("great_wave", "flagstones_blue", "starry_night", "mosaic_tiles")}
+names = ("great_wave", "flagstones_blue", "starry_night", "mosaic_tiles", "composition_viii", "rock_layers")
+styles = [load(name) for name in names]
 fine, both = {"relu3_1": 1.0}, {"relu4_1": 0.5, "relu3_1": 1.0}
 with torch.no_grad():
-    rows = [[universal_transfer(temple, style, strengths) for style in styles.values()] for strengths in (fine, both)]
-titles = ["", "wave", "flagstones", "starry night", "tiles", "relu3_1", *[""] * 4, "both", *[""] * 4]
-figure = show_images([temple, *styles.values(), temple, *rows[0], temple, *rows[1]], titles, columns=5)
+    rows = [[universal_transfer(temple, style, strengths) for style in styles] for strengths in (fine, both)]
+titles = ["", "wave", "stones", "night", "tiles", "circles", "rock", "relu3_1", *[""] * 6, "both", *[""] * 6]
+figure = show_images([temple, *styles, temple, *rows[0], temple, *rows[1]], titles, columns=7)
 slide_figure(figure, "universal-style-transfer")
 
 # %% [markdown]
