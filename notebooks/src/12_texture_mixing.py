@@ -389,9 +389,8 @@ for kind, row in zip(("wasserstein", "gram", "gaussian"), rows, strict=True):
 
 # %% [markdown]
 r"""
-**What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the middle
-row the average of Gram matrices is reached by an image that is a patchwork, with regions of sand and regions of stones.
-Below, notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway,
+**What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the
+middle row the average of Gram matrices is reached by a patchwork, with regions of sand and regions of stones. Below, notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway,
 each of the first two rows does well on its own loss and worse on the other's: a homogeneous mixture *has not* the
 averaged statistics.
 
