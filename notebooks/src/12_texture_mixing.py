@@ -231,7 +231,7 @@ for axis, t in zip(axes[0], steps, strict=True):
 for row, gaussians in zip(axes, (barycentres, averages), strict=True):
     for axis, (m, C) in zip(row, gaussians, strict=True):
         axis.fill(*(m[:, None] + 2 * matrix_power(C, 0.5) @ circle), color="#0072b2", alpha=0.6)
-        axis.set(xlim=(-2.8, 2.8), ylim=(-2.8, 2.8), aspect="equal", xticks=[], yticks=[])
+        axis.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", xticks=[], yticks=[])
 slide_figure(figure, "bures-geodesic")
 
 # %%
@@ -390,9 +390,10 @@ for kind, row in zip(("wasserstein", "gram", "gaussian"), rows, strict=True):
 # %% [markdown]
 r"""
 **What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the
-middle row the average of Gram matrices is reached by a patchwork, with regions of sand and regions of stones. Below, notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway,
-each of the first two rows does well on its own loss and worse on the other's: a homogeneous mixture *has not* the
-averaged statistics.
+middle row the average of Gram matrices is reached by a patchwork, with regions of sand and regions of stones. Below,
+notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway, each of
+the first two rows does well on its own loss and worse on the other's: a homogeneous mixture *has not* the averaged
+statistics.
 
 **Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Compare both losses of both rows there:
 which loss was the better one to minimize?
