@@ -18,6 +18,7 @@ from course_utils._validation import (
     require_count,
     require_generator,
     require_image,
+    require_mapping,
     require_number,
     require_picture,
     require_same_device,
@@ -74,6 +75,8 @@ def style_loss(
     The features may have more layers. It departs from the paper's Σ_L w_L ‖·‖²_F / (4 n_L²): the errors are relative,
     so that each layer weighs the same. Gatys, Ecker, Bethge (2016), 10.1109/CVPR.2016.265. Slide "Style transfer".
     """
+    require_mapping(features, "features")
+    require_mapping(targets, "targets")
     missing = [layer for layer in targets if layer not in features]
     if missing or not targets:
         raise ValueError(f"targets must have layers of the features, {', '.join(features)}; got {', '.join(targets)}")
@@ -165,11 +168,11 @@ def transfer_energy(
     whitening: float | None = None,
 ) -> Energy:
     """Return E(x) = α E_content(x) / ‖P‖² + E_style(x) as a function of x; the arguments are those of the transfer."""
+    content, style = _require_pair(content, style, network)
     require_choice(content_layer, "content_layer", network.layers)
     require_number(alpha, "alpha", minimum=0)
     if whitening is not None:
         require_number(whitening, "whitening", minimum=0, strict=True)
-    content, style = _require_pair(content, style, network)
     with torch.no_grad():
         p = network(content)[content_layer]
         targets = {layer: gram_matrix(v) for layer, v in network(style).items() if layer != content_layer}
@@ -193,9 +196,9 @@ def transfer_errors(
     content_layer: str = CONTENT_LAYER,
 ) -> tuple[float, float]:
     """Return the two relative errors of x: ‖F − P‖² / ‖P‖² at the content layer, and E_style, not whitened."""
-    require_choice(content_layer, "content_layer", network.layers)
-    require_same_shape(require_picture(x, "x"), content, ("x", "content"))
+    require_same_shape(require_picture(x, "x"), require_picture(content, "content"), ("x", "content"))
     content, style = _require_pair(content, style, network)
+    require_choice(content_layer, "content_layer", network.layers)
     with torch.no_grad():
         features, p = network(x), network(content)[content_layer]
         targets = {layer: gram_matrix(v) for layer, v in network(style).items() if layer != content_layer}
@@ -205,6 +208,8 @@ def transfer_errors(
 
 def _require_pair(content: Tensor, style: Tensor, network: VGGFeatures) -> tuple[Tensor, Tensor]:
     """Return the two images as (C, H, W) in the network's dtype."""
+    if not isinstance(network, VGGFeatures):
+        raise TypeError(f"network must be a VGGFeatures, got {type(network).__name__}")
     weight = next(network.parameters())
     pictures = []
     for image, name in ((content, "content"), (style, "style")):
@@ -260,6 +265,7 @@ def symmetric_power(c: Float[Tensor, "n n"], power: float) -> Float[Tensor, "n n
     """Return C^p = Σ_i λ_i^p q_i q_iᵀ of a covariance; eigenvalues below 1e-12 of the largest count as 0: 0^p = 0."""
     if require_tensor(c, "c").ndim != 2 or c.shape[0] != c.shape[1]:
         raise ValueError(f"c must be a square matrix, got shape {tuple(c.shape)}")
+    require_number(power, "power")
     values, q = torch.linalg.eigh(c)
     kept = values > 1e-12 * values[-1]
     return (q * torch.where(kept, values.clamp(min=torch.finfo(c.dtype).tiny) ** power, 0)) @ q.mT
@@ -308,6 +314,7 @@ def load_transfer(name: str) -> tuple[Float[Tensor, "3 H W"], dict[str, Any]]:
 
 def load_pair(record: Mapping[str, Any]) -> tuple[Float[Tensor, "3 H W"], Float[Tensor, "3 _ _"]]:
     """Return the photograph and the painting of a precomputed transfer as its record says, float32."""
+    require_mapping(record, "record")
     p = shrink(center_crop(load_image(record["content"]), tuple(record["crop"])), record["side"])
     return p.float(), shrink(load_image(record["style"]), record["style_side"]).float()
 
