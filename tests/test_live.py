@@ -162,7 +162,7 @@ def test_names_are_in_the_page_only_when_they_are_asked_for(lab, clock, tmp_path
     [
         ("def blur(u, k):\n    '''Mine.'''\n    return u  # anna", "def blur(u, k):\n    return u"),
         (
-            "%%time\nx = 1\ndef blur(u, k):\n    return 'p' + 'C:/Users/anna/lab'",
+            "%%time\nx = 1\ndef blur(u, k):\n    return 'p' + 'C:/pupils/anna/lab'",
             "def blur(u, k):\n    return 'p' + '…'",
         ),
         ("def blur(u, k:\n    # anna\n    return u  # x", "def blur(u, k:\n    return u"),
