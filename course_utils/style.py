@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from course_utils._validation import (
     require_callable,
     require_choice,
-    require_count,
     require_generator,
     require_image,
     require_mapping,
@@ -504,8 +503,8 @@ def _distance_to(features: Tensor, m: Tensor, C: Tensor) -> Tensor:
     return (mean - m).square().sum() + X.square().sum() + C.trace() - 2 * kept.sqrt().sum()
 
 
-def classical_scaling(distances: Float[Tensor, "k k"], dimension: int = 2) -> Float[Tensor, "k dimension"]:
-    """Return points whose Euclidean distances come near the given ones: eigenvectors of -½ J D² J times √λ.
+def classical_scaling(distances: Float[Tensor, "k k"]) -> Float[Tensor, "k 2"]:
+    """Return points of the plane whose Euclidean distances come near the given ones: eigenvectors of -½ J D² J times √λ.
 
     J subtracts the mean. The largest eigenvalues are kept, negative ones count as 0. Torgerson (1952),
     10.1007/BF02288916.
@@ -515,8 +514,7 @@ def classical_scaling(distances: Float[Tensor, "k k"], dimension: int = 2) -> Fl
         raise ValueError(f"distances must be a square matrix, got shape {tuple(D.shape)}")
     J = torch.eye(len(D), dtype=D.dtype, device=D.device) - 1 / len(D)
     values, q = torch.linalg.eigh(-0.5 * J @ D.square() @ J)
-    n = require_count(dimension, "dimension")
-    return (q[:, -n:] * values[-n:].clamp(min=0).sqrt()).flip(1)
+    return (q[:, -2:] * values[-2:].clamp(min=0).sqrt()).flip(1)
 
 
 # Synthesis of mixtures

@@ -521,6 +521,8 @@ maps = {"whitening and colouring": whiten_color(F, m, C), "optimal map": transpo
 print(f"W2 squared: {bures_wasserstein(m_F, C_F, m, C):.1f}")
 for name, moved in maps.items():
     print(f"{name}: features move by {(moved - F).double().square().sum(dim=0).mean():.1f} on average")
+
+# %%
 with torch.no_grad():
     views = [decoders["relu3_1"](moved.to(device)) for moved in maps.values()]
 show(
