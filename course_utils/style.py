@@ -504,7 +504,7 @@ def _distance_to(features: Tensor, m: Tensor, C: Tensor) -> Tensor:
 
 
 def classical_scaling(distances: Float[Tensor, "k k"]) -> Float[Tensor, "k 2"]:
-    """Return points of the plane whose Euclidean distances come near the given ones: eigenvectors of -½ J D² J times √λ.
+    """Return points of the plane with Euclidean distances near the given ones: eigenvectors of -½ J D² J times √λ.
 
     J subtracts the mean. The largest eigenvalues are kept, negative ones count as 0. Torgerson (1952),
     10.1007/BF02288916.
