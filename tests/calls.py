@@ -240,7 +240,7 @@ OWN |= {
     "generators.receptive_field": {"layers": lambda: (("convolution", 3), ("upsampling", 2), ("convolution", 5))},
     "generators.SolidGenerator": {"widths": lambda: (3, 2), "mean": lambda: torch.ones(3)},
     "generators.evaluate_block": {
-        "generator": lambda: built("generators", "SolidGenerator", widths=(3, 2)).requires_grad_(False).eval(),
+        "generator": lambda: small_solid(),
         "origin": lambda: (0, -3, 5),
         "shape": lambda: (4, 1, 2),
         "seed": lambda: 5,
@@ -275,6 +275,13 @@ LEFT_OUT = {
     "slides.SlideFigure",
     "textures.Synthesis",
 }
+
+
+def small_solid():
+    """Return a generator of solids with the same weights at each call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return built("generators", "SolidGenerator", widths=(3, 2)).requires_grad_(False).eval()
 
 
 def feature_grams():
