@@ -18,7 +18,8 @@ from tests.pretend_device import NAME, REFUSED, Mode, Pretended, held, pretended
 DEVICE = re.compile(r'^device = "cpu"', re.MULTILINE)
 
 # These draw or make their own tensors, on the device of the generator or on the CPU, for an operator that is there.
-ON_THE_CPU = {("operators", "dense_matrix"), ("operators", "dot_test")}
+# Coordinates are integers of 64 bits, scrambled on the CPU.
+ON_THE_CPU = {("operators", "dense_matrix"), ("operators", "dot_test"), ("generators", "scramble")}
 LINEAR = (
     "linear algebra and Fourier transforms in float64 on the device of the images: the precision is part of the lesson"
 )
