@@ -30,7 +30,7 @@ def svd_of_the_transpose(faces):
     return mean, U[:, :-1], S[:-1] ** 2
 
 
-def gram_matrix(faces):
+def fit_by_gram_matrix(faces):
     mean, X = _centred(faces)
     values, w = torch.linalg.eigh(X @ X.T / len(X))
     values, w = values.flip(0)[:-1], w.flip(1)[:, :-1]
@@ -1222,7 +1222,7 @@ RIGHT = {
     "fit_gaussian": [
         thin_svd,
         svd_of_the_transpose,
-        gram_matrix,
+        fit_by_gram_matrix,
         mean_by_a_loop_and_list,
         svd_in_float32,
         svd_by_numpy,
