@@ -134,9 +134,9 @@ The map that moves the sand at this cost is linear, with a symmetric matrix:
 $$ T(x) = A x + b, \qquad A = C_1^{-1/2} \big( C_1^{1/2} C_2 C_1^{1/2} \big)^{1/2} C_1^{-1/2}, \qquad
 b = m_2 - A m_1 . $$
 
-Check it by hand: $A C_1 A = C_2$, so $T$ carries one Gaussian to the other. So does $C_2^{1/2} C_1^{-1/2}$, and so do
-many others. Only $A$ is symmetric with eigenvalues $\geq 0$, hence the gradient of a convex function, and by Brenier's
-theorem that makes it the cheapest.
+Check it by hand: $A C_1 A = C_2$, so $T$ carries one Gaussian to the other. So does
+$C_2^{1/2} C_1^{-1/2}$ in the place of $A$, and so do many others. Only $A$ is symmetric with eigenvalues $\geq 0$. So
+$T$ is the gradient of a convex function, and by Brenier's theorem that makes it the cheapest.
 
 ### Exercise 2 — the optimal map (10 min, in class)
 
@@ -170,8 +170,9 @@ gaussian_map = check(gaussian_map)
 
 # %% [markdown]
 r"""
-Now let each grain walk its way at constant speed, and take a picture at time $t$: $x \to (1 - t)\, x + t\, T(x)$ is
-again a linear map, so the picture is again a Gaussian: the **barycentre** of the two with weights $1 - t$ and $t$.
+Now let each grain go from $x$ to $T(x)$ along a straight line at constant speed, and stop all of them at a time $t$
+between 0 and 1. The map $x \to (1 - t)\, x + t\, T(x)$ is of the same form as $T$, so the sand is again heaped up as a
+Gaussian: the **barycentre** of the two with weights $1 - t$ and $t$.
 
 ### Exercise 3 — stop halfway (8 min, in class)
 
@@ -204,7 +205,9 @@ gaussian_barycentre = check(gaussian_barycentre)
 
 # %% [markdown]
 """
-Two flat Gaussians that cross. Above, the barycentres. Below, what one does without thinking: average the covariances.
+Two thin Gaussians in different directions, each drawn as the ellipse at twice the standard deviation. Above, the
+barycentres. Below, what one does without thinking: average the covariances. Printed after the figure are standard
+deviations along the axes of the ellipses, 1.00 and 0.14 at both ends.
 """
 
 
@@ -237,39 +240,42 @@ slide_figure(figure, "bures-geodesic")
 # %%
 for name, (_, C) in {"barycentre": barycentres[2], "average": averages[2]}.items():
     half_axes = torch.linalg.eigvalsh(C).sqrt()
-    print(f"halfway, {name:10s}: half-axes {half_axes[1]:.2f} and {half_axes[0]:.2f}, area {half_axes.prod():.2f}")
+    print(f"halfway, {name:10s}: half-axes {half_axes[1]:.2f} and {half_axes[0]:.2f}, product {half_axes.prod():.2f}")
 distance = bures_wasserstein(m1, C1, m2, C2).sqrt()
 for t, (m, C) in zip(steps[1:4], barycentres[1:4], strict=True):
     print(f"t = {t:.2f}: distance to the first {bures_wasserstein(m1, C1, m, C).sqrt() / distance:.2f} of the whole")
 
 # %% [markdown]
 r"""
-**What to see.** The barycentre turns and stays flat: every picture is a plausible flat Gaussian. The average of
-covariances puffs up halfway, unlike both. Statistics of order 2 of an image that is *half the one and half
-the other*, side by side, are averages; those of one homogeneous material in between are not. On the way, the distance
-grows in proportion to $t$: a geodesic, walked at constant speed.
+**What to see.** The barycentre turns and stays thin, though a little less so halfway. The average of covariances puffs
+up halfway, unlike both ends. Think of an image that is *half the one texture and half the other*, side by side: its
+means of products, which a Gram matrix holds, are averages. Those of one homogeneous material in between are not. On the
+way, the distance to the first Gaussian grows in proportion to $t$: the way is a geodesic, at constant speed.
 
-**Question.** $C_1$ and $C_2$ are now multiples of the identity, $\sigma_1^2$ and $\sigma_2^2$. What are the halfway
-barycentre and the halfway average? Which of the two is larger, and when are they equal?
+**Question.** $C_1$ and $C_2$ are now multiples of the identity, $\sigma_1^2 I$ and $\sigma_2^2 I$. What are the
+covariances of the halfway barycentre and of the halfway average? Which of the two is larger, and when are they equal?
 """
 
 # %% [markdown]
 r"""
 ## 2. A texture as a Gaussian of features
 
-Notebook 10 described a texture by the Gram matrices $G^L = \frac{1}{wh} \sum_k F_k F_k^T$. They hold the same numbers
-as the mean $m_F$ and the covariance $C_F = G^L - m_F m_F^T$. But as numbers of a *Gaussian*, they come with a distance
-that compares deviations instead of variances. Vacher et al. (2020) take it as the loss of a texture:
+Notebook 10 described a texture by the Gram matrices $G^L = \frac{1}{wh} \sum_k F_k F_k^T$. Here $F_k$ are the features
+at pixel $k$. With their mean $m_F$ and covariance $C_F$ we have $G^L = C_F + m_F m_F^T$: mean and covariance give the
+Gram matrix, and say a little more. As they are those of a *Gaussian*, they come with a distance, which compares
+standard deviations instead of variances. Vacher et al. (2020) take it as the loss of an image $x$. Let $m^L(x), C^L(x)$
+be the mean and covariance of the features of $x$ at layer $L$, and $m^L, C^L$ those of the exemplar:
 
 $$ E(x) = \sum_L
 \frac{W_2^2\big(\mathcal N(m^L(x), C^L(x)),\, \mathcal N(m^L, C^L)\big)}{\|m^L\|^2 + \mathrm{tr}\, C^L} . $$
 
-The denominator is the squared distance from the target to a Dirac at 0: each layer contributes a relative error.
+The denominator is the squared distance from the target to a Dirac at 0: each layer contributes a squared relative
+error.
 
 ### Exercise 4 — the loss (6 min, in class)
 
-L-BFGS will differentiate it. Take `style.bures_wasserstein`, your function with one more care: the root has an infinite
-slope at 0, so that eigenvalues that are 0 must be left out before it.
+L-BFGS needs its gradient. Take `style.bures_wasserstein`, your function with one precaution more: the root has an
+infinite slope at 0, so it leaves out the eigenvalues that are 0 before it takes roots.
 
 <details><summary>Hint</summary>
 <code>feature_gaussian(features[layer])</code> returns m and C. Add up over the layers of <code>targets</code>.
@@ -300,8 +306,8 @@ wasserstein_loss = check(wasserstein_loss)
 
 # %% [markdown]
 r"""
-Try it at once: a small texture by L-BFGS from its stationary Gaussian texture, as in notebook 10, with this loss in the
-place of the Gram matrices'.
+Try it at once: a small texture by L-BFGS, as in notebook 10, but with this loss. It starts from the stationary Gaussian
+texture of the exemplar.
 """
 
 # %%
@@ -310,7 +316,8 @@ u = load("flagstones_blue")[:, :small, :small]
 targets = {layer: feature_gaussian(F) for layer, F in network(u).items()}
 start = gaussian_mixture_texture(u, u, 0.0, torch.Generator().manual_seed(0))
 x, history = minimize_image(lambda y: wasserstein_loss(network(y), targets), start, 40)
-show(show_images([u, start, x], ["u", "start", "W₂ loss"], width=6), "Blue flagstones, a blue noise, new flagstones.")
+titles = ["exemplar", "start", "W₂ loss"]
+show(show_images([u, start, x], titles, width=6), "Blue flagstones, noise in blue and brown, new flagstones.")
 assert history.objective[-1] < 0.3 * history.objective[0]
 
 # %% [markdown]
@@ -319,7 +326,8 @@ r"""
 
 The distance alone already orders the course's textures. Take one Gaussian for each, at `relu2_1`, and all the distances
 between two of them. **Classical scaling** finds points in the plane whose distances are as close to these as possible:
-from $-\frac12 J D^2 J$, $J$ subtracting the mean, two eigenvectors.
+it takes the matrix $-\frac12 J D^{(2)} J$, where $D^{(2)}$ has the *squared distances* and $J$ subtracts the mean, and
+of its two largest eigenvalues $\lambda$ the eigenvectors times $\sqrt \lambda$.
 """
 
 # %%
@@ -346,12 +354,13 @@ print(", ".join(f"{name}: {nearest[name]}" for name in ("brick", "cork", "canvas
 
 # %% [markdown]
 r"""
-**What to see.** Papers, which are nearly flat, lie together; what has strong colours and edges lies far out. Nobody
-labelled anything: neighbours have the same contrast and grain, though not always the same shapes, for `relu2_1` sees
-few pixels at a time. Printed is the nearest texture of four.
+**What to see.** Papers, which are nearly uniform, lie together on the left, one upon the other; what has strong colours
+and edges lies far out. Nobody labelled anything: neighbours have much the same contrast and grain, though not always
+the same shapes, for `relu2_1` sees few pixels at a time. Printed, for four of the textures, is the texture nearest to
+each.
 
 **Question.** The map has 25 points in two dimensions. How would you judge, from the eigenvalues of
-$-\frac12 J D^2 J$, how faithful it is?
+$-\frac12 J D^{(2)} J$, how faithful it is?
 """
 
 # %% [markdown]
@@ -360,8 +369,8 @@ r"""
 
 Synthesize, for five values of $t$, the image whose features have at each layer the barycentre of the two textures'
 Gaussians. Beside it, the same with $(1 - t) G_1 + t G_2$, and notebook 02's mixture, which takes the Wasserstein
-barycentre of the *pixels'* stationary Gaussian models. The synthesized ones are precomputed (`make syntheses`, ten
-seconds each); the cell after the figure verifies each by one evaluation of both losses.
+barycentre of the *pixels'* stationary Gaussian models. The synthesized ones are precomputed (`make syntheses`, one to
+three minutes each), all with 60 evaluations; the cell after the figure verifies each by one evaluation of both losses.
 """
 
 # %%
@@ -392,8 +401,8 @@ r"""
 **What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the
 middle row the average of Gram matrices is reached by a patchwork, with regions of sand and regions of stones. Below,
 notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway, each of
-the first two rows does well on its own loss and worse on the other's: a homogeneous mixture *has not* the averaged
-statistics.
+the first two rows does better than the other on its own loss, and worse on the other's: a homogeneous mixture *does not
+have* the averaged statistics.
 
 **Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Compare both losses of both rows there:
 which loss was the better one to minimize?
@@ -404,12 +413,12 @@ r"""
 ## 4. Any style in one forward pass
 
 Optimisation takes minutes for an image. Li et al. (2017) had a simpler idea. Encode the photograph, $F = V^L(u)$. Give
-its features the mean and the covariance of the painting's by a linear map: *whiten* them, so that their covariance is
-the identity, then *colour* them with the painting's,
+its features the mean $m$ and the covariance $C$ of the painting's features by a linear map: *whiten* them, so that
+their covariance is the identity, then *colour* them, so that it is $C$,
 
 $$ F_k \to C^{1/2}\, C_F^{-1/2} (F_k - m_F) + m . $$
 
-Decode. The decoder is trained once to invert the encoder, on images without any style, and never again.
+Decode. The decoder is trained once, to invert the encoder and without any style to imitate, and never again.
 
 ### Exercise 5 — whitening and colouring (15 min, at home)
 
@@ -453,8 +462,8 @@ show(figure, "A pagoda, the same decoded from relu3_1, a little mottled, and fro
 
 # %% [markdown]
 r"""
-**What to see.** What a decoder cannot give back is what the layer has forgotten, and what so small a network has not
-learned. From the deeper layer the places of things come back, their colours and details much less.
+**What to see.** What a decoder cannot give back is what the layer has forgotten, and what so briefly trained a network
+has not learned. From the deeper layer the places of things come back, their colours and details much less.
 """
 
 
@@ -478,19 +487,19 @@ styles = [load(name) for name in names]
 fine, both = {"relu3_1": 1.0}, {"relu4_1": 0.5, "relu3_1": 1.0}
 with torch.no_grad():
     rows = [[universal_transfer(temple, style, strengths) for style in styles] for strengths in (fine, both)]
-titles = ["", "wave", "stones", "night", "tiles", "circles", "rock", "relu3_1", *[""] * 6, "both", *[""] * 6]
+titles = ["", "wave", "stones", "night", "tiles", "circles", "rock", "relu3_1 →", *[""] * 6, "both →", *[""] * 6]
 figure = show_images([temple, *styles, temple, *rows[0], temple, *rows[1]], titles, columns=7)
 slide_figure(figure, "universal-style-transfer")
 
 # %% [markdown]
 r"""
 **What to see.** Middle row, one linear map at `relu3_1`: colours and small strokes come from the style, the building
-stays. Last row, half of the way at `relu4_1` first: larger shapes of the style enter, and the building dissolves. The
-decoders saw neither the temple, nor the wave, nor the flagstones. No optimisation, no training for a style. With
-decoders so small and so briefly trained, skies are mottled; those of the paper are ten times as large.
+stays. Last row, half of the way at `relu4_1` first: coarser spots and lines enter, and the building dissolves. In
+training the decoders saw neither the temple, nor the wave, nor the flagstones. There was no optimisation, and no
+training for a style. The skies are mottled, as these decoders have few layers and were trained briefly on few pictures.
 
-How long does it take? Lesson 11 optimizes the image: each evaluation passes the network forwards and backwards, some
-two hundred times.
+How long does it take? To optimize the image, as in notebook 11, each evaluation passes the network forwards and
+backwards. We count two hundred evaluations, as for a careful result (notebook 11 stops after 40 to 85).
 """
 
 # %%
@@ -508,8 +517,8 @@ print("200 evaluations take more than ten times as long as one pass")
 
 # %% [markdown]
 r"""
-Whitening and colouring is a map between the two Gaussians of features, but not the cheapest. How much further does it
-move them than the optimal map?
+Whitening and colouring carries one Gaussian of features to the other, but is not the cheapest map that does. How much
+does it cost, as the mean squared way of the features, and how much does the optimal map?
 """
 
 # %%
@@ -520,7 +529,7 @@ A, b = gaussian_map(m_F, C_F, m, C)
 maps = {"whitening and colouring": whiten_color(F, m, C), "optimal map": transport(F, A, b)}
 print(f"W2 squared: {bures_wasserstein(m_F, C_F, m, C):.1f}")
 for name, moved in maps.items():
-    print(f"{name}: features move by {(moved - F).double().square().sum(dim=0).mean():.1f} on average")
+    print(f"{name}: mean squared way {(moved - F).double().square().sum(dim=0).mean():.1f}")
 
 # %%
 with torch.no_grad():
@@ -532,19 +541,21 @@ show(
 
 # %% [markdown]
 r"""
-The optimal map has a second gift: $x \to (1 - t) x + t\, T(x)$ stops anywhere on the way. Features are mixed by one
-linear map, and a decoder shows them: a mixture of textures in a fraction of a second.
+The optimal map has a second advantage: with $x \to (1 - t) x + t\, T(x)$ one can stop anywhere on the way. Features are
+mixed by one linear map, and a decoder shows them: a mixture of textures in a fraction of a second.
 
-**Question.** The way begins at the pixels of the first texture, and ends at an image with the statistics of the second.
-Whose arrangement, whose stones and ripples, has this image? Compare with section 3, which starts from noise.
+**Question.** The way begins at the features of the first texture, and ends at features with the statistics of the
+second. Which of the two has its shapes (stones or ripples) in the image decoded at the end? Compare with section 3,
+which starts from noise.
 """
 
 # %% [markdown]
 r"""
 ## 5. Explore
 
-Two textures, $t$, the layer where the features are moved. Above the two textures, below the mixture. What changes
-between `relu3_1` and `relu4_1`? Take flat papers as the first texture: what can the second not bring?
+Choose two textures, $t$, and the layer where the features are moved. On the left is the first texture, on the right the
+second, between them the mixture. What changes between `relu3_1` and `relu4_1`? Take a uniform paper as the first
+texture: what can the second not bring?
 """
 
 # %%
@@ -559,7 +570,8 @@ show(show_images([picture], width=7), "Sand ripples, the same half changed into 
 r"""
 ## To remember
 
-- $W_2$ between Gaussians has a closed form. Its barycentres are the pictures of a walk along straight lines.
+- $W_2$ between Gaussians has a closed form. Move each point along a straight line to its image by the optimal map, and
+  stop on the way: that is a barycentre.
 - Averages of Gram matrices describe a patchwork, barycentres a mixture.
-- A decoder and one linear map of features repaint an image in any style, at once; optimisation remains sharper.
+- A decoder and one linear map of features repaint an image in any style, at once; it is never sharper than its decoder.
 """

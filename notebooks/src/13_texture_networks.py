@@ -77,7 +77,7 @@ def placed(noise):
 r"""
 ## 1. The problem
 
-Gatys' algorithm (notebook 10) minimizes $E(x)$ over the image $x$, and starts from nothing for each image.
+Gatys' algorithm (notebook 10) minimizes $E(x)$ over the image $x$, and begins again for each image.
 """
 
 # %%
@@ -99,7 +99,7 @@ model.
 ## 2. Noise at several scales
 
 A texture has structures of several sizes. So the network gets noise at several scales $l = 1, \dots, K$, each twice as
-fine as the one before:
+fine as the one before. For $n$ images of $H \times W$ pixels,
 
 $$z_l \sim \mathcal{U}([0, 1])^{n \times 3 \times H/2^{K-l} \times W/2^{K-l}}.$$
 """
@@ -109,7 +109,7 @@ r"""
 ### Exercise 1 — noise at several scales (8 min, in class)
 
 Write `multiscale_noise(n, size, levels, generator)` for $n$ images of `size` $(H, W)$. The result is a list, coarsest
-first; its last element has the full size. Each value is drawn by itself, with `generator`.
+first; its last element has the full size. All values are independent, drawn with `generator`.
 
 <details><summary>Hint</summary>
 
@@ -155,13 +155,13 @@ r"""
 ## 3. The network
 
 At each scale the network takes what it has drawn so far, enlarges it by 2, puts the noise of the scale beside it, and
-convolves. That is all: $x_1 = B_1(z_1)$, then
+convolves. With $x_l$ the maps (channels) that it has after scale $l$: $x_1 = B_1(z_1)$, then
 
 $$x_l = B_l\bigl(\text{join}(\text{enlarge}(x_{l-1}),\, z_l)\bigr), \qquad g_\theta(z) = C(x_K).$$
 
-Each block $B_l$ is twice: a 3 × 3 convolution, a normalisation of each channel of each image (mean 0, variance 1, then
-a learnt scale and shift), a ReLU that lets a tenth of the negative part through. $C$ mixes the last channels to three
-colours.
+Each block $B_l$ does three things, twice: a 3 × 3 convolution; a normalisation of each channel of each image (mean 0,
+variance 1, then a learnt scale and shift); a ReLU that lets a tenth of the negative part through. $C$ mixes the last
+channels to three colours.
 """
 
 # %% [markdown]
@@ -223,8 +223,8 @@ For a batch of images $x_1, \dots, x_n$ drawn by the network,
 
 $$E = \frac1n \sum_{i=1}^n \sum_L \frac{\|G^L(x_i) - G^L(u)\|_F}{\|G^L(u)\|_F}.$$
 
-The norms are *not squared*, other than in notebook 10. L-BFGS measures how the loss curves, Adam, which trains the
-network, does not: with squares, the layer whose error is large has nearly all of the gradient, and the others wait.
+The norms are *not squared*, unlike those of notebook 10. L-BFGS estimates the curvature of the loss; Adam, which trains
+the network, does not. With squares, a layer whose error is large has nearly all of the gradient, and the others wait.
 """
 
 # %% [markdown]
@@ -287,10 +287,10 @@ with torch.no_grad():
 
 # %% [markdown]
 r"""
-We will train on images of 64 × 64 pixels, which have more border than the exemplar, and VGG sees the border. So the
-targets are means over the 16 pieces of that size. A piece by itself is a small sample and does not have the mean
-statistics. An image that VGG does not react to would have the loss 5, a relative error of 1 at each layer; the
-untrained network is not far from it.
+We will train on images of 64 × 64 pixels, of which a larger part is near the border than of the exemplar, and VGG sees
+the border. So the targets are means over the 16 pieces of that size. A piece by itself is a small sample and does not
+have the mean statistics. An image that VGG does not react to would have the loss 5, a relative error of 1 at each
+layer; the untrained network is not far from it.
 
 **Question.** The mean is taken over the *errors* of the images. What may a network draw if you take the mean of the
 Gram matrices over the batch first, and then one error?
@@ -372,8 +372,8 @@ assert sum(losses[-10:]) / 10 < 0.6 * losses[0]
 # %% [markdown]
 r"""
 In less than half a minute the network has found the colours, then red stains on green, then their bright rims. No image
-was ever shown to it. Its loss ends below that of the exemplar's own pieces: each of its images has the statistics of
-the whole exemplar, which no small piece has.
+was ever shown to it. Its loss ends below that of the exemplar's own pieces: each of its images comes nearer to the mean
+statistics of the exemplar than its small pieces do, each of which shows a part only.
 
 Now compare the two rows. They come from two different noises, and they are nearly the same image.
 
@@ -382,7 +382,8 @@ Now compare the two rows. They come from two different noises, and they are near
 How different are two images? Divide their distance by what it is for two images that have nothing to do with each
 other:
 
-$$d(x, y)^2 = \frac{\|x - y\|^2}{2 \sum_k \|x_k - \bar x\|^2}, \qquad \bar x \text{ the mean colour of } x.$$
+$$d(x, y)^2 = \frac{\|x - y\|^2}{2 \sum_k \|x_k - \bar x\|^2}, \qquad
+x_k \text{ the colour at pixel } k,\; \bar x \text{ the mean colour of } x.$$
 
 It is 0 for the same image, and near 1 for two pieces of one texture.
 """
@@ -404,8 +405,8 @@ The loss allows it: a single good image, drawn whatever the noise, has a small $
 happen. The convolutions of this network see zeros beyond the border, so it *knows where it is*, and can learn an image
 by heart: this flower in this corner. Noise only disturbs that, so training makes the network deaf to it.
 
-**The first cure** is to ask for what is missing. Ulyanov et al. (2017) add the entropy of the images to what is
-maximized, estimated by the distances of nearest neighbours:
+**The first cure** is to ask for what is missing. Ulyanov et al. (2017) subtract from the loss the entropy of the
+images, which they estimate, up to constants, by the distances of nearest neighbours in a batch:
 
 $$D(x_1, \dots, x_n) = \frac1n \sum_{i=1}^n \log \min_{j \neq i} \|x_i - x_j\|, \qquad
 \min_\theta\; E - \lambda D.$$
@@ -448,8 +449,8 @@ diversity = check(diversity)
 # %% [markdown]
 r"""
 **The second cure** removes the reason. With *circular* convolutions, which see the opposite border, the network does
-not know where it is: if the noise moves, the image moves with it, and nothing else changes. Such a network cannot learn
-an image by heart.
+not know where it is: if the noise moves by whole pixels of the coarsest scale, the image moves with it, and nothing
+else changes. Such a network cannot learn an image by heart.
 
 The course has trained the small network for longer, without diversity and with $\lambda = 1$, and networks with
 circular convolutions. Here are seven noises for each:
@@ -477,10 +478,11 @@ for label, x in drawn.items():
 r"""
 Without diversity, one image with small changes. With it the images differ more, although you can still see that they
 have a layout in common. It costs something: the loss is larger, and the contrasts are exaggerated, as white and black
-are far from each other. The circular network is nearly as diverse as the pieces of the exemplar, and nothing had to be
-added for it. (It is a larger one, trained on larger images: do not compare its loss.)
+are far from each other. The seven images of the circular network have no layout in common, and relative to their
+contrast even the nearest two are farther apart ($D$ does not divide by the contrast). Nothing had to be added to the
+loss for it. (It is a larger network, trained on larger images: do not compare its loss.)
 
-The claim about moving noise can be verified to rounding: by one coarse pixel, which is 16 fine ones.
+Verify, up to rounding, what was said of moving noise. It moves by one coarse pixel, which is 16 fine ones.
 """
 
 # %%
@@ -511,7 +513,7 @@ noise = placed(multiscale_noise(1, (side, side), 5, torch.Generator().manual_see
 with torch.no_grad():
     textures = {name: generators[name](noise)[0] for name in names}
 pictures = [image[:, :160] for image in (*exemplars.values(), *textures.values())]
-titles = [f"{name}: exemplar" for name in names] + ["network"] * 3
+titles = [f"{name.replace('_', ' ')}: exemplar" for name in names] + ["network"] * 3
 slide_figure(show_images(pictures, titles, columns=3, width=8), "texture-networks")
 
 # %%
@@ -524,8 +526,8 @@ show(show_images([wide], width=6.5), "A wide field of red flowers and green leav
 """
 Circular convolutions have another use: the left border continues at the right one, so the image tiles without a seam.
 
-Is it as good as Gatys' algorithm? Both are judged by the same loss, with the exemplar's matrices. So that nobody has an
-advantage, all images are clipped to [0, 1], as Gatys' are in their files.
+Is it as good as Gatys' algorithm? Both are judged by the same loss, with the exemplar's matrices, and so is a third
+image to compare with: the exemplar seen in a mirror. All images are clipped to [0, 1], as Gatys' are in their files.
 """
 
 # %%
@@ -569,7 +571,7 @@ r"""
 ## 8. When has training paid?
 
 For $N$ images Gatys' algorithm takes $N t_G$, the network $T + N t_g$, with $T$ the time of its training. How long it
-takes to draw is measured here; the other two were recorded when the course's files were made, on one core.
+takes to draw, $t_g$, is measured here; $T$ and $t_G$ were recorded when the course's files were made, on one core.
 """
 
 # %% tags=["picture-by-statistics"] reason="the time of one image is measured here, and moves a line a little"
@@ -591,8 +593,8 @@ print(f"training: {training:.0f} min; one image of Gatys: {gatys_time:.1f} min; 
 
 # %% [markdown]
 r"""
-The network draws its image in a fraction of a second. After the number of images above, everything is gain; an
-explorer, a game, a film need thousands.
+The network draws its image in a fraction of a second. From the number of images above on, it saves time; an explorer, a
+game or a film needs thousands.
 
 **Question.** Name two situations in which you would still take Gatys' algorithm.
 """
@@ -602,7 +604,8 @@ r"""
 ## 9. A photograph in place of the noise
 
 Johnson et al. (2016) train a network $f_\theta$ that takes a photograph $p$ and paints it. The style is judged by the
-Gram matrices of a painting, the content by the features of the photograph at one layer:
+Gram matrices $A^L$ of a painting, the content by the features $V(p)$ of the photograph at one layer, here `relu3_3`,
+with a weight $\alpha$:
 
 $$\min_\theta\; \mathbb{E}_p \left[ \sum_L \frac{\|G^L(f_\theta(p)) - A^L\|_F}{\|A^L\|_F}
 + \alpha\, \frac{\|V(f_\theta(p)) - V(p)\|^2}{\|V(p)\|^2} \right].$$
@@ -624,7 +627,7 @@ print(f"steps of its training: {network_record('style_' + PAINTING)['steps']}")
 
 # %% [markdown]
 r"""
-Beside it, what notebook 11 does: the same loss, minimized over the pixels of one image by L-BFGS, from the photograph.
+Compare with the way of notebook 11: this loss, minimized over the pixels of one image by L-BFGS, from the photograph.
 """
 
 # %%
@@ -663,7 +666,7 @@ strokes and a palette; the descent finds a place for the swirls and the moon in 
 ## 10. Try it
 
 Choose a network, a size, and one of its five scales. The noise of that scale turns from one noise into another, while
-the others stay. What changes?
+the others stay. What changes? Printed is the change as $d$ of section 6, in percent.
 """
 
 # %%
@@ -674,7 +677,7 @@ for scale in range(1, 6):
     picture, numbers = texture_network_picture("flowers", "128 x 128", scale, 90.0, seed)
     print(f"scale {scale}, noise of {numbers['noise']} pixels: change {numbers['change (%)']:.0f} %")
 picture, _ = texture_network_picture("flowers", "128 x 128", 1, 90.0, seed)
-fig = show_images([picture], ["left: first noise; right: the coarsest moved"], width=5)
+fig = show_images([picture], ["left: first noise; right: the coarsest changed"], width=5)
 show(fig, "Two drawn pieces of flowers side by side, made of the same fine noise and of different coarse noise.")
 
 # %% [markdown]
@@ -688,13 +691,14 @@ one coarse pixel reach?
 ## What you have learnt
 
 - A generator can be trained without examples of its output: a loss that judges is enough.
-- One pass replaces a descent. It is paid in training, in quality, and with one network for each texture.
+- One pass replaces a descent. The price is the training, some quality, and a network of its own for each texture.
 - A loss that judges images one by one says nothing about their diversity: ask for it, or build a network that cannot
   learn by heart.
 - With a photograph in place of the noise, the same training gives style transfer in one pass.
 
 **Hand in**: this notebook with the five exercises passed; your answers to the questions in bold; the small network
-trained on a texture that you chose, without and with `- lam * diversity(images)`, and five images of each.
+trained on a texture that you chose, without and with `- lam * diversity(images)` added to the loss of a step (with
+`images = generator(noise)`, `lam = 1`), and five images of each.
 
 **Next**: notebook 14 takes the same idea to three dimensions, where no descent over the voxels is possible.
 """
