@@ -83,7 +83,7 @@ r"""
 Notebook 10 described a texture by averages of features: they know *how* things look and forget *where* they are. Leave
 the average out, and the features themselves say where. In the first layers they still hold every pixel. Deeper, after
 three reductions by 2, `relu4_2` holds objects and their arrangement, and no longer the exact colours and edges: it is
-the content layer of Gatys, Ecker and Bethge (2016):
+the content layer $c$ of Gatys, Ecker and Bethge (2016):
 
 $$E_{\text{content}}(x) = \tfrac12 \, \|F^c(x) - P\|^2, \qquad P = F^c(p).$$
 """
@@ -124,12 +124,12 @@ r"""
 ## 2. How the painting is painted
 
 The style is that of a texture: the Gram matrices $A^L = G^L(a)$, at five layers from `relu1_1` (colours, thin strokes)
-to `relu5_1` (large forms). We take the mean of the relative errors over the layers $S$:
+to `relu5_1` (large forms). We take the mean of the squared relative errors over the layers $S$:
 
 $$E_{\text{style}}(x) = \frac{1}{|S|} \sum_{L \in S} \frac{\|G^L(x) - A^L\|_F^2}{\|A^L\|_F^2}.$$
 
 The paper has $\sum_L \frac15 \frac{1}{4 n_L^2} \|G^L(x) - A^L\|_F^2$ (with the lecture's $G^L$, a mean over the
-pixels). Its weights leave the balance of the layers to the size of the features; ours makes them equal.
+pixels, and $n_L$ channels). With its weights a layer of large features counts more; with ours all layers count alike.
 """
 
 # %% [markdown]
@@ -186,8 +186,9 @@ for name, image in pictures.items():
 # %% [markdown]
 """
 The photograph is painted in the wrong way, and the piece of the painting shows something else. The result will have to
-lie between them: small in both columns. For the mirror image the content is wrong everywhere, and the style is that of
-the photograph.
+lie between them: small in both columns. For the mirror image the style is that of the photograph, and the content is
+wrong everywhere. It is farther than white noise: what is in another place counts twice, where it is missing and where
+it should not be.
 
 **Question.** Exchange the left and the right half of the photograph. What does each of the two losses say, and what
 would a person say?
@@ -204,8 +205,8 @@ The network is fixed, the image moves: L-BFGS descends $E$ over the pixels of $x
 there for skies and walls. Where $p$ is flat all pixels have the same gradient, and a stroke has nowhere to begin.
 
 Where we leave the paper: VGG-16 for VGG-19 (its poolings are averages as there); the division by $\|P\|^2$ and by
-$\|A^L\|^2$, with which $\alpha$ means the same at every layer and size (theirs is about $10^{-3}$, for other units);
-the start, which is white noise in most of the paper's figures.
+$\|A^L\|^2$, with which $\alpha$ means the same at every layer and size (their ratio of the two weights is about
+$10^{-3}$, in other units); the start, which is white noise in most of the paper's figures.
 """
 
 # %% [markdown]
@@ -268,9 +269,10 @@ them.
 
 - **From coarse to fine**: first at half the size, with the painting at half its size too, where an evaluation costs a
   quarter and a stroke needs half the pixels.
-- **Whitening** ($\delta$, here 0.1): in the eigenbasis of $A^L$ the errors of the Gram matrix are divided by how easily
-  they move. For a texture that was another way to the same solutions. Here it is another compromise: the small
-  eigenvalues, rare features like the stars, weigh more against the content.
+- **Whitening** ($\delta$, here 0.1): in the eigenbasis of $A^L$, with eigenvalues $\lambda_1 \geq \lambda_2 \geq
+  \dots$, the squared error of the entry $(i, j)$ is divided by $(\lambda_i + \lambda_j) / (2 \lambda_1) + \delta$. For
+  a texture that was another way to the same solutions. Here it is another compromise: directions of small eigenvalues,
+  features that are rare in the painting, weigh more against the content.
 """
 
 
@@ -303,9 +305,10 @@ print("as alpha falls, the error of the content grows and that of the style fall
 
 # %% [markdown]
 r"""
-**What to see.** With $\alpha = 30$ it is the photograph with a little colour; near 1 both are there; at 0 nothing asks
-for a pagoda. What is left of it comes from the start. Then $E = E_{\text{style}}$, and that is notebook 10: *a texture
-is a style transfer without content*. The two energies are one number:
+**What to see.** With $\alpha = 30$ it is nearly the photograph, with faint strokes in the sky; near 1 both are there.
+With $\alpha = 0$ nothing asks for a pagoda: the one that you still see comes from the start. Then $E =
+E_{\text{style}}$, and that is notebook 10: *a texture is a style transfer without content*. The two energies are one
+number:
 """
 
 # %%
@@ -343,7 +346,7 @@ print("the content is nearest from the photograph, and farthest without its term
 """
 With this little work the start shows. The energy has many local minima: from the photograph its lines stay, from the
 painting pieces of the painting stay where they were. Noise has neither: the pagoda is put together from the features of
-`relu4_2` alone, and the speckle of the start is still there.
+`relu4_2` alone, and the speckle of the start is still there. With α = 0 nothing of the pagoda is there.
 
 **Question.** You want ten different pictures of one photograph in one style. Which start do you take, and why would the
 start from the photograph hardly help?
@@ -355,7 +358,7 @@ r"""
 
 ### Layers of the style
 
-Weights that are 0 leave layers out: here only the first layers of the five are matched.
+A layer of weight 0 is left out: here only the first one, two or three of the five layers are matched.
 """
 
 
@@ -379,8 +382,8 @@ print("the style of all five layers is nearest with all five, farthest with the 
 
 # %% [markdown]
 """
-`relu1_1` takes the colours and little else. Each deeper layer brings larger strokes, as in notebook 10; the swirls need
-the last two.
+`relu1_1` brings the colours and a fine grain. With each deeper layer the strokes become larger, as in notebook 10; the
+star and its swirls come only with the last two.
 
 ### Scale of the style
 
@@ -432,8 +435,8 @@ print("the larger alpha keeps more of the content and less of the style; relu2_2
 
 # %% [markdown]
 """
-At `relu2_2` eyes, mouth and colours stay where they were, and the strokes lie over them; at `relu4_2` a stroke may
-cross the face. A larger α brings the face back, with less of the painting.
+At `relu2_2` eyes and mouth stay where they were, and the strokes lie over them; at `relu4_2` a stroke may cross the
+face. A larger α brings the face back, with less of the painting.
 
 **Question.** Nobody minds when a roof is bent. Why is the same relative error of the content worse on a face, and what
 would you add to E for portraits?
@@ -468,7 +471,7 @@ slide_figure(fig, "style-transfer")
 
 # %% [markdown]
 """
-One evaluation of the network for each file verifies what is recorded of it (a file is clipped and has 8 bits):
+The two errors recorded for each file are computed again from the file, whose values are clipped and have 8 bits:
 """
 
 # %%
@@ -486,10 +489,11 @@ r"""
 
 Often one wants the strokes of the painting and the colours of the photograph. Gatys et al. (2017) give two ways.
 
-**Paint with its colours.** Give the *painting* the colours of the photograph first. Take the colours of an image as a
-cloud of points in $\mathbb R^3$, with mean $m$ and covariance $C$ (with $1/N$). An affine map $m_v + T (u_k - m_u)$ has
-the right mean, and the right covariance when $T C_u T^T = C_v$. Many $T$ do. The one that moves the points least, on
-average, is the optimal map between two Gaussians. It is symmetric:
+**Paint with its colours.** Give the *painting*, here $u$, the colours of the photograph $v$ first. Take the colours
+$u_k$ of the $N$ pixels of $u$ as a cloud of points in $\mathbb R^3$, with mean $m_u$ and covariance $C_u$ (with
+$1/N$), and those of $v$ with $m_v$ and $C_v$. The colours $m_v + T (u_k - m_u)$ have the right mean, and the right
+covariance when $T C_u T^T = C_v$. This holds for many $T$. The one that moves the points least, in mean square, is the
+optimal map between two Gaussians. It is symmetric and positive ($C_u$ is taken invertible):
 
 $$T = C_u^{-1/2} \bigl(C_u^{1/2} C_v C_u^{1/2}\bigr)^{1/2} C_u^{-1/2}.$$
 """
@@ -536,7 +540,8 @@ match_colors = check(match_colors)
 
 # %% [markdown]
 r"""
-Another map with the same mean and covariance takes the Cholesky factors, $T = L_v L_u^{-1}$. It moves the colours more:
+Another map to the same mean and covariance takes the Cholesky factors, $T = L_v L_u^{-1}$. It moves the colours more,
+here only a little:
 """
 
 # %%
@@ -610,7 +615,7 @@ print("both ways the colours are far nearer to those of the photograph; with the
 # %% [markdown]
 """
 With matched colours the *palette* is that of the photograph, and a stroke may put any of its colours anywhere. With the
-luminance every pixel keeps its own colour; strokes of one brightness and two colours are lost.
+luminance every pixel keeps its own differences of colour, and strokes that differ in colour alone are lost.
 
 **Question.** After both maps the painting has the mean and the covariance that were asked for. Why do we want the one
 that moves the colours least?
@@ -638,7 +643,7 @@ show(fig, "A small pagoda, a small Great Wave, and beside them what twenty evalu
 
 - Features say what is where; their averages say how it is painted. One network gives both descriptions.
 - A transfer is a descent on the image, with a compromise that you choose: the weight and the layers.
-- Start, scale and size of the painting matter as much as the loss: E has many local minima, and the network sees
+- The start and the size of the painting matter as much as the loss: $E$ has many local minima, and the network sees
   pixels.
 - Colours can be kept by an optimal map between Gaussians, or by painting the luminance only.
 

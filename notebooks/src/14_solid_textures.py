@@ -100,16 +100,16 @@ show(show_images(views, ["above: the pole", "behind: the seam"], width=8), alt)
 # %% [markdown]
 r"""
 **What to see.** At the pole a whole row of pixels meets in one point, and the stones are squeezed. At the back the
-left border of the picture meets the right one. Every way to flatten a closed surface has such faults: a sphere has no
-map without distortion, and a vase or a bust has none without cuts.
+left border of the picture meets the right one, along a vertical line that is faint here. Every way to flatten a closed
+surface has such faults: a sphere has no map without distortion, and a vase or a bust has none without cuts.
 
 A **solid texture** needs no map. It gives a colour to each point of *space*, $v : \mathbb Z^3 \to [0, 1]^3$, as a
 block of stone does. The object is carved out of it, and shows what it cuts through.
 
 ## 2. What a solid must look like
 
-All that we have is a picture of the material. We ask that each **slice** of the solid looks like it. Three directions
-are enough: slices across the axes 0, 1 and 2.
+All that we have is a picture of the material. We ask that each **slice** of the solid looks like it. In practice three
+directions are enough: slices across the axes 0, 1 and 2.
 
 ### Exercise 1 — a slice (3 min, in class)
 
@@ -163,7 +163,7 @@ slide_figure(show_images(rows, titles + 4 * [""], columns=4, width=9), "solid-sl
 """
 **What to see.** Ballast looks the same from all sides. The rock has horizontal layers: slices across the axes 1
 and 2 are vertical, and show them. The slice across axis 0 runs *along* the layers. No picture told the network what it
-should look like there, and it is whatever the two others leave.
+should look like there: it is what the two other directions leave free.
 """
 
 
@@ -178,7 +178,7 @@ cubes = []
 for name, u in exemplars.items():
     cubes.append(render(OBJECTS["cube"], carved(name, 66), 320, samples=2))
     cubes[-1][:, :88, :88] = F.interpolate(u[None, :, :176, :176], scale_factor=0.5, mode="area")[0]
-slide_figure(show_images(cubes, list(SOLIDS), width=10), "solid-texture")
+slide_figure(show_images(cubes, [name.replace("_", " ") for name in SOLIDS], width=10), "solid-texture")
 
 # %% [markdown]
 r"""
@@ -207,9 +207,10 @@ the other:
 $$ h_0 = \text{scramble}(\text{seed}), \qquad h_i = \text{scramble}(h_{i-1} + c\, x_i), \qquad
 z(x) = 2^{-24} \lfloor 2^{-40} h_d \rfloor , $$
 
-where $h_d$ counts as an integer without sign, so that $0 \leq z < 1$: its highest 24 bits, as many as a `float32`
-holds exactly. The odd constant $c$ is `generators.GOLDEN`, $2^{64}$ divided by the golden ratio. Sums and products are
-modulo $2^{64}$, which torch does with `int64` by itself.
+where $h_d$, the value after the last of the $d$ coordinates (here $d$ is their number), counts as an integer without
+sign. So $z$ has its highest 24 bits, as many as a `float32` holds exactly, and $0 \leq z < 1$. The odd constant $c$ is
+`generators.GOLDEN`, $2^{64}$ divided by the golden ratio. Sums and products are modulo $2^{64}$, which torch does with
+`int64` by itself.
 
 ### Exercise 2 — noise as a function of coordinates (15 min, in class)
 
@@ -248,8 +249,8 @@ assert torch.equal(z[300:310, 5:9], spatial_noise((-200, 75), (10, 4), seed))  #
 centred = z - 0.5
 print(f"mean {z.mean():.3f} (1/2), variance {centred.square().mean():.4f} (1/12 = {1 / 12:.4f})")
 others = {
-    "down": centred.roll(1, 0),
-    "right": centred.roll(1, 1),
+    "the value above": centred.roll(1, 0),
+    "the value on the left": centred.roll(1, 1),
     "seed 1": spatial_noise((-500, 70), (1000, 1000), 1) - 0.5,
 }
 for name, other in others.items():
@@ -272,7 +273,8 @@ show(show_images(pictures, titles, width=9), alt)
 
 # %% [markdown]
 r"""
-In the middle all voxels with the same $x_1 + 3 x_2$ have the same value: noise, but the same again and again.
+In the middle all pixels with the same $x_1 + 3 x_2$ have the same value ($x_1$ is the row): noise, but the same again
+and again along oblique lines.
 
 **Question.** A colleague draws the noise of each block with `torch.Generator().manual_seed(k)`, $k$ the number of the
 block. What is right with it, and what is not?
@@ -340,7 +342,7 @@ print(f"cork: margin {margin} in the coarsest noise, whose voxels are {factor} w
 
 # %% [markdown]
 r"""
-Is it true? Change a single value of the coarsest noise, and look which voxels of a slice through the middle change.
+Is it true? Change a single voxel of the coarsest noise, and look which voxels of a slice through the middle change.
 The noise of level $k$ needs the margin of the layers that follow.
 """
 
@@ -380,12 +382,15 @@ the finest level to the coarsest:
 
 - the noise of this level is needed on $[\text{low} - m, \text{high} + m)$, with $m$ the margin of one level's
   convolutions, `receptive_field(generator.level_layers)`;
-- the level before must give the coarse voxels that cover this,
+- the next coarser level must give the coarse voxels that cover this,
   $\big[\lfloor (\text{low} - m)/2 \rfloor, \lceil (\text{high} + m)/2 \rceil\big)$: the new low and high.
 
 A level has several channels of noise. They are a fourth coordinate, which comes first: channel $c$ of level $l$ (0 is
 the coarsest) has the coordinate $l\,n + c$, with $n$ = `generator.noise_channels`. So no two channels of any level
 share a value, and one call gives all channels of a level.
+
+The generator takes the noises and the origin of the block: `generator(noises, origin)`. From the origin it knows
+whether a block begins with the first or the second half of a coarse voxel.
 
 ### Exercise 4 — a block of the infinite solid (15 min, in class)
 
@@ -484,10 +489,11 @@ r"""
 ## 6. Training with slices one voxel thick
 
 Gatys' method would optimise the voxels themselves. For $256^3$ voxels that is 50 million numbers, and the features of
-$3 \times 256$ slices in each step; then only one block is there, of one size. Training a network on whole blocks takes
-as much. But the law of the solid is invariant by translation: one slice is like any other. So a step needs a
-**single slice** in each direction, and to compute it a block *one voxel thick*, with its margins. This is the paper's
-"single-slice training scheme". What automatic differentiation keeps in memory for it:
+$3 \times 256$ slices in each step; and the result is a single block, of one size. Training a network on whole blocks
+needs as much memory. But the law of the solid does not change by a translation by a coarsest voxel (8 or 16 voxels
+here), and within it the training draws the place of a slice at random: one slice is as good as any other. So a step
+needs a **single slice** in each direction, and to compute it a block *one voxel thick*, with its margins. This is the
+paper's "single-slice training scheme". What automatic differentiation keeps in memory for it:
 """
 
 
@@ -512,13 +518,13 @@ depths = (1, 2, 4, 8, 16, 32, 64)
 memory = [kept_megabytes((n, 64, 64)) for n in depths]
 curves = {"a block of depth D": (depths, memory), "a single slice": (depths, [memory[0]] * len(depths))}
 figure = plot_curves(curves, "depth D of the solid trained on", "MB kept for the gradient", "log", "log")
-show(figure, "A curve that rises in proportion to the depth beyond 8 voxels, above a horizontal line.")
+show(figure, "A curve that rises with the depth, at the end nearly in proportion to it, above a horizontal line.")
 print(", ".join(f"D = {n}: {mb:.0f} MB" for n, mb in zip(depths, memory, strict=True)))
 
 # %% [markdown]
 r"""
 The slice costs the same whether the solid has 64 layers or $10^{12}$: its margin is all that it sees of its
-neighbours. A slice 1 voxel thick is not 64 times cheaper than 64 of them, because of this margin.
+neighbours. Because of this margin a slice is not 64 times cheaper than a block of 64 of them, but 14 times.
 
 The loss compares, for each direction $d$, the Gram matrices of the slice with those of the exemplar $u_d$. As in
 notebook 13, errors are relative, layer by layer:
@@ -561,8 +567,9 @@ solid_loss = check(solid_loss)
 
 # %% [markdown]
 r"""
-The first steps of a training, live, on slices of $64 \times 64$ voxels. The generators of this notebook took a
-thousand steps on slices of $96 \times 96$, one direction a step; `python data/train solid_cork` makes one again.
+The first steps of a training, live, on slices of $64 \times 64$ voxels that all begin at the origin. The generators of
+this notebook took a thousand steps on slices of $96 \times 96$, one direction a step; `python data/train solid_cork`
+makes one again.
 """
 
 # %%
@@ -590,11 +597,14 @@ print(f"one direction: {losses[0]:.1f} at the first step, {sum(losses[-3:]) / 3:
 # %%
 records = {name: network_record(f"solid_{name}") for name in SOLIDS}
 curves = {
-    name: ([record["steps"] * (i + 0.5) / len(record["loss"]) for i in range(len(record["loss"]))], record["loss"])
+    name.replace("_", " "): (
+        [record["steps"] * (i + 0.5) / len(record["loss"]) for i in range(len(record["loss"]))],
+        record["loss"],
+    )
     for name, record in records.items()
 }
 figure = plot_curves(curves, "step", "loss of a slice", y_scale="log")
-show(figure, "Three curves that fall steeply over the first fifty steps and slowly afterwards.")
+show(figure, "Three curves that fall steeply over the first hundred steps and slowly afterwards.")
 
 # %%
 for name, record in records.items():
@@ -602,11 +612,11 @@ for name, record in records.items():
 
 # %% [markdown]
 r"""
-One number for each of the axes 0, 1 and 2. The rock's slice across axis 0, which no exemplar constrained, is farther
+One loss for each of the axes 0, 1 and 2. The rock's slice across axis 0, which no exemplar constrained, is farther
 from the picture than the two others: nothing asked it to look like it.
 
-**Question.** Each step sees one slice, and the solid has infinitely many. Why does training with single slices not
-forget the coherence between neighbouring slices?
+**Question.** Each step sees one slice, and the solid has infinitely many. Why do neighbouring slices fit together
+nevertheless?
 """
 
 # %% [markdown]
@@ -614,14 +624,15 @@ r"""
 ## 7. An object carved out of it
 
 An object is given by its **signed distance** $f(p)$: how far the point $p$ is from the surface, negative inside. A
-ball of radius $\frac12$ is $f(p) = \|p\| - \frac12$, and intersections and unions are maxima and minima. A ray
-$o + t\,r$ from the camera meets the surface where $f(o + t\,r) = 0$. Nothing is nearer than $f$: so a step of this
-length is safe,
+ball of radius $\frac12$ is $f(p) = \|p\| - \frac12$. The maximum of two such functions is negative in the
+intersection of the two objects, the minimum in their union. A ray $o + t\,r$, $\|r\| = 1$, from the camera at $o$
+meets the surface where $f(o + t\,r) = 0$. No point of the surface is nearer than $f$: so a step of this length is safe,
 
 $$ t \leftarrow t + f(o + t\,r), $$
 
 until $f$ is almost 0. This is *sphere tracing* (Hart 1996). The normal is $\nabla f / \|\nabla f\|$, by automatic
-differentiation, and brightness follows Lambert's law, $\max(\langle n, \ell\rangle, 0)$ for light from $\ell$.
+differentiation, and brightness follows Lambert's law, $\max(\langle n, \ell\rangle, 0)$ for the normal $n$ and light
+from the direction $\ell$, $\|\ell\| = 1$ (a constant is added for the light from all sides).
 """
 
 
@@ -720,16 +731,18 @@ show(
 
 # %% [markdown]
 """
-**What to see.** Move the cut: the inside was there all the time. It is a slice of the solid, the one on the right.
+**What to see.** Move the cut: the inside was there all the time. What the cut shows is part of a slice of the solid,
+the one on the right.
 
 ## To remember
 
-- A solid texture colours space. Objects carved out of it need no map, and have no seams, no poles and an inside.
+- A solid texture colours space. Objects carved out of it need no map: they have neither seams nor poles, and their
+  inside has a colour too.
 - Noise that is a function of integer coordinates, and convolutions without padding: any block can be computed by
   itself, and agrees with every other.
 - The margin of a network is counted from its last layer to its first.
-- Training needs slices one voxel thick only, because the law of the solid is invariant by translation.
-- What the exemplars do not constrain stays free: across the layers of the rock nobody said what is right.
+- Training needs slices one voxel thick only, because the law of the solid is the same everywhere.
+- What the exemplars do not constrain stays free: nobody said what a slice along the layers of the rock looks like.
 
 J. Gutierrez, J. Rabin, B. Galerne, T. Hurtut (2020), "On demand solid texture synthesis using deep 3D networks",
 *Computer Graphics Forum* 39(1), doi:10.1111/cgf.13889. Their generators train for 3000 steps on a GPU, at higher
