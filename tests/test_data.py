@@ -154,7 +154,7 @@ def test_files_without_weights_stay_small() -> None:
 def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean 'cameraman'"):
         fetch("camerman")
-    with pytest.raises(ValueError, match="kernel 'motion' is unknown; did you mean 'motion_"):
+    with pytest.raises(ValueError, match="kernel name 'motion' is unknown; did you mean 'motion_"):
         data.load_kernel("motion")
 
 

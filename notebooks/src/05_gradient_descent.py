@@ -649,9 +649,8 @@ for _ in range(20):  # 100 iterations at a time: the whole path would take 260 M
     u = path[-1]
 distances.append((u - u_lambda).norm().item())
 sharp = rate(tau, alpha_F, L_F)
-print(
-    f"sharp factor {sharp:.6f}, measured over the last 100 iterations {(distances[-1] / distances[-101]) ** 0.01:.6f}"
-)
+measured = (distances[-1] / distances[-101]) ** 0.01
+print(f"sharp factor {sharp:.6f}, measured over the last 100 iterations {measured:.6f}")
 print(f"distance: {distances[0]:.2f} at the start, {distances[-1]:.1e} after 2000 iterations")
 
 # %%

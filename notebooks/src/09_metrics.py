@@ -515,8 +515,7 @@ candidates = {
     "E": gaussian_texture(exemplar, torch.Generator().manual_seed(1)),
 }
 cut = [u[:108] for u in (exemplar, *candidates.values())]
-figure = show_images(cut, ["the texture", *candidates], columns=3)
-slide_figure(figure, "metrics-disagree")
+slide_figure(show_images(cut, ["the texture", *candidates], columns=3), "metrics-disagree")
 
 # %%
 my_ranking = "ABCDE"  # yours, from the closest to the farthest

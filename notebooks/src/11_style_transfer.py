@@ -278,17 +278,17 @@ them.
 
 # %%
 def paint(p, a, alpha=1.0, network=network, **settings):
-    """Return p painted like a: 30 evaluations at half the size, 18 at the whole, whitened."""
+    """Return p painted like a: 20 evaluations at half the size, 10 at the whole, whitened."""
     settings = {"scales": (1 / 2, 1), "whitening": delta} | settings
     generator = torch.Generator().manual_seed(seed)
-    return style.style_transfer(p, a, network, alpha, (30, 18), generator, **settings).image
+    return style.style_transfer(p, a, network, alpha, (20, 10), generator, **settings).image
 
 
 # %% [markdown]
 r"""
 ## 4. From the photograph to a texture
 
-All of the following have the same 48 evaluations; only the weight of the content changes.
+All of the following have the same 30 evaluations; only the weight of the content changes.
 """
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
@@ -463,7 +463,7 @@ rows = []
 for content in ("temple", "astronaut"):
     rows.append(style.load_pair(records[f"{content}_{names[0]}"])[0])
     rows += [style.load_transfer(f"{content}_{name}")[0].float() for name in names]
-fig, axes = new_figure(2, 4, width=10, height=5.4)
+fig, axes = new_figure(2, 4, width=9, height=4.9)
 axes[0, 0].get_gridspec().set_height_ratios([2 / 3, 6 / 5])  # of the photographs
 for i, axis in enumerate(axes.flat):
     draw_image(axis, rows[i], title=("photograph", "Van Gogh", "Hokusai", "Kandinsky")[i] if i < 4 else None)
@@ -555,9 +555,7 @@ for name, image in {"optimal": matched, "Cholesky": other}.items():
     assert apart < 1e-9
     print(f"{name:8}: mean square move of a colour {moved:.4f}")
 fig = show_images([a, matched, other], ["painting", "optimal map", "Cholesky"], width=7)
-show(
-    fig, "The Starry Night three times: in blue and yellow, and twice in the white, brown and black of the photograph."
-)
+show(fig, "The Starry Night three times: in blue and yellow, and twice in the photograph's white, brown and black.")
 
 # %% [markdown]
 r"""
@@ -607,7 +605,7 @@ slide_figure(show_images([p, *kept.values()], ["photograph", *kept], columns=4),
 
 # %%
 distances = [textures.color_statistics_loss(x, p).item() for x in kept.values()]
-assert max(distances[1:]) < 0.3 * distances[0]
+assert max(distances[1:]) < 0.5 * distances[0]
 chroma = (kept["luminance only"] - to_gray(kept["luminance only"])) - (p - to_gray(p))
 assert chroma.abs().max() < 1e-5
 print("both ways the colours are far nearer to those of the photograph; with the luminance each pixel keeps its own")
