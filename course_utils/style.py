@@ -250,24 +250,13 @@ def match_colors(
     colours that u does not have are not made. L. Gatys et al. (2017), 10.1109/CVPR.2017.397, keep colours like this.
     """
     require_same_device(require_picture(u, "u"), require_picture(v, "v"), ("u", "v"))
-    colors_u, colors_v = (image.reshape(-1, image.shape[-2] * image.shape[-1]).double() for image in (u, v))
+    colors_u, colors_v = (image.reshape(-1, image.shape[-2] * image.shape[-1]).cpu().double() for image in (u, v))
     if len(colors_u) != len(colors_v):
         raise ValueError(f"u and v must have the same channels, got shapes {tuple(u.shape)} and {tuple(v.shape)}")
-    m_u, m_v = colors_u.mean(dim=1, keepdim=True), colors_v.mean(dim=1, keepdim=True)
-    c_u, c_v = torch.cov(colors_u, correction=0), torch.cov(colors_v, correction=0)
-    root, inverse = symmetric_power(torch.atleast_2d(c_u), 0.5), symmetric_power(torch.atleast_2d(c_u), -0.5)
-    t = inverse @ symmetric_power(root @ torch.atleast_2d(c_v) @ root, 0.5) @ inverse
-    return (m_v + t @ (colors_u - m_u)).to(u.dtype).reshape(u.shape)
-
-
-def symmetric_power(c: Float[Tensor, "n n"], power: float) -> Float[Tensor, "n n"]:
-    """Return C^p = Σ_i λ_i^p q_i q_iᵀ of a covariance; eigenvalues below 1e-12 of the largest count as 0: 0^p = 0."""
-    if require_tensor(c, "c").ndim != 2 or c.shape[0] != c.shape[1]:
-        raise ValueError(f"c must be a square matrix, got shape {tuple(c.shape)}")
-    require_number(power, "power")
-    values, q = torch.linalg.eigh(c)
-    kept = values > 1e-12 * values[-1]
-    return (q * torch.where(kept, values.clamp(min=torch.finfo(c.dtype).tiny) ** power, 0)) @ q.mT
+    m_u, m_v = colors_u.mean(dim=1), colors_v.mean(dim=1)
+    c_u, c_v = (torch.atleast_2d(torch.cov(colors, correction=0)) for colors in (colors_u, colors_v))
+    t, shift = gaussian_map(m_u, c_u, m_v, c_v)
+    return (t @ colors_u + shift[:, None]).to(u).reshape(u.shape)
 
 
 def luminance_transfer(

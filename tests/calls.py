@@ -195,7 +195,6 @@ OWN = {
     },
     "style.transfer_energy": TRANSFER,
     "style.transfer_errors": TRANSFER | {"x": lambda: random_image((3, 16, 18), 12).float()},
-    "style.symmetric_power": {"c": lambda: torch.eye(3) + 0.5, "power": lambda: 0.5},
     "style.luminance_transfer": {
         "content": lambda: random_image((3, 6, 5), 10),
         "style": lambda: random_image((3, 5, 7), 11),

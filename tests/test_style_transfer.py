@@ -193,10 +193,10 @@ def test_match_colors_of_gray_colours_and_of_one_channel(unchecked):
 
 
 @pytest.mark.parametrize("power", [0.5, -0.5])
-def test_symmetric_power_against_scipy(power):
+def test_matrix_power_against_scipy(power):
     c = color_moments(mixed(3, 8, 7, seed=2))[1]
     expected = scipy.linalg.fractional_matrix_power(c.numpy(), power)
-    np.testing.assert_allclose(style.symmetric_power(c, power).numpy(), expected, rtol=1e-9)
+    np.testing.assert_allclose(style.matrix_power(c, power).numpy(), expected, rtol=1e-9)
 
 
 def test_luminance_transfer_changes_the_luminance_only(unchecked):

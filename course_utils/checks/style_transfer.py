@@ -24,7 +24,7 @@ from course_utils.checks.engine import (
 from course_utils.checks.gatys_texture_synthesis import Known, _loss_answer
 from course_utils.features import VGGFeatures
 from course_utils.images import to_gray
-from course_utils.style import CONTENT_LAYER, START_NOISE, symmetric_power
+from course_utils.style import CONTENT_LAYER, START_NOISE, matrix_power
 from course_utils.textures import gram_matrix as _gram
 
 Layers = Mapping[str, Tensor]
@@ -359,11 +359,11 @@ def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
 def _wrong_matches(u: Tensor, v: Tensor) -> list[Known]:
     (m_u, c_u), (m_v, c_v) = _moments(u), _moments(v)
     centred = u.flatten(1) - m_u[:, None]
-    root_u, inverse_u, root_v = symmetric_power(c_u, 0.5), symmetric_power(c_u, -0.5), symmetric_power(c_v, 0.5)
-    inverse_v = symmetric_power(c_v, -0.5)
+    root_u, inverse_u, root_v = matrix_power(c_u, 0.5), matrix_power(c_u, -0.5), matrix_power(c_v, 0.5)
+    inverse_v = matrix_power(c_v, -0.5)
     middle = root_u @ c_v @ root_u
-    t = inverse_u @ symmetric_power(middle, 0.5) @ inverse_u
-    back = inverse_v @ symmetric_power(root_v @ c_u @ root_v, 0.5) @ inverse_v
+    t = inverse_u @ matrix_power(middle, 0.5) @ inverse_u
+    back = inverse_v @ matrix_power(root_v @ c_u @ root_v, 0.5) @ inverse_v
     cholesky = torch.linalg.cholesky(c_v) @ torch.linalg.inv(torch.linalg.cholesky(c_u))
     deviations = (c_v.diagonal() / c_u.diagonal()).sqrt()
     n_u, n_v = u[0].numel(), v[0].numel()

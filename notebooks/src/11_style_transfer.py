@@ -286,7 +286,7 @@ def paint(p, a, alpha=1.0, network=network, **settings):
 
 # %% [markdown]
 r"""
-## 4. From the photograph to a texture
+## 4. The weight of the content
 
 All of the following have the same 30 evaluations; only the weight of the content changes.
 """
@@ -333,7 +333,8 @@ starts = {name: paint(p, a, 5.0, init=image) for name, image in firsts.items()}
 starts["noise, $\\alpha$ = 0"] = paint(p, a, 0.0, init=noise)
 fig = show_images(list(starts.values()), list(starts), columns=4)
 show(
-    fig, "A pagoda in blue: clear; with the dark tree and swirls of the painting; rough, in speckle; then swirls alone."
+    fig,
+    "A pagoda: clear, pale blue and brown; among pieces of the painting; rough, in speckle; then swirls without it.",
 )
 
 # %%
@@ -422,7 +423,7 @@ portraits["relu4_2, $\\alpha$ = 5"] = paint(face, street, 5.0)
 fig = show_images([face, street, *portraits.values()], ["photograph", "painting", *portraits], columns=5)
 show(
     fig,
-    "A smiling astronaut; a village street by Van Gogh; her portrait: green patches on the face, fewer, nearly none.",
+    "An astronaut; a street by Van Gogh; her portrait: green and orange patches on the face, fewer, nearly none.",
 )
 
 # %%

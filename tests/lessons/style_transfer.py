@@ -685,7 +685,7 @@ WRONG = {
     ],
     "style_loss": [
         ("normalisation", style_summed),
-        ("exception", style_over_features),
+        ("global", style_over_features),
         ("normalisation", style_divided_by_the_features),
         ("normalisation", style_of_the_paper),
         ("weight", style_not_relative),
