@@ -225,7 +225,7 @@ OWN |= {
     "generators.diversity": TINY_TEXTURES,
     "generators.texture_training_step": TINY_TEXTURES
     | {
-        "generator": lambda: built("generators", "TextureNetwork", widths=(2,)),
+        "generator": lambda: texture_generator(),
         "optimizer": lambda: torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01),
         "noise": lambda: [random_image((2, 3, 16, 18)).float()],
     },
@@ -278,9 +278,18 @@ LEFT_OUT = {
 
 def small_solid():
     """Return a generator of solids with the same weights at each call."""
+    return seeded("SolidGenerator", widths=(3, 2)).requires_grad_(False).eval()
+
+
+def texture_generator():
+    """Return a generator of textures with the same weights at each call."""
+    return seeded("TextureNetwork", widths=(2,))
+
+
+def seeded(name, **arguments):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return built("generators", "SolidGenerator", widths=(3, 2)).requires_grad_(False).eval()
+        return built("generators", name, **arguments)
 
 
 def feature_grams():

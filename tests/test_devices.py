@@ -34,6 +34,16 @@ DOUBLE = {  # lessons that run on a device with float64 only, NVIDIA's and not A
     "08_constrained_inpainting": "projections are exact to 1e-12, and asserted so",
     "09_metrics": "images of one error to 1e-9 dB",
 }
+# Covariances of features are in float64, on the CPU: `style.feature_gaussian` puts them there.
+COVARIANCES = (
+    "matrix_power",
+    "bures_wasserstein",
+    "gaussian_map",
+    "gaussian_barycentre",
+    "whiten_color",
+    "wasserstein_loss",
+)
+ON_THE_CPU |= {("style", name) for name in COVARIANCES}
 CALLS = [(module, name) for module in MODULES for name in public(module) if (module, name) not in ON_THE_CPU]
 
 
