@@ -39,7 +39,7 @@ def recognise_generic(student: Student, answer: Tensor | float, expected: Tensor
 
 def better_explanation(student: Student, mistake: Mistake) -> Mistake | None:
     """Return what is certainly wrong with the last call when ``mistake`` only says that something is."""
-    outside = list(notebook_values(student.function))
+    outside = [name for name in notebook_values(student.function) if not name.isupper()]  # constants are written so
     if outside and mistake.cause != "global":
         if found := _global_anywhere(student) or _size_of_a_global(student, mistake):
             return found
