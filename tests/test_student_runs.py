@@ -2,11 +2,10 @@
 
 A filled copy imports its answers from the bank: the k-th right answer of every exercise together, and, in rotation,
 variants in single precision, with a gradient left on, in loops, by small steps. Every copy is filled with the variants
-and with one k, another one each day, so that all of them have their turn (lesson 10, whose syntheses take minutes, with
-one of the two). ``COURSE_FILLINGS=3 pytest …`` repeats the run of k = 3, ``COURSE_FILLINGS=all`` makes all of them.
+one day and with some k the next, so that all of them have their turn. ``COURSE_FILLINGS=3 pytest …`` repeats the run of
+k = 3, ``COURSE_FILLINGS=all`` makes all of them.
 """
 
-import datetime
 import importlib
 import itertools
 import os
@@ -19,11 +18,10 @@ from course_utils.classroom import ROOT
 from course_utils.classroom.build import execute, exercise_name, read_source, source_files
 from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
+from tests.rotation import TODAY
 
 pytestmark = pytest.mark.slow
-SLOW = ("10_gatys_texture_synthesis",)
 WORDS = ("float32", "undetached", "loops", "small_step")  # in the names of the variants in the bank
-TODAY = datetime.datetime.now(datetime.UTC).date().toordinal()
 ASKED = os.environ.get("COURSE_FILLINGS", "")
 
 
@@ -34,14 +32,12 @@ def longest(name):
 
 
 def fillings(name, turn, asked=ASKED, today=TODAY):
-    """Return what the ``turn``-th notebook is filled with: some k, as text, and "variants"."""
+    """Return what the ``turn``-th notebook is filled with: some k, as text, or "variants"."""
     if asked == "all":
         return [*map(str, range(longest(name))), "variants"]
     if asked:
         return asked.split(",")
-    if name in SLOW:
-        return [str((today // 2 + turn) % longest(name)), "variants"][today % 2 : today % 2 + 1]
-    return [str((today + turn) % longest(name)), "variants"]
+    return [str((today // 2 + turn) % longest(name)) if (today + turn) % 2 else "variants"]
 
 
 FILLED = [(name, k) for turn, name in enumerate(sorted(source_files())) for k in fillings(name, turn)]
