@@ -96,6 +96,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")  # of Sphinx's extensions
 def test_the_site_has_every_lesson_and_asks_nobody_else(tmp_path):
     out = tmp_path / "site"
     (out / "old").mkdir(parents=True)

@@ -4,7 +4,12 @@ import pytest
 
 from course_utils.classroom.site import build_site
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
+    ),  # of Sphinx's extensions
+]
 
 
 @pytest.fixture(scope="module")
