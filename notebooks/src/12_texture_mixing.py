@@ -346,7 +346,7 @@ axis = axes.item()
 for name, (x1, x2) in zip(names, points.tolist(), strict=True):
     inset = axis.inset_axes((x1 - 1.2, x2 - 1.2, 2.4, 2.4), transform=axis.transData)
     draw_image(inset, load(name, 128))
-low, high = points.min(dim=0).values - 1.5, points.max(dim=0).values + 1.5
+low, high = (points.amin(0) - 1.5).tolist(), (points.amax(0) + 1.5).tolist()
 axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xlabel="first axis", ylabel="second axis")
 slide_figure(figure, "texture-map")
 nearest = {name: names[int(D[i].topk(2, largest=False).indices[1])] for i, name in enumerate(names)}
