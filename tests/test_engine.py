@@ -595,6 +595,21 @@ def test_what_check_returns_is_detached(capsys):
     assert kept(RIGHT.clone().requires_grad_()).requires_grad
 
 
+def test_a_network_in_training_keeps_its_graph():
+    def apply(network, x):
+        return network(x)
+
+    @exercise(apply, hints=("a", "b", "c"))
+    def examine(student):
+        student(torch.nn.Identity(), random_image((2, 2)))
+        return "something"
+
+    engine.EXERCISES["apply"] = engine.EXERCISES.pop("examine")
+    kept = check(lambda network, x: network(x).clone().requires_grad_(), "apply")
+    assert not kept(torch.nn.Identity(), RIGHT).requires_grad
+    assert kept(torch.nn.Linear(RIGHT.shape[-1], 2, dtype=RIGHT.dtype), RIGHT).requires_grad
+
+
 def test_losses_become_numbers_and_no_iteration_is_tried(capsys):
     def descend(u, n):
         return u, [float(u.sum())] * n

@@ -46,7 +46,9 @@ def carried(student: Student) -> Callable[..., Any]:
 def _alike(function: Callable[..., Any], sample: Any) -> Callable[..., Any]:
     @functools.wraps(function)
     def alike(*args: Any, **options: Any) -> Any:
-        differentiated = any(isinstance(x, Tensor) and x.requires_grad for x in numbers_in([args, options]))
+        networks = [x for x in (*args, *options.values()) if isinstance(x, torch.nn.Module)]
+        inputs = [*numbers_in([args, options]), *(weight for network in networks for weight in network.parameters())]
+        differentiated = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
         return _like(function(*args, **options), sample, differentiated)
 
     return alike
