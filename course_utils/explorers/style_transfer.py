@@ -116,7 +116,8 @@ def explore_transfer() -> Explorer:
         run.forget()
         curve.value = ""
         p, a = _pair({"content": content, "painting": painting})
-        return _beside(p, a, p), {"α": alpha, "style up to": last, "evaluations": str(n), "seed": str(seed)}
+        numbers: dict[str, float | str] = {"photograph": content, "painting": painting, "α": alpha, "style up to": last}
+        return _beside(p, a, p), numbers | {"evaluations": str(n), "seed": str(seed)}
 
     alt = "Left, the photograph; in the middle, the painting; right, the photograph as it is being painted"
     shown = Explorer("style transfer", choices, draw, alt, 2, [curve], run=run)
