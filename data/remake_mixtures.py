@@ -10,8 +10,6 @@ all, pictures of 8 bits. Each record has both losses of its picture, so that the
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -20,15 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils._files import write_atomically
+from course_utils.classroom.precomputed import Precomputed, require_whole
 from course_utils.classroom.registry import make_entry, register
 from course_utils.data import REGISTRY, data_folder
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import load_image, read_picture, save_image
-from course_utils.style import gram_mixture, mixture_records, synthesize_mixture, wasserstein_mixture
+from course_utils.style import gram_mixture, synthesize_mixture, wasserstein_mixture
 
 FOLDER = data_folder() / "mixtures"
-RECORDS = FOLDER / "mixtures.json"
 MIXTURES = {"wasserstein": wasserstein_mixture, "gram": gram_mixture}
 
 
@@ -67,6 +64,7 @@ def make(name: str, recipe: Recipe) -> dict[str, Any]:
     generator, exemplars = torch.Generator().manual_seed(recipe.seed), recipe.load_exemplars()
     budgets = (recipe.n_iterations, recipe.factors)
     result = synthesize_mixture(*exemplars, recipe.t, MIXTURES[recipe.mixture], network, generator, *budgets)
+    require_whole()
     seconds = time.perf_counter() - start
     save_image(result.image.clamp(0, 1).double(), FOLDER / f"{name}.png")
     origins = [REGISTRY[texture] for texture in (recipe.first, recipe.second)]
@@ -79,42 +77,14 @@ def make(name: str, recipe: Recipe) -> dict[str, Any]:
     return asdict(recipe) | shown | {"torch": torch.__version__}
 
 
-def read_records() -> dict[str, Any]:
-    """Return the records of what was made."""
-    return mixture_records() if "mixture_records" in REGISTRY else {}
-
-
-def write_records(records: dict[str, Any]) -> None:
-    """Write the records, whole or not at all, and register them."""
-    ordered = {name: records[name] for name in RECIPES if name in records}
-    write_atomically(RECORDS, json.dumps(ordered, indent=1) + "\n")
-    about = {"source": "data/remake_mixtures.py", "licence": "CC0-1.0", "credit": "this course"}
-    register([make_entry("mixture_records", "mixtures/mixtures.json", kind="mixture", **about)])
-
-
-def is_made(name: str, records: dict[str, Any]) -> bool:
-    """Tell whether an item was made with the settings that its recipe has now."""
-    settings = json.loads(json.dumps(asdict(RECIPES[name])))
-    return name in records and all(records[name][key] == value for key, value in settings.items())
-
-
-def main() -> int:
-    """Make what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(description="Remake the precomputed mixtures of notebook 12.")
-    parser.add_argument("names", nargs="*", help="items to make (default: all)")
-    parser.add_argument("--missing", action="store_true", help="only what is missing or was made with other settings")
-    options = parser.parse_args()
-    if unknown := sorted(set(options.names) - set(RECIPES)):
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(RECIPES)}")
-    torch.set_num_threads(1)
-    FOLDER.mkdir(exist_ok=True)
-    for name in [name for name in RECIPES if not options.names or name in options.names]:
-        if not (options.missing and is_made(name, read_records())):
-            record = make(name, RECIPES[name])
-            write_records(read_records() | {name: record})  # read again: another run may have written
-            print(f"{name:20} loss {record['loss']:.2e}  {record['seconds']:6.1f} s", flush=True)
-    return 0
-
+PRECOMPUTED = Precomputed(
+    "mixture",
+    "mixtures",
+    "data/remake_mixtures.py",
+    RECIPES,
+    make,
+    lambda name, record: f"{name:20} loss {record['loss']:.2e}  {record['seconds']:6.1f} s",
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PRECOMPUTED.remake("Remake the precomputed mixtures of notebook 12."))

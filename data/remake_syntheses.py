@@ -13,11 +13,7 @@ statistics. The pictures have 8 bits, so their loss is above that of the synthes
 
 from __future__ import annotations
 
-import argparse
-import json
-import signal
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,9 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils._files import write_atomically
+from course_utils.classroom.precomputed import Precomputed, require_whole
 from course_utils.classroom.registry import make_entry, register
-from course_utils.data import REGISTRY, fetch
+from course_utils.data import REGISTRY
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import center_crop, load_image, read_picture, save_image
 from course_utils.textures import (
@@ -44,8 +40,6 @@ from course_utils.textures import (
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "syntheses"
-RECORDS = FOLDER / "syntheses.json"
-INTERRUPTED = threading.Event()
 STATISTICS = {"gram_matrix": gram_matrix, "mean_feature": mean_feature}
 EXTRA_LOSSES = {"color_statistics_loss": color_statistics_loss, "spectrum_loss": spectrum_loss}
 
@@ -123,8 +117,7 @@ def synthesize(recipe: Recipe) -> Tensor:
         whitening=recipe.whitening,
         extra_losses=[(EXTRA_LOSSES[name], weight) for name, weight in recipe.extra],
     )
-    if INTERRUPTED.is_set():
-        raise KeyboardInterrupt  # synthesize_texture returns what it has: an unfinished texture is not kept
+    require_whole()
     return result.image
 
 
@@ -180,64 +173,14 @@ def make(name: str, recipe: Recipe) -> dict[str, Any]:
     return record | {"sha256": entry.sha256}
 
 
-def interrupt(number: int, frame: object) -> None:
-    """Note an interrupt from the keyboard, and pass it on."""
-    INTERRUPTED.set()
-    raise KeyboardInterrupt
-
-
-def read_records() -> dict[str, Any]:
-    """Return the records of what was made."""
-    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else {}
-
-
-def write_records(records: dict[str, Any]) -> None:
-    """Write the records, whole or not at all, and register them."""
-    ordered = {name: records[name] for name in RECIPES if name in records}
-    write_atomically(RECORDS, json.dumps(ordered, indent=1) + "\n")
-    about = {"source": "data/remake_syntheses.py", "licence": "CC0-1.0", "credit": "this course"}
-    stale = [n for n, e in REGISTRY.items() if e.kind == "synthesis" and n.removeprefix("synthesis_") not in RECIPES]
-    for name in [n.removeprefix("synthesis_") for n in stale if n != "synthesis_records"]:
-        (FOLDER / f"{name}.png").unlink(missing_ok=True)
-    entry = make_entry("synthesis_records", "syntheses/syntheses.json", kind="synthesis", **about)
-    register([entry], dropped=stale)
-
-
-def is_made(name: str, records: dict[str, Any]) -> bool:
-    """Tell whether an item was made with the settings that its recipe has now, and its file is intact."""
-    settings = json.loads(json.dumps(asdict(RECIPES[name])))
-    try:
-        fetch(f"synthesis_{name}")
-    except (ValueError, FileNotFoundError):
-        return False
-    defaults = json.loads(json.dumps(asdict(Recipe(RECIPES[name].texture))))  # for settings added since it was made
-    return name in records and all((defaults | records[name])[key] == value for key, value in settings.items())
-
-
-def main() -> int:
-    """Make what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(description="Remake the precomputed textures of notebook 10.")
-    parser.add_argument("names", nargs="*", help="items to make (default: all)")
-    parser.add_argument("--missing", action="store_true", help="only what is missing or was made with other settings")
-    options = parser.parse_args()
-    unknown = sorted(set(options.names) - set(RECIPES))
-    if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(RECIPES)}")
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, interrupt)
-    FOLDER.mkdir(exist_ok=True)
-    records = read_records()
-    names = [name for name in RECIPES if not options.names or name in options.names]
-    for name in [name for name in names if not (options.missing and is_made(name, records))]:
-        try:
-            records[name] = make(name, RECIPES[name])
-        except KeyboardInterrupt:
-            print("stopped; what is finished is kept, go on with --missing")
-            return 130
-        write_records(records)
-        print(f"{name:20} loss {records[name]['loss']:.2e}  {records[name]['seconds']:6.1f} s", flush=True)
-    return 0
-
+PRECOMPUTED = Precomputed(
+    "synthesis",
+    "syntheses",
+    "data/remake_syntheses.py",
+    RECIPES,
+    make,
+    lambda name, record: f"{name:20} loss {record['loss']:.2e}  {record['seconds']:6.1f} s",
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PRECOMPUTED.remake("Remake the precomputed textures of notebook 10."))

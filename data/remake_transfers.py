@@ -10,8 +10,6 @@ A record holds the two relative errors, of the content and of the style, of the 
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -20,15 +18,14 @@ from typing import Any
 
 import torch
 
-from course_utils._files import write_atomically
+from course_utils.classroom.precomputed import Precomputed, require_whole
 from course_utils.classroom.registry import make_entry, register
-from course_utils.data import REGISTRY, fetch
+from course_utils.data import REGISTRY
 from course_utils.features import VGGFeatures
 from course_utils.images import read_picture, save_image
 from course_utils.style import TRANSFER_LAYERS, load_pair, style_transfer, transfer_errors
 
 FOLDER = Path(__file__).resolve().parent / "transfers"
-RECORDS = FOLDER / "transfers.json"
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,7 @@ def make(name: str, recipe: Recipe) -> dict[str, Any]:
         progress=True,
     )
     seconds = time.perf_counter() - start
-    if len(result.losses) < 0.9 * sum(recipe.n):
-        raise KeyboardInterrupt  # style_transfer returns what it has: an unfinished image is not kept
+    require_whole()
     path = FOLDER / f"{name}.png"
     save_image(result.image.clamp(0, 1), path)
     errors = [
@@ -102,52 +98,16 @@ def register_picture(name: str, recipe: Recipe) -> str:
     return entry.sha256
 
 
-def read_records() -> dict[str, Any]:
-    """Return the records of what was made."""
-    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else {}
-
-
-def write_records(records: dict[str, Any]) -> None:
-    """Write the records, whole or not at all, and register them."""
-    ordered = {name: records[name] for name in RECIPES if name in records}
-    write_atomically(RECORDS, json.dumps(ordered, indent=1) + "\n")
-    about = {"source": "data/remake_transfers.py", "licence": "CC0-1.0", "credit": "this course"}
-    register([make_entry("transfer_records", "transfers/transfers.json", kind="transfer", **about)])
-
-
-def is_made(name: str, records: dict[str, Any]) -> bool:
-    """Tell whether an item was made with the settings that its recipe has now, and its file is intact."""
-    settings = json.loads(json.dumps(asdict(RECIPES[name])))
-    try:
-        fetch(f"transfer_{name}")
-    except (ValueError, FileNotFoundError):
-        return False
-    return name in records and settings.items() <= records[name].items()
-
-
-def main() -> int:
-    """Make what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(description="Remake the precomputed transfers of notebook 11.")
-    parser.add_argument("names", nargs="*", help="items to make (default: all)")
-    parser.add_argument("--missing", action="store_true", help="only what is missing or was made with other settings")
-    options = parser.parse_args()
-    if unknown := sorted(set(options.names) - set(RECIPES)):
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(RECIPES)}")
-    torch.set_num_threads(1)
-    FOLDER.mkdir(exist_ok=True)
-    records = read_records()
-    names = [name for name in RECIPES if not options.names or name in options.names]
-    for name in [name for name in names if not (options.missing and is_made(name, records))]:
-        try:
-            records[name] = make(name, RECIPES[name])
-        except KeyboardInterrupt:
-            print("stopped; what is finished is kept, go on with --missing")
-            return 130
-        write_records(records)
-        errors = {key: records[name][f"{key}_error"] for key in ("content", "style")}
-        print(f"{name:26} {errors}  {records[name]['seconds']:6.1f} s", flush=True)
-    return 0
-
+PRECOMPUTED = Precomputed(
+    "transfer",
+    "transfers",
+    "data/remake_transfers.py",
+    RECIPES,
+    make,
+    lambda name, record: (
+        f"{name:26} content {record['content_error']:g}  style {record['style_error']:g}  {record['seconds']:6.1f} s"
+    ),
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PRECOMPUTED.remake("Remake the precomputed transfers of notebook 11."))
