@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ SETTLE = 0.3  # seconds without a change, after which a draft is replaced by the
 
 Numbers = Mapping[str, float | str]
 Draw = Callable[..., tuple[Tensor, Numbers]]
+Watch = Callable[[Tensor, float], object]  # of a picture and E
+Settings = dict[str, Any]
 F = TypeVar("F", bound="Explore")
 
 Explore = Callable[..., "Explorer"]
@@ -458,3 +461,65 @@ def _in_event_loop() -> Callable[..., object]:
         return asyncio.get_running_loop().call_soon_threadsafe
     except RuntimeError:
         return lambda function: function()
+
+
+# --- a descent on an image: lessons 10 and 11 ------------------------------------------------------------------------
+
+
+def descent_explorer(
+    name: str,
+    choices: Mapping[str, Any],
+    first: Draw,
+    descend: Callable[[Settings, Watch], tuple[Tensor, Numbers]],
+    budget: Callable[[Settings], int],
+    alt: str,
+    zoom: int,
+) -> Explorer:
+    """Return an explorer of a descent, which is a `Run`; a change of the choices ends it.
+
+    Parameters
+    ----------
+    choices : the controls of what is chosen before; their values by name are the settings.
+    first : draws what is there before a run, from the values of the choices.
+    descend : from settings to the last picture and its numbers; it calls ``watch(picture, E)`` after each evaluation.
+    budget : from settings to the number of evaluations.
+    name, alt, zoom : as for `Explorer`.
+    """
+    curve = widgets.HTML()
+
+    def work(turn: Turn) -> None:
+        settings = {key: control.value for key, control in choices.items()}
+        n, losses = budget(settings), []
+
+        def show(picture: Tensor, numbers: Numbers, svg: str) -> None:
+            shown.show(picture, numbers)
+            curve.value = svg
+
+        def watch(picture: Tensor, loss: float) -> None:
+            losses.append(loss)
+            numbers = {"evaluations": f"{len(losses)} of {n}", "E": f"{loss:.1e}"}
+            turn.show(show, picture, numbers, loss_curve_svg(losses, n))
+            turn.tick()
+
+        picture, numbers = descend(settings, watch)
+        turn.show(show, picture, numbers, loss_curve_svg(losses, n))
+
+    run = Run(work)
+
+    def draw(*values: Any) -> tuple[Tensor, Numbers]:
+        run.forget()
+        curve.value = ""
+        return first(*values)
+
+    shown = Explorer(name, choices, draw, alt, zoom, [curve], run=run)
+    return shown
+
+
+def loss_curve_svg(losses: Sequence[float], n_iterations: int) -> str:
+    """Return E against the number of evaluations as SVG, on a logarithmic scale, with a dot at the last one."""
+    levels = [math.log10(max(loss, 1e-30)) for loss in losses]
+    low, high = math.floor(min(levels)), math.ceil(max(levels))
+    span = max(high - low, 1)
+    points = [(i / max(n_iterations - 1, 1), (level - low) / span) for i, level in enumerate(levels)]
+    labels = [f"1e{low + span}", f"1e{low}", "E after 1", f"{n_iterations} evaluations"]
+    return curve_svg(points, len(points) - 1, labels, f"E after {len(losses)} evaluations: {losses[-1]:.1e}")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_count
 from course_utils.data import names_of_kind
-from course_utils.explorers.base import Explorer, Numbers, Run, Turn, choice, count_slider, curve_svg, explorer
+from course_utils.explorers.base import Explorer, Numbers, Watch, choice, count_slider, descent_explorer, explorer
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.images import center_crop, load_image
 from course_utils.textures import Statistic, gram_matrix, synthesize_texture
 
 GATYS_SIZE = 64  # side of the images: an evaluation takes less than a tenth of a second
-
-Watch = Callable[[Tensor, float], object]
 
 
 @lru_cache(maxsize=len(TEXTURE_LAYERS))
@@ -83,16 +78,6 @@ def gatys_picture(
     return _beside(u, x), {"evaluations": str(len(losses)), "E": f"{min(losses):.1e}"}
 
 
-def loss_curve_svg(losses: Sequence[float], n_iterations: int) -> str:
-    """Return E against the number of evaluations as SVG, on a logarithmic scale, with a dot at the last one."""
-    levels = [math.log10(max(loss, 1e-30)) for loss in losses]
-    low, high = math.floor(min(levels)), math.ceil(max(levels))
-    span = max(high - low, 1)
-    points = [(i / max(n_iterations - 1, 1), (level - low) / span) for i, level in enumerate(levels)]
-    labels = [f"1e{low + span}", f"1e{low}", "E after 1", f"{n_iterations} evaluations"]
-    return curve_svg(points, len(points) - 1, labels, f"E after {len(losses)} evaluations: {losses[-1]:.1e}")
-
-
 def _choices() -> dict[str, Any]:
     """Return the controls of what is chosen before a synthesis."""
     choices = {
@@ -125,33 +110,19 @@ def explore_gatys(n_iterations: int = 100, statistic: Statistic = gram_matrix) -
         is the attribute ``run``.
     """
     n_iterations = require_count(n_iterations, "n_iterations")
-    choices, curve = _choices(), widgets.HTML()
 
-    def synthesize(turn: Turn) -> None:
-        settings = {name: control.value for name, control in choices.items()}
-        u, losses = _small_exemplar(settings["texture"]), []
-
-        def show(picture: Tensor, numbers: Numbers, svg: str) -> None:
-            shown.show(picture, numbers)
-            curve.value = svg
-
-        def watch(x: Tensor, loss: float) -> None:
-            losses.append(loss)
-            numbers = {"evaluations": f"{len(losses)} of {n_iterations}", "E": f"{loss:.1e}"}
-            turn.show(show, _beside(u, x), numbers, loss_curve_svg(losses, n_iterations))
-            turn.tick()
-
-        picture, numbers = gatys_picture(**settings, n_iterations=n_iterations, watch=watch, statistic=statistic)
-        turn.show(show, picture, numbers, loss_curve_svg(losses, n_iterations))
-
-    run = Run(synthesize)
-
-    def draw(texture: str, last: str, seed: int) -> tuple[Tensor, Numbers]:
-        run.forget()
-        curve.value = ""
+    def first(texture: str, last: str, seed: int) -> tuple[Tensor, Numbers]:
         u = _small_exemplar(texture)
         return _beside(u, torch.full_like(u, 0.5)), {"exemplar": texture, "layers up to": last, "seed": str(seed)}
 
+    def descend(settings: dict[str, Any], watch: Watch) -> tuple[Tensor, Numbers]:
+        u = _small_exemplar(settings["texture"])
+        return gatys_picture(
+            **settings,
+            n_iterations=n_iterations,
+            watch=lambda x, loss: watch(_beside(u, x), loss),
+            statistic=statistic,
+        )
+
     alt = "Left, the exemplar; right, the texture that is being synthesized"
-    shown = Explorer("Gatys' algorithm", choices, draw, alt, 4, [curve], run=run)
-    return shown
+    return descent_explorer("Gatys' algorithm", _choices(), first, descend, lambda settings: n_iterations, alt, 4)

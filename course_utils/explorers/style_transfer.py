@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import ipywidgets as widgets
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_utils._validation import require_choice, require_count
+from course_utils._validation import require_choice
 from course_utils.data import names_of_kind
-from course_utils.explorers.base import Explorer, Numbers, Run, Turn, choice, count_slider, explorer, log_slider
-from course_utils.explorers.gatys_texture_synthesis import loss_curve_svg
+from course_utils.explorers.base import (
+    Explorer,
+    Numbers,
+    Watch,
+    choice,
+    count_slider,
+    descent_explorer,
+    explorer,
+    log_slider,
+)
 from course_utils.features import VGGFeatures
 from course_utils.images import load_image, shrink
 from course_utils.style import CONTENT_LAYER, STYLE_LAYERS, style_transfer, transfer_errors
@@ -22,8 +28,6 @@ from course_utils.textures import _enlarge
 
 SIDE = 96  # of the longer side: an evaluation takes about a tenth of a second
 WHITENED = 0.1
-
-Watch = Callable[[Tensor, float], object]
 
 
 @cache
@@ -91,37 +95,18 @@ def explore_transfer() -> Explorer:
     The transfer is a `Run`: the kernel stays free, and when it is stopped the last image stays. A change of the choices
     ends it. The controls are the arguments of `transfer_picture` by name, and "run", "pause", "stop".
     """
-    choices, curve = _choices(), widgets.HTML()
 
-    def transfer(turn: Turn) -> None:
-        settings = {name: control.value for name, control in choices.items()}
-        p, a, n, losses = *_pair(settings), require_count(settings["n"], "n"), []
-
-        def show(picture: Tensor, numbers: Numbers, svg: str) -> None:
-            shown.show(picture, numbers)
-            curve.value = svg
-
-        def watch(x: Tensor, loss: float) -> None:
-            losses.append(loss)
-            numbers = {"evaluations": f"{len(losses)} of {n}", "E": f"{loss:.2e}"}
-            turn.show(show, _beside(p, a, x), numbers, loss_curve_svg(losses, n))
-            turn.tick()
-
-        picture, numbers = transfer_picture(**settings, watch=watch)
-        turn.show(show, picture, numbers, loss_curve_svg(losses, n))
-
-    run = Run(transfer)
-
-    def draw(content: str, painting: str, alpha: float, last: str, n: int, seed: int) -> tuple[Tensor, Numbers]:
-        run.forget()
-        curve.value = ""
+    def first(content: str, painting: str, alpha: float, last: str, n: int, seed: int) -> tuple[Tensor, Numbers]:
         p, a = _pair({"content": content, "painting": painting})
         numbers: dict[str, float | str] = {"photograph": content, "painting": painting, "α": alpha, "style up to": last}
         return _beside(p, a, p), numbers | {"evaluations": str(n), "seed": str(seed)}
 
+    def descend(settings: dict[str, Any], watch: Watch) -> tuple[Tensor, Numbers]:
+        p, a = _pair(settings)
+        return transfer_picture(**settings, watch=lambda x, loss: watch(_beside(p, a, x), loss))
+
     alt = "Left, the photograph; in the middle, the painting; right, the photograph as it is being painted"
-    shown = Explorer("style transfer", choices, draw, alt, 2, [curve], run=run)
-    return shown
+    return descent_explorer("style transfer", _choices(), first, descend, lambda settings: settings["n"], alt, 2)
 
 
 def _pair(settings: dict[str, Any]) -> tuple[Tensor, Tensor]:
