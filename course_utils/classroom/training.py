@@ -21,14 +21,17 @@ from datetime import date
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils._files import write_atomically
 from course_utils.classroom.registry import make_entry, register
 from course_utils.classroom.weights import save_weights
 from course_utils.data import data_folder, fetch
+from course_utils.features import VGGFeatures
+from course_utils.textures import gram_matrix
 
-__all__ = ["Recipe", "load_recipes", "main", "shipped_network", "train"]
+__all__ = ["Recipe", "load_recipes", "main", "mean_gram_matrices", "shipped_network", "train"]
 
 CHECKPOINT_SECONDS = 30.0
 CURVE_POINTS = 40  # of the recorded loss, each the mean over its part of the steps
@@ -57,6 +60,19 @@ class Recipe:
     seed: int = 0
     licence: str = "CC-BY-4.0"
     credit: str = "this course"
+
+
+def mean_gram_matrices(
+    exemplar: Float[Tensor, "3 H W"], network: VGGFeatures, side: int
+) -> dict[str, Float[Tensor, "n n"]]:
+    """Return the mean Gram matrices of nine squares of an exemplar: what an image of that side is compared with.
+
+    Both have as much border, of which the network's zero padding makes features of its own.
+    """
+    starts = [[(length - side) * k // 2 for k in range(3)] for length in exemplar.shape[-2:]]
+    squares = torch.stack([exemplar[:, i : i + side, j : j + side] for i in starts[0] for j in starts[1]])
+    with torch.no_grad():
+        return {layer: gram_matrix(v).mean(dim=0) for layer, v in network(squares).items()}
 
 
 def load_recipes() -> dict[str, tuple[str, Recipe]]:

@@ -7,11 +7,10 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from course_utils.classroom.training import Recipe
+from course_utils.classroom.training import Recipe, mean_gram_matrices
 from course_utils.features import VGGFeatures
 from course_utils.generators import SOLIDS, SolidGenerator, evaluate_block, slice_solid, solid_loss
 from course_utils.images import load_image
-from course_utils.textures import gram_matrix
 
 SIDE = 96  # of a slice, in voxels, and of the parts of the exemplar that it is compared with
 SIZE = 256  # to which the exemplar is reduced
@@ -27,11 +26,8 @@ def network() -> VGGFeatures:
 
 @cache
 def gram_targets(name: str) -> dict[str, Tensor]:
-    """Return the Gram matrices of an exemplar, means over parts as large as a slice: both have as much border."""
-    u, starts = load_image(name, SIZE).float(), (0, (SIZE - SIDE) // 2, SIZE - SIDE)
-    with torch.no_grad():
-        features = network()(torch.stack([u[:, i : i + SIDE, j : j + SIDE] for i in starts for j in starts]))
-        return {layer: gram_matrix(v).mean(dim=0) for layer, v in features.items()}
+    """Return the Gram matrices of squares of an exemplar as large as a slice."""
+    return mean_gram_matrices(load_image(name, SIZE).float(), network(), SIDE)
 
 
 def slice_loss(name: str, generator: nn.Module, axis: int, origin: list[int], seed: int) -> Tensor:

@@ -5,7 +5,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor, nn
 
-from course_utils.classroom.training import Recipe
+from course_utils.classroom.training import Recipe, mean_gram_matrices
 from course_utils.data import REGISTRY
 from course_utils.features import TEXTURE_LAYERS, VGGFeatures
 from course_utils.generators import (
@@ -42,12 +42,8 @@ def exemplar(name: str, side: int) -> Tensor:
 
 @cache
 def target_grams(name: str, side: int, crop: int, layers: tuple[str, ...]) -> dict[str, Tensor]:
-    """Return the mean Gram matrices of nine crops of the exemplar: as much border in them as in what is drawn."""
-    u = exemplar(name, side)
-    starts = [(side - crop) * k // 2 for k in range(3)]
-    crops = torch.stack([u[:, i : i + crop, j : j + crop] for i in starts for j in starts])
-    with torch.no_grad():
-        return {layer: gram_matrix(v).mean(dim=0) for layer, v in vgg(*layers)(crops).items()}
+    """Return the Gram matrices of squares of the exemplar as large as what is drawn."""
+    return mean_gram_matrices(exemplar(name, side), vgg(*layers), crop)
 
 
 def first_network(name: str) -> TextureNetwork:
