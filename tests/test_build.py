@@ -109,3 +109,16 @@ def test_pictures_are_compressed_without_loss(colour, mode):
     with Image.open(io.BytesIO(small)) as read:
         assert read.mode == mode
         assert np.array_equal(np.asarray(read.convert("RGBA")), picture)
+
+
+def test_what_depends_on_the_machine_alone_is_not_recorded_again(course):
+    """The clock prints another time at each run; the recorded one stays until something else changes."""
+    ignored = '# %% tags=["nbval-ignore-output"] reason="a time"\n'
+    clock = ignored + "import time\nprint(time.perf_counter_ns())\n# %%\nprint(1)\n"
+    root = course(clock)
+    (path,) = build(["01_toy"], root=root)
+    first = path.read_text(encoding="utf-8")
+    build(["01_toy"], root=root)
+    assert path.read_text(encoding="utf-8") == first
+    build(["01_toy"], root=course(clock.replace("print(1)", "print(2)")))
+    assert path.read_text(encoding="utf-8") != first

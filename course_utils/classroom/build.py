@@ -31,6 +31,7 @@ SOLUTION = re.compile(r"^\s*### BEGIN SOLUTION", re.MULTILINE)
 QUESTION = "**Question.**"  # begins the last paragraph of a markdown cell; its answer follows in a cell of its own
 ANSWER = "**Answer.** "
 CHECK = re.compile(r"^(\w+) = check\(\1\)\s*$", re.MULTILINE)
+NOT_COMPARED = "nbval-ignore-output"  # the tag of a cell whose output depends on the machine
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # One thread and no progress bar: what a notebook records depends on neither the machine's cores nor its speed.
 QUIET_ENVIRONMENT = {
@@ -111,7 +112,9 @@ def build(names: Sequence[str] = (), root: Path = ROOT, out: Path | None = None)
         _require_python(notebook, name)
         executed = execute(notebook, root / "notebooks", name)
         _require_passed(executed, name)
-        write_if_changed(target, nbformat.writes(executed) + "\n")
+        text = nbformat.writes(executed) + "\n"
+        if not target.exists() or _compared(text) != _compared(target.read_text(encoding="utf-8")):
+            write_atomically(target, text)
         written.append(target)
     return written
 
@@ -146,6 +149,15 @@ def write_if_changed(path: Path, text: str) -> bool:
         return False
     write_atomically(path, text)
     return True
+
+
+def _compared(text: str) -> NotebookNode:
+    """Return the notebook without the outputs that nbval does not compare: times, say, which change from run to run."""
+    notebook = nbformat.reads(text, as_version=4)
+    for cell in notebook.cells:
+        if NOT_COMPARED in cell.metadata.get("tags", []):
+            cell.outputs = []
+    return notebook
 
 
 def is_question(cell: NotebookNode) -> bool:
