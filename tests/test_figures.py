@@ -387,7 +387,10 @@ def test_an_interrupt_keeps_each_finished_figure_and_leaves_nothing_else(tmp_pat
     command = [sys.executable, "-c", code, "figures", "02_second", "--out", str(out)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell's background job ignores interrupts, and so would what it starts.
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=root, env=environment, **pipes)
+    signal.signal(signal.SIGINT, heard)
     end = time.monotonic() + 120
     while not (root / "notebooks" / "started").exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.1)

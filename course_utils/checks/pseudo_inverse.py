@@ -277,7 +277,7 @@ def _recognise_deblurring(answer: Tensor, v: Tensor, kernel: Tensor, tol: float)
         return
     recognise(
         answer,
-        *_wrong_divisions(v, k_hat, kept),
+        *_wrong_divisions(v, k_hat, kept, tol),
         *_wrong_thresholds(v, kernel, k_hat, tol),
         *_wrong_floors(v, k_hat, tol),
     )
@@ -293,7 +293,7 @@ Known = tuple[str, Tensor, str]
 _DROPPED = "Where |k̂| is too small the frequency is lost: û must be 0 there."
 
 
-def _wrong_divisions(v: Tensor, k_hat: Tensor, kept: Tensor) -> list[Known]:
+def _wrong_divisions(v: Tensor, k_hat: Tensor, kept: Tensor, tol: float) -> list[Known]:
     """Return wrong inverse filters that keep the right frequencies."""
     modulus, right = k_hat.abs(), _filtered(v, torch.where(kept, 1 / k_hat, 0))
     return [
@@ -303,6 +303,7 @@ def _wrong_divisions(v: Tensor, k_hat: Tensor, kept: Tensor) -> list[Known]:
         ("conjugate", _filtered(v, torch.where(kept, 1 / k_hat.conj(), 0)), "You divide by the conjugate of k̂; divide by k̂."),
         ("conjugate", _filtered(v, torch.where(kept, 1 / modulus, 0)), "You divide by |k̂|: the phase of k̂ is forgotten."),
         ("conjugate", _filtered(v, torch.where(kept, k_hat / modulus**2, 0)), "1/k̂ = conj(k̂)/|k̂|²: you forgot the conjugate."),
+        *(("complex", _filtered(v, torch.where(known, 1 / k_hat.real, 0)), "You divide by the real part of k̂: its imaginary part, which an asymmetric kernel has, is dropped.") for known in (kept, k_hat.real.abs() > tol * k_hat.real.abs().max(), k_hat.real > tol * k_hat.real.max())),
         ("complex", right.abs(), "You take the modulus of the inverse FFT, which loses the sign: take its real part."),
         ("value", torch.where(kept, torch.fft.fft2(v) / k_hat, 0).real, "You return û, not u: apply the inverse FFT."),
         ("clipping", right.clamp(0, 1), "You clip the result: the pseudo-inverse is linear, clipping is not."),

@@ -1315,7 +1315,20 @@ def landweber_blind_neumann_sum_of_residuals(A, v, tau, n):
     return total
 
 
+def pseudo_inverse_deblur_by_the_real_part(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape).real
+    kept = k_hat.abs() > tol * k_hat.abs().max()
+    return ifft2(torch.where(kept, fft2(v) / k_hat, 0)).real
+
+
+def pseudo_inverse_deblur_by_a_positive_real_part(v, kernel, tol):
+    k_hat = kernel_to_transfer(kernel, v.shape).real
+    return ifft2(torch.where(k_hat > tol * k_hat.max(), fft2(v) / k_hat, 0)).real
+
+
 BLIND_WRONG = [
+    ("pseudo_inverse_deblur", "complex", pseudo_inverse_deblur_by_the_real_part),
+    ("pseudo_inverse_deblur", "complex", pseudo_inverse_deblur_by_a_positive_real_part),
     ("pseudo_inverse", "weight", pseudo_inverse_blind_ridge_with_small_lambda),
     ("pseudo_inverse", "constant", pseudo_inverse_blind_comparison_the_wrong_way_round),
     ("pseudo_inverse", "value", pseudo_inverse_blind_threshold_squares_1_s_eigen_of_aa),
