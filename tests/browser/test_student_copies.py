@@ -17,11 +17,12 @@ from course_utils.classroom.build import exercise_name
 from course_utils.classroom.student import notebook_files
 from course_utils.explorers import deblurring, tv_denoising
 from course_utils.images import load_image
-from tests.browser.conftest import PATIENCE, ROOT, wait_until
+from tests.browser import screenshots
+from tests.browser.conftest import ROOT, wait_until
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = notebook_files(ROOT)
-SCREENSHOTS = os.environ.get("COURSE_SCREENSHOTS")  # a folder: each explorer is drawn there, in both themes
+SCREENSHOTS = os.environ.get("COURSE_SCREENSHOTS")  # a folder: the pictures of the README are written there
 
 every_notebook = pytest.mark.parametrize("book", sorted(NOTEBOOKS), indirect=True)
 
@@ -172,35 +173,11 @@ CONTRASTS = """(explorer) => {
 def test_explorers_are_readable_in_both_themes(book, theme):
     """Text has the contrast of WCAG AA, 4.5 to 1."""
     book.set_theme(light=theme == "light")
-    for number, explorer in enumerate(book.explorers):
+    for explorer in book.explorers:
         explorer.scroll_into_view_if_needed()
-        if SCREENSHOTS:
-            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-            suffix = f"-{number + 1}" if number else ""
-            pose(book, explorer)
-            explorer.screenshot(path=Path(SCREENSHOTS) / f"{book.name}-{theme}{suffix}.png")
         contrasts = explorer.evaluate(CONTRASTS)
         assert contrasts
         assert not [(text, ratio) for text, ratio in contrasts if ratio < 4.5]
-
-
-def pose(book, explorer):
-    """Bring an explorer into a state that is worth a picture."""
-    number = book.name[:2]
-    if number == "01":
-        explorer.get_by_role("button", name="random face").click()
-    if number == "04":
-        explorer.get_by_label("method").select_option("Tychonov")
-        stroke(book.page, explorer.locator("canvas"), [(0.3, 0.7), (0.35, 0.4), (0.55, 0.35), (0.7, 0.55)])
-    if number == "06":
-        explorer.get_by_label("method").select_option("early stopping")
-    if number == "07":
-        explorer.get_by_label("regularizer").select_option("smoothed TV")
-    if number == "10":
-        start_slow_synthesis(explorer)
-        wait_until(lambda: evaluations(explorer) >= 30, "thirty evaluations", PATIENCE)
-        explorer.get_by_role("button", name="stop").click()
-    book.page.wait_for_timeout(3000)
 
 
 def start_slow_synthesis(explorer):
@@ -374,3 +351,11 @@ def test_an_exercise_written_with_the_keyboard_passes(book):
     book.page.keyboard.press("Shift+Enter")
     book.page.keyboard.press("Shift+Enter")
     check.get_by_text("gradient: passed").wait_for()
+
+
+@one_notebook("07_tv_denoising")
+def test_a_wrong_answer_is_told_what_is_wrong(book):
+    _, check = screenshots.answer_wrongly(book)
+    assert "this is the divergence" in check.inner_text()
+    if SCREENSHOTS:
+        screenshots.draw(book, Path(SCREENSHOTS))
