@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 from torch import Tensor
 
@@ -145,7 +147,7 @@ def show_spectrum(transfers: Sequence[Tensor], titles: Sequence[str] | None = No
             axis.set_axis_off()
             if titles is not None:
                 axis.set_title(titles[index])
-        figure.colorbar(drawn, ax=axes, shrink=0.85, label="log10 of the modulus")
+        figure.colorbar(drawn, ax=axes, shrink=0.85, label="log₁₀ of the modulus")
     return figure
 
 
@@ -217,5 +219,14 @@ def _require_tensors(values: object, name: str, titles: object) -> None:
 
 def show(figure: Figure, alt: str) -> None:
     """Display ``figure`` once, with ``alt`` as its alternative text, and close it."""
+    set_minus_signs(figure)
     display(figure, metadata={"image/png": {"alt": alt}})
     plt.close(figure)
+
+
+def set_minus_signs(figure: Figure) -> None:
+    """Write negative numbers with a minus sign, as on the axes: Python's hyphen is shorter."""
+    for text in figure.findobj(Text):
+        written = re.sub(r"(?<![\w.])-(?=\d)", "−", text.get_text())
+        if written != text.get_text():
+            text.set_text(written)

@@ -10,7 +10,6 @@ import html
 import json
 import math
 import os
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from matplotlib.text import Text
 
 from course_utils._validation import require_choice, require_mapping, require_path, require_sequence
 from course_utils.data import FETCHED
-from course_utils.plotting import show, style, style_name
+from course_utils.plotting import set_minus_signs, show, style, style_name
 
 PACKAGE = Path(__file__).parent
 # A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
@@ -140,7 +139,7 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     texts = _texts(figure)
     _follow_ink(figure)
     _follow_letters(figure)
-    _set_minus_signs(figure)
+    set_minus_signs(figure)
     with plt.rc_context(style() | {"image.composite_image": False}):
         figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
         resolution = _show_native_pixels(figure)
@@ -173,12 +172,6 @@ def _follow_letters(figure: Figure) -> None:
     for text in figure.findobj(Text):
         if text.get_fontsize() > size:
             text.set_fontsize(text.get_fontsize() * size / SLIDE_FONT)
-
-
-def _set_minus_signs(figure: Figure) -> None:
-    """Write negative numbers with a minus sign, as on the axes: Python's hyphen is shorter."""
-    for text in figure.findobj(Text):
-        text.set_text(re.sub(r"(?<![\w.])-(?=\d)", "−", text.get_text()))
 
 
 def _show_native_pixels(figure: Figure) -> float:

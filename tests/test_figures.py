@@ -28,6 +28,7 @@ from course_utils.classroom import ROOT, cli, figures, gallery, provenance
 from course_utils.classroom.build import source_files
 from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES
 from course_utils.slides import SlideFigure, lecture, list_figures, manifest
+from tests.test_lettering import faults
 
 TITLE = "Tychonov\nPSNR = 26.71 dB"
 ALT = "Two pictures of noise with <sharp> edges & a name with λ"
@@ -269,7 +270,7 @@ def test_another_style_or_format_is_made_with_the_formats_already_there(copy, mo
 
     def run(order, *arguments):
         orders.append(order)
-        return order, None
+        return order, 0, ""
 
     monkeypatch.setattr(figures, "_run", run)
     (out / "curves.svg").unlink()
@@ -684,6 +685,7 @@ def test_all_figures_of_the_lecture_fit_into_print(tmp_path):
     for name, record in figures.read_records(tmp_path).items():
         assert record["size"][0] <= 7.16, name
         assert set(record["color_maps"]) <= set(maps_in_use()), name
+        assert not [fault for text in record["texts"] for fault in faults(text)], name
 
 
 @pytest.mark.slow

@@ -64,7 +64,8 @@ size = 256  # pixels
 sigma = 4 / 255  # the lecture's noise; section 3 uses 1/255
 seed = 0
 u0 = load_image("cameraman", size).to(device)
-kernels = {name: load_kernel(name).to(device) for name in ("gaussian", "disk", "motion_1", "motion_2")}
+files = {"Gaussian": "gaussian", "disk": "disk", "motion 1": "motion_1", "motion 2": "motion_2"}
+kernels = {name: load_kernel(file).to(device) for name, file in files.items()}
 
 
 # %%
@@ -301,7 +302,7 @@ def inverse_filter(v, kernel):
 inverse_filter = check(inverse_filter)
 
 # %%
-cases = [("gaussian", 0), ("gaussian", 1 / 255), ("disk", 1 / 255), ("motion_2", 1 / 255)]
+cases = [("Gaussian", 0), ("Gaussian", 1 / 255), ("disk", 1 / 255), ("motion 2", 1 / 255)]
 observed, restored, titles = [], [], []
 for name, noise in cases:
     v = add_noise(blur(u0, kernels[name]), noise, torch.Generator().manual_seed(seed))
@@ -412,7 +413,7 @@ From here on the observation is the second motion blur with the lecture's noise,
 """
 
 # %%
-kernel = kernels["motion_2"]
+kernel = kernels["motion 2"]
 v = add_noise(blur(u0, kernel), sigma, torch.Generator().manual_seed(seed))
 images = [v] + [ridge_deblur(v, kernel, lam) for lam in (1e-4, 2e-2, 1)]
 titles = ["observed", "λ = 0.0001", "λ = 0.02", "λ = 1"]
@@ -846,7 +847,7 @@ The same picture without the controls:
 
 # %%
 panels, numbers = deblurring_picture(
-    u0.cpu(), kernels["motion_2"].cpu(), sigma, "Tychonov", 0.02, tychonov=tychonov_deblur
+    u0.cpu(), kernels["motion 2"].cpu(), sigma, "Tychonov", 0.02, tychonov=tychonov_deblur
 )
 figure = show_images(list(panels), ["original", "observed", "restored", "transfer function"])
 show(figure, "Original, observed and restored photograph, and the transfer function of the kernel.")

@@ -264,7 +264,7 @@ v_hat = torch.fft.fft2(v).flatten()[order].cpu() / size  # divided by √d: nois
 left = v_hat.abs().square().reshape(-1, 256).mean(1).sqrt()
 middle = (torch.arange(len(left)) + 0.5) / len(left)
 spectrum = {"blurred image": (middle, left), "noise σ = 4/255": ([0, 1], [sigma, sigma])}
-spectrum["float32 rounding"] = ([0, 1], [2**-25 / math.sqrt(3)] * 2)
+spectrum["rounding to 32 bits"] = ([0, 1], [2**-25 / math.sqrt(3)] * 2)
 
 # %%
 fig, axes = new_figure(1, 2, height=5.4)
@@ -344,8 +344,8 @@ The same operator, the same threshold, twice: without noise and with $\sigma = 4
 def show_row(v, condition):
     """Return the figure Original | Blurred | Pseudo-inverse of the lecture."""
     u = pseudo_inverse_deblur(v, kernel, tol)
-    titles = ["Original\n", f"Blurred, {condition}\nPSNR = {psnr(v, u0):.2f} dB"]
-    titles += [f"Pseudo-inverse, tol = {tol:g}\nPSNR = {psnr(u, u0):.2f} dB"]
+    titles = ["original\n", f"blurred, {condition}\nPSNR = {psnr(v, u0):.2f} dB"]
+    titles += [f"pseudo-inverse, tol = {tol:g}\nPSNR = {psnr(u, u0):.2f} dB"]
     return show_images([u0, v, u], titles)
 
 
@@ -438,11 +438,12 @@ r"""
 ### How much to keep
 
 A larger `tol` drops more components: it loses detail, and gains against noise. Compare four observations of the
-same blurred photograph: exact, stored in float32, stored in 8 bits, and with noise. Rounding is a noise too.
+same blurred photograph: exact in float64 (64 bits), stored in float32 (32 bits), stored in 8 bits, and with noise.
+Rounding is a noise too.
 """
 
 # %%
-observations = {"float64, no noise": v, "stored in float32": v.float().double()}
+observations = {"64 bits, no noise": v, "stored in 32 bits": v.float().double()}
 observations |= {"stored in 8 bits": (255 * v).round() / 255, "noise σ = 4/255": v_noisy}
 tols = [10 ** (i / 4) for i in range(-44, 0)]
 quality = {}
@@ -475,7 +476,7 @@ does not think of it would.
 
 # %%
 v_stored = v.float().double()
-cases = [("float64", v, tol), ("float32", v_stored, tol), ("float32", v_stored, 1e-6)]
+cases = [("64 bits", v, tol), ("32 bits", v_stored, tol), ("32 bits", v_stored, 1e-6)]
 images = [pseudo_inverse_deblur(data, kernel, t) for _, data, t in cases]
 titles = [f"{name}, tol = {t:g}\nPSNR = {psnr(u, u0):.2f} dB" for (name, _, t), u in zip(cases, images, strict=True)]
 fig = show_images(images, titles)

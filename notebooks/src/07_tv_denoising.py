@@ -812,7 +812,7 @@ $\mathrm{TV}_\varepsilon$, not an unfinished iteration.
 """
 
 # %%
-names = ["Original", "Noisy", "Tychonov", "TV$_ε$"]
+names = ["original", "noisy", "Tychonov", "TV$_ε$"]
 images = [u0, v, u_tychonov, u_tv]
 titles = [names[0]] + [f"{n}\nPSNR = {psnr(u, u0):.2f} dB" for n, u in zip(names[1:], images[1:], strict=True)]
 fig = show_images(images + [detail(u) for u in images], titles + [""] * 4, columns=4)
@@ -872,9 +872,9 @@ portrait = to_gray(load_image("astronaut")).to(device)
 v_portrait = add_noise(portrait, sigma, torch.Generator().manual_seed(seed))
 face = (slice(90, 218), slice(150, 278))
 u_stairs = restoration.accelerated_tv_denoise(v_portrait, 0.15, 1e-3, 600, tol=1e-4)
-named = {"Noisy": v_portrait, "TV$_ε$": u_stairs}
+named = {"noisy": v_portrait, "TV$_ε$": u_stairs}
 titles = [f"{name}\nwhole image: {psnr(u, portrait):.2f} dB" for name, u in named.items()]
-fig = show_images([u[face] for u in (portrait, v_portrait, u_stairs)], ["Original\n", *titles])
+fig = show_images([u[face] for u in (portrait, v_portrait, u_stairs)], ["original\n", *titles])
 show(fig, "A face, its noisy version, and total variation denoising: the smooth shading has become flat patches.")
 
 # %%
@@ -1055,10 +1055,10 @@ v_blurred = add_noise(blur(u0_small, kernel), sigma_blur, torch.Generator().manu
 u_quadratic = restoration.tychonov_deblur(v_blurred, kernel, 0.024)
 u_deblurred = tv_deblur(v_blurred, kernel, 0.002, eps, 200)
 images = [u0_small, v_blurred, u_quadratic, u_deblurred]
-names = ["Blurred, noisy", "Tychonov", "TV$_ε$"]
+names = ["blurred, noisy", "Tychonov", "TV$_ε$"]
 titles = [f"{n}\nPSNR = {psnr(u, u0_small):.2f} dB" for n, u in zip(names, images[1:], strict=True)]
 details = [u[30:110, 85:165] for u in images]
-fig = show_images(images + details, ["Original", *titles] + [""] * 4, columns=4)
+fig = show_images(images + details, ["original", *titles] + [""] * 4, columns=4)
 slide_figure(fig, "deblurring-tychonov-tv")
 
 # %% [markdown]

@@ -74,7 +74,7 @@ gravel, cork, brick = (load_image(name, side).float().to(device) for name in ("g
 patch = center_crop(gravel, live)
 tiled = patch.repeat(3, 3)
 noise = gaussian_texture(gravel, torch.Generator().manual_seed(seed), (3 * live, 3 * live))
-fig = show_images([patch, tiled, noise], ["Exemplar $u$", "Tiling", "Stationary Gaussian"])
+fig = show_images([patch, tiled, noise], ["exemplar $u$", "tiling", "stationary Gaussian"])
 slide_figure(fig, "texture-tiling")
 
 # %% [markdown]
