@@ -8,6 +8,7 @@ else
 BIN := $(VENV)/bin
 endif
 NAMES ?=
+ELSEWHERE = $(if $(JOBS),--jobs $(JOBS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-all test-browser notebooks pages syntheses networks diagnosis benchmark site clean
@@ -21,6 +22,7 @@ help:
 	@echo "make pages      the tables of README.md and notebooks/README.md, from the lessons and their cards"
 	@echo "make syntheses  remake data/syntheses and data/transfers, precomputed (an hour)"
 	@echo "make networks   train again the networks that the course ships (NAMES=\"...\"; without names, the list)"
+	@echo "                both: JOBS=2 for two at the same time, SCHEDULER=ADDRESS for a Dask cluster"
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
 	@echo "make site       the course as static pages, in site/ (ADDRESS=https://github.com/OWNER/NAME for Binder and Colab)"
@@ -87,12 +89,12 @@ pages: $(VENV)/test.stamp
 	$(BIN)/course pages
 
 syntheses: $(VENV)/test.stamp
-	$(BIN)/python data/remake_syntheses.py
-	$(BIN)/python data/remake_transfers.py
-	$(BIN)/python data/remake_mixtures.py
+	$(BIN)/python data/remake_syntheses.py $(ELSEWHERE)
+	$(BIN)/python data/remake_transfers.py $(ELSEWHERE)
+	$(BIN)/python data/remake_mixtures.py $(ELSEWHERE)
 
 networks: $(VENV)/test.stamp
-	$(BIN)/python data/train $(NAMES)
+	$(BIN)/python data/train $(NAMES) $(ELSEWHERE)
 
 diagnosis: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.diagnosis

@@ -128,6 +128,7 @@ def figures(
     out: Annotated[Path, typer.Option(help="folder to write to")] = Path("figures"),
     force: Annotated[bool, typer.Option("--force", help="make again what is up to date")] = False,
     jobs: Annotated[int, typer.Option(help="notebooks that run at the same time")] = 2,
+    scheduler: Annotated[str, typer.Option(help="address of a Dask cluster that runs the notebooks")] = "",
     listed: Annotated[bool, typer.Option("--list", help="print the manifest, make nothing")] = False,
     checked: Annotated[Path | None, typer.Option("--check", metavar="DIR", help="say what is stale in DIR")] = None,
 ) -> None:
@@ -147,7 +148,7 @@ def figures(
         kinds = formats.replace(" ", "").split(",")
         try:
             with maker.progress_bar() as advance:
-                outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance)
+                outcome = maker.make_figures(out, ROOT, chosen, kinds, style, force, jobs, advance, scheduler)
         except KeyboardInterrupt:
             typer.echo("Stopped. The figures that are finished are kept: the same command goes on.", err=True)
             raise typer.Exit(code=130) from None

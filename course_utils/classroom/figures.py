@@ -23,10 +23,8 @@ from typing import Any
 
 import matplotlib as mpl
 from filelock import FileLock
-from joblib import Parallel, delayed
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from rich.console import Console
 from rich.markup import escape
@@ -43,6 +41,7 @@ from course_utils.classroom.build import (
     source_files,
     write_if_changed,
 )
+from course_utils.classroom.jobs import run_jobs
 from course_utils.classroom.provenance import (
     Module,
     Place,
@@ -149,6 +148,7 @@ def make_figures(
     force: bool = False,
     jobs: int = 2,
     advance: Advance = lambda notebook, done, total: None,
+    scheduler: str = "",
 ) -> Outcome:
     """Make the figures that are not up to date, with their records, the gallery and the LaTeX macros.
 
@@ -161,7 +161,8 @@ def make_figures(
     style : "slides", "print" or "dark".
     force : make figures again that are up to date.
     jobs : notebooks that run at the same time, each with one thread.
-    advance : called with (notebook, cells done, cells to do) after each cell.
+    advance : called with (notebook, cells done, cells to do) after each cell; not from a cluster.
+    scheduler : address of a Dask scheduler, whose workers run the notebooks and see both folders under the same paths.
 
     Returns
     -------
@@ -189,7 +190,7 @@ def make_figures(
     try:
         with tempfile.TemporaryDirectory(dir=out, prefix=f".making{process_mark()}") as staging:
             keeper = _Keeper(out, Path(staging), now)
-            for failure in _run_all(orders, plan, root, keeper, jobs, advance):
+            for failure in _run_all(orders, plan, root, keeper, jobs, advance, scheduler):
                 outcome.failures += [failure] if failure else []
     finally:
         update_records(out, {}, now)
@@ -362,37 +363,63 @@ def _orders(
 
 
 def _run_all(
-    orders: Iterable[Order],
+    orders: Sequence[Order],
     plan: Mapping[str, Planned],
     root: Path,
     keeper: _Keeper,
     jobs: int,
     advance: Advance,
+    scheduler: str,
 ) -> Iterator[Failure | None]:
-    """Run notebooks in parallel; yield when each ends. Threads do: the work is in the kernels' processes."""
-    sources, kernels = source_files(root), _Kernels()
-    tasks = []
-    for order in orders:
-        places = {name: place for name in order.figures if (place := plan[name].place)}
-        notebook = read_source(sources[order.notebook])
-        tasks.append(delayed(_run)(order, notebook, places, root, keeper, kernels, advance))
+    """Run notebooks in parallel; yield when each ends. Threads do here: the work is in the kernels' processes."""
+    last = {order: max(place.cell for name in order.figures if (place := plan[name].place)) for order in orders}
+    kernels = _Kernels()
+
+    def run_here(order: Order) -> tuple[Order, int, str]:
+        def after_cell(done: int, total: int) -> None:
+            keeper.keep(order)
+            advance(order.notebook, done, total)
+
+        return _run(order, last[order], root, keeper.staging, kernels, after_cell)
+
     try:
-        yield from Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")(tasks)
+        if scheduler:
+            tasks = [(order, last[order], root.resolve(), keeper.staging.resolve()) for order in orders]
+            ended = run_jobs(_run_elsewhere, tasks, scheduler=scheduler)
+        else:
+            ended = run_jobs(run_here, [(order,) for order in orders], jobs, backend="threading")
+        for order, number, problem in ended:
+            keeper.keep(order)
+            yield _failure(order, number, problem, keeper.made)
     finally:
         kernels.stop()
+        for order in orders:  # what a cluster has made of the notebooks that are not at their end
+            keeper.keep(order)
+
+
+def _failure(order: Order, number: int, problem: str, made: Sequence[str]) -> Failure | None:
+    """Return why figures of a notebook were not made, None when all is well."""
+    lost = tuple(name for name in order.figures if name not in made)
+    if lost and not problem:
+        return Failure(order.notebook, 0, "it ran, but did not make all its figures", lost)
+    return Failure(order.notebook, number, problem, lost) if problem else None
+
+
+def _run_elsewhere(order: Order, last: int, root: Path, staging: Path) -> tuple[Order, int, str]:
+    """Run a notebook on a worker of a cluster, as long as somebody waits for it."""
+
+    def after_cell(done: int, total: int) -> None:
+        if not staging.is_dir():
+            raise RuntimeError("stopped")
+
+    return _run(order, last, root, staging, _Kernels(), after_cell)
 
 
 def _run(
-    order: Order,
-    notebook: NotebookNode,
-    places: Mapping[str, Place],
-    root: Path,
-    keeper: _Keeper,
-    kernels: _Kernels,
-    advance: Advance,
-) -> Failure | None:
-    """Run a notebook up to the last cell that is needed; each figure is kept as soon as its cell has run."""
-    last = max(place.cell for place in places.values())
+    order: Order, last: int, root: Path, staging: Path, kernels: _Kernels, after_cell: Callable[[int, int], None]
+) -> tuple[Order, int, str]:
+    """Run a notebook up to its cell ``last``; return the cell at which it ended and what went wrong, or ""."""
+    notebook = read_source(source_files(root)[order.notebook])
     notebook.cells = [new_code_cell(PREAMBLE), *notebook.cells[:last]]
     client = NotebookClient(
         notebook,
@@ -402,17 +429,9 @@ def _run(
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(root / "notebooks")}},
     )
-
-    def after_cell(done: int, total: int) -> None:
-        keeper.keep(order)
-        advance(order.notebook, done, total)
-
     with kernels.running(client):
-        number, problem = asyncio.run(_execute(client, _environment(order, root, keeper.staging), after_cell))
-    lost = tuple(name for name in order.figures if name not in keeper.made)
-    if lost and not problem:
-        return Failure(order.notebook, 0, "it ran, but did not make all its figures", lost)
-    return Failure(order.notebook, number, problem, lost) if problem else None
+        number, problem = asyncio.run(_execute(client, _environment(order, root, staging), after_cell))
+    return order, number, problem
 
 
 class _Kernels:

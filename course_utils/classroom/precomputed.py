@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from course_utils._files import write_atomically
+from course_utils.classroom.jobs import ClusterError, add_options, run_jobs
 from course_utils.classroom.registry import make_entry, register
 from course_utils.data import REGISTRY, data_folder, fetch
 
@@ -86,23 +87,33 @@ class Precomputed:
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("names", nargs="*", help="items to make (default: all)")
         parser.add_argument("--missing", action="store_true", help="only what is missing or had other settings")
+        add_options(parser)
         options = parser.parse_args()
         if unknown := sorted(set(options.names) - set(self.recipes)):
             parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(self.recipes)}")
-        torch.set_num_threads(1)
-        signal.signal(signal.SIGINT, _interrupt)
         self.path.mkdir(exist_ok=True)
-        for name in [name for name in self.recipes if not options.names or name in options.names]:
-            if options.missing and self.is_made(name):
-                continue
-            try:
-                record = self.make(name, self.recipes[name])
-            except KeyboardInterrupt:
-                print("stopped; what is finished is kept, go on with --missing")
-                return 130
-            self.write_record(name, record)
-            print(self.line(name, record), flush=True)
+        chosen = [name for name in self.recipes if not options.names or name in options.names]
+        if options.missing:
+            chosen = [name for name in chosen if not self.is_made(name)]
+        jobs = [(self.make, name, self.recipes[name]) for name in chosen]
+        try:
+            for name, record in run_jobs(_make, jobs, options.jobs, options.scheduler):
+                self.write_record(name, record)
+                print(self.line(name, record), flush=True)
+        except ClusterError as error:
+            parser.error(str(error))
+        except KeyboardInterrupt:
+            print("stopped; what is finished is kept, go on with --missing")
+            return 130
         return 0
+
+
+def _make(make: Callable[[str, Any], Record], name: str, recipe: Any) -> tuple[str, Record]:
+    """Make one picture with one thread, here or in another process."""
+    torch.set_num_threads(1)
+    if threading.current_thread() is threading.main_thread():  # not so on a cluster, where no keyboard interrupts
+        signal.signal(signal.SIGINT, _interrupt)
+    return name, make(name, recipe)
 
 
 def _interrupt(number: int, frame: object) -> None:

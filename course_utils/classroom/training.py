@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils._files import write_atomically
+from course_utils.classroom.jobs import ClusterError, add_options, run_jobs
 from course_utils.classroom.registry import make_entry, register
 from course_utils.classroom.weights import save_weights
 from course_utils.data import data_folder, fetch
@@ -237,18 +238,29 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python data/train", description="Train the networks that the course ships.")
     parser.add_argument("names", nargs="*", help="networks to train; without one, the list")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    add_options(parser)
     options = parser.parse_args(None if arguments is None else list(arguments))
     if unknown := sorted(set(options.names) - set(recipes)):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(recipes)}")
     if not options.names:
         for name, (script, recipe) in recipes.items():
             print(f"{name:24} {recipe.steps:6} steps  data/train/{script}: {recipe.summary}")
-    if options.device == "cpu":
-        torch.set_num_threads(1)
-    for name in options.names:
-        try:
-            train(name, *recipes[name], options.device)
-        except KeyboardInterrupt:
-            print(f"stopped; `python data/train {name}` goes on from here")
-            return 130
+    alone, left = options.jobs == 1 and not options.scheduler, list(options.names)
+    jobs = [(name, options.device, alone) for name in options.names]
+    try:
+        for name in run_jobs(_train, jobs, options.jobs, options.scheduler):
+            left.remove(name)
+    except ClusterError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        print(f"stopped; `python data/train {' '.join(left)}` goes on from here")
+        return 130
     return 0
+
+
+def _train(name: str, device: str, progress: bool) -> str:
+    """Train one network, here or in another process, which reads the recipes itself: they cannot be sent."""
+    if device == "cpu":
+        torch.set_num_threads(1)
+    train(name, *load_recipes()[name], device, progress=progress)
+    return name
