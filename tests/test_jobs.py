@@ -48,6 +48,15 @@ def test_every_job_is_done_once(n, backend):
     assert list(run_jobs(who, [], n, backend=backend)) == []
 
 
+@pytest.mark.slow
+def test_jobs_run_in_processes_of_their_own():
+    done = dict(run_jobs(who, [(k,) for k in range(4)], 2))
+    assert sorted(done) == [0, 1, 2, 3]
+    assert os.getpid() not in done.values()
+    with pytest.raises(LookupError, match="job 7"):
+        list(run_jobs(refuse, [(7,), (8,)], 2))
+
+
 def test_what_a_job_raises_is_raised():
     with pytest.raises(LookupError, match="job 7"):
         list(run_jobs(refuse, [(7,)], 2, backend="threading"))

@@ -417,7 +417,7 @@ for text, noise in (("no noise", 0), ("σ = 4/255", w.cpu())):
         u = pseudo_inverse_deblur(blur(u0.cpu(), k) + noise, k, zero)
         value = psnr(u, u0.cpu())  # above 100 dB it measures rounding errors
         images.append(u)
-        titles.append(f"{name}\n{text}, " + (f"{value:.2f} dB" if value < 100 else "> 100 dB"))
+        titles.append(f"{name}\n{text}, " + (f"{value:.0f} dB" if value < 100 else "> 100 dB"))
 show(
     show_images(images, titles, columns=4),
     "The photograph restored from four blurs by the pseudo-inverse. Without noise it is back, for the box with faint "
