@@ -338,3 +338,36 @@ def vgg19_path() -> Path:
     import pooch
 
     return Path(pooch.os_cache("course_utils")) / "vgg19_features.safetensors"
+
+
+class DigitClassifier(nn.Module):
+    """A small convolutional network that tells digits apart; the course's judge of generated digits.
+
+    ``network(x)`` has the ten logits of each image of ``(batch, 1, 32, 32)`` over [-1, 1], and ``network.features(x)``
+    the 64 numbers from which they are computed: what `frechet_distance` compares, as Inception's features do for
+    photographs (Heusel et al., 2017).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = nn.Sequential()
+        for previous, n in ((1, 16), (16, 32), (32, 64)):
+            self.stack.extend([nn.Conv2d(previous, n, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)])
+        self.embedding, self.dropout, self.classes = nn.Linear(64 * 16, 64), nn.Dropout(0.3), nn.Linear(64, 10)
+
+    def features(self, x: Float[Tensor, "batch 1 32 32"]) -> Float[Tensor, "batch 64"]:
+        """Return the 64 features of each image, before their ReLU."""
+        return self.embedding(self.stack(x).flatten(1))
+
+    def forward(self, x: Float[Tensor, "batch 1 32 32"]) -> Float[Tensor, "batch 10"]:
+        """Return the logits of the ten digits."""
+        return self.classes(self.dropout(self.features(x).relu()))
+
+
+def load_digit_classifier() -> DigitClassifier:
+    """Load the trained `DigitClassifier`, for evaluation."""
+    from safetensors.torch import load_file
+
+    network = DigitClassifier()
+    network.load_state_dict({name: value.float() for name, value in load_file(fetch("digit_classifier")).items()})
+    return network.eval().requires_grad_(False)
