@@ -46,7 +46,7 @@ RECIPES = {
     "digit_diffusion": Recipe(
         "noise prediction on digits at 32x32, with classes",
         "mnist_digits, 450 of each",
-        6000,
+        4500,
         UNet,
         loss,
         held_out,
