@@ -289,3 +289,28 @@ def load_digits() -> tuple[Float[Tensor, "digits height width"], Int[Tensor, " d
     text = gzip.decompress(fetch("mnist_digits").read_bytes()).decode("ascii")
     rows = torch.from_numpy(np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.uint8))
     return rows[:, :-1].reshape(-1, 28, 28).double() / 255, rows[:, -1].long()
+
+
+def load_square_digits(first: int = 0, last: int = 450) -> tuple[Float[Tensor, "n 1 32 32"], Int[Tensor, " n"]]:
+    """Load images ``first`` to ``last`` of each of the ten digits as the networks of lessons 15 to 17 see them.
+
+    The first 450 of each trained these networks; the other 50 judge them.
+
+    Returns
+    -------
+    images : Tensor
+        ``(10 (last - first), 1, 32, 32)``, float32, in [-1, 1], padded with black: sides that can be halved.
+    labels : Tensor
+        int64: which digit it is, in order.
+
+    Raises
+    ------
+    ValueError
+        If not 0 <= first < last <= 500.
+    """
+    if not 0 <= first < last <= 500:
+        raise ValueError(f"first and last must satisfy 0 <= first < last <= 500, got {first} and {last}")
+    images, labels = load_digits()
+    chosen = torch.cat([(labels == digit).nonzero()[first:last, 0] for digit in range(10)])
+    padded = torch.nn.functional.pad(2 * images[chosen, None].float() - 1, (2, 2, 2, 2), value=-1.0)
+    return padded, labels[chosen]

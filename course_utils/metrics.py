@@ -19,6 +19,7 @@ from course_utils._validation import (
     require_same_shape,
     require_tensor,
 )
+from course_utils.style import bures_wasserstein
 
 WINDOW_STD = 1.5
 WINDOW_SIZE = 11
@@ -206,3 +207,18 @@ def _window_mean(u: Tensor) -> Tensor:
     g = torch.exp(-0.5 * (x / WINDOW_STD) ** 2)
     g = g / g.sum()
     return u.unfold(-2, WINDOW_SIZE, 1).matmul(g).unfold(-1, WINDOW_SIZE, 1).matmul(g)
+
+
+def frechet_distance(features_u: Float[Tensor, "n d"], features_v: Float[Tensor, "m d"]) -> float:
+    """Return W₂² of the two Gaussians with the features' means and covariances: how far two sets of images are apart.
+
+    Covariances are divided by the number of images. It falls as the sets grow, so compare sets of one size.
+    M. Heusel et al. (2017), "GANs trained by a two time-scale update rule converge to a local Nash equilibrium".
+    """
+    moments = []
+    for name, features in (("features_u", features_u), ("features_v", features_v)):
+        if require_tensor(features, name).ndim != 2 or len(features) < 2:
+            raise ValueError(f"{name} must be (n, d) with n > 1, got shape {tuple(features.shape)}")
+        x = features.detach().double()
+        moments += [x.mean(dim=0), torch.cov(x.T, correction=0)]
+    return bures_wasserstein(*moments).item()

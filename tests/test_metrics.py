@@ -2,10 +2,12 @@ import math
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from skimage import metrics as skimage_metrics
 
 from course_utils.metrics import (
+    frechet_distance,
     lpips,
     luminance_contrast_structure,
     mean_ssim,
@@ -158,3 +160,19 @@ BAD = (
 @pytest.mark.parametrize(("error", "argument", "call"), BAD)
 def test_bad_input_is_refused_by_name(unchecked, error, argument, call):
     raises_naming(pytest, error, argument, call)
+
+
+def test_frechet_distance_is_that_of_the_moments():
+    x = torch.randn(300, 5, generator=generator(0), dtype=torch.float64)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(x, x + 2) == pytest.approx(20)
+    y = 3 * x @ torch.diag(torch.tensor([1.0, 1, 1, 0, 0], dtype=torch.float64))
+    a, b = (torch.cov(z.T, correction=0).numpy() for z in (x, y))
+    root = scipy.linalg.sqrtm(scipy.linalg.sqrtm(a) @ b @ scipy.linalg.sqrtm(a)).real
+    expected = (x - y).mean(dim=0).square().sum().item() + (a + b - 2 * root).trace()
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-5)
+
+
+def test_frechet_distance_needs_features_of_some_images():
+    with raises_naming("features_v"):
+        frechet_distance(torch.zeros(3, 2), torch.zeros(1, 2))

@@ -5,22 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.classroom.training import Recipe
-from course_utils.data import load_digits
+from course_utils.data import load_square_digits
 from course_utils.features import DigitClassifier
 
-KEPT = 450  # of the 500 images of each digit, as for the generators; the others judge the judge
 BATCH = 64
 SHIFT = 3  # pixels, at most
 
 
-def digits(first: int, last: int) -> tuple[Tensor, Tensor]:
-    """Return images ``first`` to ``last`` of each digit, (n, 1, 32, 32) in [-1, 1], and their labels."""
-    images, labels = load_digits()
-    chosen = torch.cat([(labels == digit).nonzero()[first:last, 0] for digit in range(10)])
-    return F.pad(2 * images[chosen, None].float() - 1, (2, 2, 2, 2), value=-1.0), labels[chosen]
-
-
-IMAGES, LABELS = digits(0, KEPT)
+IMAGES, LABELS = load_square_digits()
 
 
 def loss(network: nn.Module, generator: torch.Generator) -> Tensor:
@@ -34,7 +26,7 @@ def loss(network: nn.Module, generator: torch.Generator) -> Tensor:
 @torch.no_grad()
 def held_out(network: nn.Module) -> dict[str, float]:
     """Return the share of 500 other digits that is recognised."""
-    images, labels = digits(KEPT, 500)
+    images, labels = load_square_digits(450, 500)
     return {"accuracy": (network(images).argmax(1) == labels).double().mean().item()}
 
 
