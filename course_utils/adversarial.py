@@ -7,7 +7,7 @@ the probability that the image is real is D = 1 / (1 + exp(-a)).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,8 @@ from course_utils._validation import (
     require_sequence,
     require_tensor,
 )
+from course_utils.fourier import gaussian_kernel
+from course_utils.operators import blur
 
 Function = Callable[[Tensor], Tensor]
 
@@ -63,7 +65,7 @@ def gan_training_step(
     generator: nn.Module,
     discriminator: nn.Module,
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
-    real: Float[Tensor, "n *shape"],
+    real: Float[Tensor, "n ..."],
     z: Float[Tensor, "m d"],
 ) -> tuple[float, float]:
     """Move the discriminator by one step, then the generator; return the two losses, each before its own step.
@@ -95,6 +97,48 @@ def gan_training_step(
     loss_G.backward()
     optimizer_G.step()
     return loss_D.item(), loss_G.item()
+
+
+LATENT = 32  # dimensions of z, for every generator of this lesson
+EPOCHS = (1, 5, 20, 60)
+"""The epochs after which the generator of digits was kept; the last ends the training."""
+
+
+class DigitGenerator(nn.Sequential):
+    """From z (n, 32) to digits (n, 1, 32, 32) in [-1, 1]: a linear map to 96 maps of 8 × 8, enlarged twice by 2.
+
+    After A. Radford, L. Metz, S. Chintala (2016), "Unsupervised representation learning with deep convolutional
+    generative adversarial networks". In evaluation mode the normalisations use the averages of the training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Linear(LATENT, 96 * 8 * 8),
+            nn.Unflatten(1, (96, 8, 8)),
+            nn.BatchNorm2d(96),
+            nn.ReLU(),
+            nn.ConvTranspose2d(96, 48, 4, 2, 1),
+            nn.BatchNorm2d(48),
+            nn.ReLU(),
+            nn.ConvTranspose2d(48, 1, 4, 2, 1),
+            nn.Tanh(),
+        )
+
+
+class DigitDiscriminator(nn.Sequential):
+    """From digits (n, 1, 32, 32) to their logits (n, 1). Radford et al. (2016), with dropout before the last layer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(64, 128, 4, 2, 1),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(128 * 8 * 8, 1),
+        )
 
 
 # --- the latent space ------------------------------------------------------------------------------------------------
@@ -135,7 +179,7 @@ RATE = 0.1  # of Adam, in `invert`
 def invert(
     generator: Function,
     A: Function,
-    v: Float[Tensor, "batch *shape"],
+    v: Float[Tensor, "batch ..."],
     lam: float,
     z0: Float[Tensor, "batch d"],
     n: int,
@@ -176,8 +220,8 @@ def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n 2*c"]) -> 
     """Return y_s (x - μ) / √(s² + 1e-5) + y_b: each channel of each image gets a scale and a mean from its style.
 
     μ and s² are the mean and the variance (divided by the number of pixels) of that channel of that image. The first c
-    numbers of a style are the scales y_s, the last c the means y_b. X. Huang and S. Belongie (2017), 10.1109/ICCV.2017.167;
-    Karras et al. (2019).
+    numbers of a style are the scales y_s, the last c the means y_b. X. Huang and S. Belongie (2017),
+    10.1109/ICCV.2017.167; Karras et al. (2019).
     """
     if require_image(features, "features").ndim != 4:
         raise ValueError(f"features must have shape (n, c, h, w), got {tuple(features.shape)}")
@@ -189,9 +233,83 @@ def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n 2*c"]) -> 
     return scale * (features - mu) / (variance + EPSILON).sqrt() + mean
 
 
+STYLE_WIDTHS = (64, 64, 32, 16)  # channels at 4 × 4, 8 × 8, 16 × 16 and 32 × 32
+
+
+class StyleGenerator(nn.Module):
+    """From z (n, 32) to digits (n, 1, 32, 32) in [-1, 1]: ``synthesis(mapping(z))``.
+
+    The mapping network turns z into a vector w. At each of four scales, from 4 × 4 on, w gives the styles of two
+    convolutions by a linear map each. What is drawn begins with a constant: all that z decides comes in by `adain`.
+    After each convolution noise is added, unless it is switched off, with a learnt weight for each channel; Karras et
+    al. (2019), in small.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [layer for _ in range(3) for layer in (nn.Linear(LATENT, LATENT), nn.LeakyReLU(0.2))]
+        self.mapping = nn.Sequential(*layers)
+        self.constant = nn.Parameter(torch.randn(1, STYLE_WIDTHS[0], 4, 4))
+        entering = (STYLE_WIDTHS[0], *STYLE_WIDTHS[:-1])
+        self.scales = nn.ModuleList(_StyleScale(a, b) for a, b in zip(entering, STYLE_WIDTHS, strict=True))
+        self.gray = nn.Conv2d(STYLE_WIDTHS[-1], 1, 1)
+
+    def forward(self, z: Float[Tensor, "n 32"]) -> Float[Tensor, "n 1 32 32"]:
+        """Return an image for each z."""
+        return self.synthesis([self.mapping(z)] * len(self.scales))
+
+    def synthesis(
+        self, w: Sequence[Float[Tensor, "n 32"]], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n 1 32 32"]:
+        """Return an image from one w for each scale, coarsest first, with noise from the generator, or without."""
+        if len(require_sequence(w, "w")) != len(self.scales):
+            raise ValueError(f"w must be {len(self.scales)}, one for each scale, got {len(w)}")
+        x = self.constant.expand(len(w[0]), -1, -1, -1)
+        for k, (scale, w_k) in enumerate(zip(self.scales, w, strict=True)):
+            x = scale(F.interpolate(x, scale_factor=2) if k else x, w_k, generator)
+        return self.gray(x).tanh()
+
+
+class _StyleScale(nn.Module):
+    """Two convolutions at one scale, each followed by noise, a ReLU and `adain` with a style that is linear in w."""
+
+    def __init__(self, entering: int, channels: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in (entering, channels))
+        self.styles = nn.ModuleList(nn.Linear(LATENT, 2 * channels) for _ in range(2))
+        self.noise = nn.Parameter(torch.zeros(2, channels, 1, 1))
+        for style in self.styles:
+            nn.init.zeros_(style.bias[channels:])
+            nn.init.ones_(style.bias[:channels])
+
+    def forward(self, x: Tensor, w: Tensor, generator: torch.Generator | None) -> Tensor:
+        for convolution, style, weight in zip(self.convolutions, self.styles, self.noise, strict=True):
+            x = convolution(x)
+            if generator is not None:
+                x = x + weight * torch.randn(len(x), 1, *x.shape[2:], generator=generator).to(x)
+            x = adain(F.leaky_relu(x, 0.2).float(), style(w).float())  # in float32 also when trained in bfloat16
+        return x
+
+
 # --- from images to images -------------------------------------------------------------------------------------------
 # P. Isola, J.-Y. Zhu, T. Zhou, A. Efros (2017), "Image-to-image translation with conditional adversarial networks",
 # 10.1109/CVPR.2017.632. Slide "Pix2pix".
+
+
+HELD_OUT_ROLES = ("crown", "curly hair", "judge", "pilot", "scientist", "teacher")
+"""The roles of the portraits that the networks have not been trained on."""
+
+
+def portrait_edges(u: Float[Tensor, "n 3 64 64"]) -> Float[Tensor, "n 1 32 32"]:
+    """Return line drawings of colour images in [0, 1], at half their size: 1 on a line, 0 elsewhere, between beside it.
+
+    A line is where the gradient of the colour, smoothed by a Gaussian of 0.7 pixels, is longer than 0.15.
+    """
+    if require_image(u, "u").ndim != 4 or u.shape[1] != 3:
+        raise ValueError(f"u must have shape (n, 3, H, W), got {tuple(u.shape)}")
+    smooth = blur(u, gaussian_kernel(0.7).to(u))
+    squares = sum(((smooth.roll(-1, d) - smooth.roll(1, d)) / 2).square().sum(dim=1, keepdim=True) for d in (-2, -1))
+    return F.avg_pool2d((squares > 0.15**2).to(u), 2)
 
 
 def patch_logits(
@@ -204,7 +322,8 @@ def patch_logits(
     """Return the map of the logits that a judge of patches gives to each patch of the images, with its condition.
 
     The patches are the squares of ``side`` pixels whose corners are at multiples of ``stride``, as far as they fit:
-    rows = (H - side) // stride + 1, columns likewise. The condition comes first along the channels. Isola et al. (2017).
+    rows = (H - side) // stride + 1, columns likewise. The condition comes first along the channels. Isola et al.
+    (2017).
 
     Parameters
     ----------
@@ -224,3 +343,56 @@ def patch_logits(
     pairs = torch.cat([condition, images], dim=1)
     patches = pairs.unfold(2, side, stride).unfold(3, side, stride).permute(0, 2, 3, 1, 4, 5)  # n, rows, columns, ...
     return discriminator(patches.flatten(end_dim=2)).reshape(patches.shape[:3])
+
+
+class PortraitNetwork(nn.Module):
+    """From edges (n, 1, 32, 32) in [0, 1] to colour images (n, 3, 32, 32) in [-1, 1]: a U-net.
+
+    Reduced three times by 2 and enlarged again; each scale on the way up also sees what the way down had there. The
+    noise of pix2pix is the dropout on the way up, and there is no other. Isola et al. (2017), in small.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        a, b, c, d = 32, 64, 96, 128
+        self.first = _layer(nn.Conv2d(1, a, 3, 1, 1))
+        self.down = nn.ModuleList(_layer(nn.Conv2d(n, m, 4, 2, 1)) for n, m in ((a, b), (b, c), (c, d)))
+        self.up = nn.ModuleList(_layer(nn.ConvTranspose2d(n, m, 4, 2, 1)) for n, m in ((d, c), (2 * c, b), (2 * b, a)))
+        self.dropout = nn.Dropout2d(0.3)
+        self.last = nn.Conv2d(2 * a, 3, 3, 1, 1)
+
+    def forward(self, edges: Float[Tensor, "n 1 32 32"]) -> Float[Tensor, "n 3 32 32"]:
+        """Return an image for each drawing."""
+        seen = [self.first(edges)]
+        for layer in self.down:
+            seen.append(layer(seen[-1]))
+        x = self.dropout(seen.pop())
+        for layer in self.up:
+            x = torch.cat([layer(x), seen.pop()], dim=1)
+        return self.last(x).tanh()
+
+
+def _layer(convolution: nn.Module) -> nn.Sequential:
+    channels = convolution.out_channels
+    assert isinstance(channels, int)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))
+
+
+PATCH, PATCH_STRIDE = 18, 4  # what a logit of `PatchDiscriminator` sees, in pixels, and how far the next one is
+
+
+class PatchDiscriminator(nn.Sequential):
+    """From edges and image together (n, 4, H, W) to a logit for each patch of 18 × 18 pixels, every 4 pixels.
+
+    For 32 × 32 pixels (n, 1, 4, 4), and for a patch (n, 1, 1, 1): no layer is padded. Isola et al. (2017), in small.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(4, 48, 4, 2),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(48, 96, 4, 2),
+            nn.BatchNorm2d(96),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(96, 1, 3),
+        )

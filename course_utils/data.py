@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,12 +29,14 @@ from course_utils._validation import require_choice, require_path
 __all__ = [
     "REGISTRY",
     "Entry",
+    "Portraits",
     "data_folder",
     "digest",
     "fetch",
     "load_digits",
     "load_faces",
     "load_kernel",
+    "load_portraits",
     "names_of_kind",
     "network_record",
 ]
@@ -61,8 +63,8 @@ class Entry:
     credit : str
         Whom to name when you show it.
     kind : str
-        ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"weights"``, ``"synthesis"``,
-        ``"transfer"``, ``"mixture"`` or ``"restoration"``.
+        ``"faces"``, ``"photograph"``, ``"texture"``, ``"kernel"``, ``"digits"``, ``"portraits"``, ``"weights"``,
+        ``"synthesis"``, ``"transfer"``, ``"mixture"`` or ``"restoration"``.
     """
 
     name: str
@@ -314,3 +316,31 @@ def load_square_digits(first: int = 0, last: int = 450) -> tuple[Float[Tensor, "
     chosen = torch.cat([(labels == digit).nonzero()[first:last, 0] for digit in range(10)])
     padded = torch.nn.functional.pad(2 * images[chosen, None].float() - 1, (2, 2, 2, 2), value=-1.0)
     return padded, labels[chosen]
+
+
+class Portraits(NamedTuple):
+    """Little portraits, and what each of them shows, as numbers of the names at the end."""
+
+    images: Float[Tensor, "n 3 64 64"]
+    gender: Int[Tensor, " n"]
+    tone: Int[Tensor, " n"]
+    role: Int[Tensor, " n"]
+    genders: tuple[str, ...]
+    tones: tuple[str, ...]
+    roles: tuple[str, ...]
+
+
+def load_portraits() -> Portraits:
+    """Load 930 emoji portraits of 64 × 64 pixels on white (Google, Noto Color Emoji), with gender, skin tone and role.
+
+    Returns
+    -------
+    Portraits
+        ``images`` is float32 in [0, 1]; ``roles[role[k]]`` names the role of the k-th, ``""`` for none, and so do
+        ``genders`` and ``tones``.
+    """
+    with np.load(fetch("emoji_portraits"), allow_pickle=False) as arrays:
+        images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2).contiguous().float() / 255
+        numbers = [torch.from_numpy(arrays[key].astype(np.int64)) for key in ("gender", "tone", "role")]
+        names = [tuple(arrays[key].tolist()) for key in ("genders", "tones", "roles")]
+    return Portraits(images, *numbers, *names)

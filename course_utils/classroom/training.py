@@ -46,7 +46,8 @@ class Recipe:
     generator)`` is the loss of one batch, drawn from the generator, which is on the CPU. ``held_out(network)`` returns
     named losses on images that were not trained on; it must be deterministic and take at most some seconds. ``rate`` is
     Adam's first learning rate, which falls to 0 like a cosine; ``average`` > 0 ships the exponential average of the
-    weights with that decay. ``start(network, generator)`` sets the first weights where they are not drawn.
+    weights with that decay. ``start(network, generator)`` sets the first weights where they are not drawn. ``betas``
+    are Adam's. ``shipped(network)`` is the part that is shipped and judged, where that is not all: a GAN's generator.
     """
 
     summary: str
@@ -58,6 +59,8 @@ class Recipe:
     rate: float = 1e-3
     average: float = 0.0
     start: Callable[[nn.Module, torch.Generator], None] | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
+    shipped: Callable[[nn.Module], nn.Module] = lambda network: network
     seed: int = 0
     licence: str = "CC-BY-4.0"
     credit: str = "this course"
@@ -94,7 +97,7 @@ def shipped_network(name: str, recipe: Recipe) -> nn.Module:
     """Return the network of a recipe with the weights that the course ships, in float32, for evaluation."""
     from safetensors.torch import load_file
 
-    network = recipe.network()
+    network = recipe.shipped(recipe.network())
     network.load_state_dict({key: value.float() for key, value in load_file(fetch(name)).items()})
     return network.eval()
 
@@ -113,7 +116,7 @@ class Training:
         self.averaged = torch.optim.swa_utils.AveragedModel(
             self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
         )
-        self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.rate)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.rate, recipe.betas)
         self.losses: list[float] = []
         self.drawn = (self.generator.get_state(), torch.get_rng_state())  # at the end of the last whole step
         self.seconds = 0.0
@@ -157,9 +160,9 @@ class Training:
         self.losses, self.seconds = state["losses"], state["seconds"]
 
     def result(self) -> nn.Module:
-        """Return what is shipped: the network, or its average."""
+        """Return what is shipped of the network, or of its average."""
         network = self.averaged.module if self.recipe.average else self.network
-        return network.eval()
+        return self.recipe.shipped(network).eval()
 
 
 def train(name: str, script: str, recipe: Recipe, device: str | torch.device = "cpu", *, progress: bool = True) -> None:
@@ -201,7 +204,7 @@ def ship(name: str, script: str, recipe: Recipe, training: Training) -> None:
         "summary": recipe.summary,
         "script": f"data/train/{script}",
         "data": recipe.data,
-        "parameters": sum(p.numel() for p in training.network.parameters()),
+        "parameters": sum(p.numel() for p in training.result().parameters()),
         "steps": recipe.steps,
         "rate": recipe.rate,
         "average": recipe.average,
