@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,14 +18,39 @@ from torch import Tensor, nn
 from course_utils._validation import (
     require_callable,
     require_count,
+    require_flag,
     require_image,
     require_number,
     require_same_shape,
     require_sequence,
     require_tensor,
 )
+from course_utils.data import fetch
 from course_utils.fourier import gaussian_kernel
 from course_utils.operators import blur
+
+__all__ = [
+    "EPOCHS",
+    "HELD_OUT_ROLES",
+    "LATENT",
+    "DigitDiscriminator",
+    "DigitGenerator",
+    "PatchDiscriminator",
+    "PortraitNetwork",
+    "StyleGenerator",
+    "adain",
+    "discriminator_loss",
+    "gan_training_step",
+    "generator_loss",
+    "invert",
+    "load_digit_generator",
+    "load_portrait_network",
+    "load_style_generator",
+    "minimax_generator_loss",
+    "patch_logits",
+    "portrait_edges",
+    "slerp",
+]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -139,6 +165,24 @@ class DigitDiscriminator(nn.Sequential):
             nn.Dropout(0.3),
             nn.Linear(128 * 8 * 8, 1),
         )
+
+
+def load_digit_generator(epoch: int = EPOCHS[-1]) -> DigitGenerator:
+    """Return the shipped generator of digits as it was after one of `EPOCHS`, in evaluation mode."""
+    if require_count(epoch, "epoch") not in EPOCHS:
+        raise ValueError(f"epoch must be one of {', '.join(map(str, EPOCHS))}, got {epoch}")
+    return _load(DigitGenerator(), "digit_gan", f"{epoch}.")
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _load(network: Network, name: str, prefix: str = "") -> Network:
+    from safetensors.torch import load_file
+
+    weights = {k.removeprefix(prefix): v.float() for k, v in load_file(fetch(name)).items() if k.startswith(prefix)}
+    network.load_state_dict(weights)
+    return network.requires_grad_(False).eval()
 
 
 # --- the latent space ------------------------------------------------------------------------------------------------
@@ -291,6 +335,11 @@ class _StyleScale(nn.Module):
         return x
 
 
+def load_style_generator() -> StyleGenerator:
+    """Return the shipped style-based generator of digits, in evaluation mode."""
+    return _load(StyleGenerator(), "digit_styles")
+
+
 # --- from images to images -------------------------------------------------------------------------------------------
 # P. Isola, J.-Y. Zhu, T. Zhou, A. Efros (2017), "Image-to-image translation with conditional adversarial networks",
 # 10.1109/CVPR.2017.632. Slide "Pix2pix".
@@ -370,6 +419,12 @@ class PortraitNetwork(nn.Module):
         for layer in self.up:
             x = torch.cat([layer(x), seen.pop()], dim=1)
         return self.last(x).tanh()
+
+
+def load_portrait_network(adversarial: bool = True) -> PortraitNetwork:
+    """Return the shipped network from edges to portraits, trained with the judge of patches or by the L1 error alone."""
+    suffix = "" if require_flag(adversarial, "adversarial") else "_l1"
+    return _load(PortraitNetwork(), f"pix2pix_portraits{suffix}")
 
 
 def _layer(convolution: nn.Module) -> nn.Sequential:
