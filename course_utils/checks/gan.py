@@ -88,7 +88,6 @@ def _wrong_discriminator_losses(real: Tensor, fake: Tensor) -> list[Known]:
     r, f = F.softplus(-real).mean(), F.softplus(fake).mean()
     right = r + f
     exchanged = F.softplus(real).mean() + F.softplus(-fake).mean()
-    small = torch.tensor(1e-6, dtype=torch.float64)
     return [
         ("normalisation", right / 2, "The loss is half the right one: the two means are added."),
         ("normalisation", (n * r + m * f) / (n + m), "You took one mean over all the logits together. Each kind has its own mean, and the two are added."),
@@ -98,6 +97,8 @@ def _wrong_discriminator_losses(real: Tensor, fake: Tensor) -> list[Known]:
         ("sign", -exchanged, "Signs are wrong: -log D = log(1 + exp(-a)) for the real ones, -log(1 - D) = log(1 + exp(a)) for the others."),
         ("sign", r + F.softplus(-fake).mean(), "Both kinds are taken for real: a drawn image should get a small logit, its loss is log(1 + exp(a))."),
         ("sign", F.softplus(real).mean() + f, "Both kinds are taken for drawn: a real image should get a large logit, its loss is log(1 + exp(-a))."),
+        ("sign", r - f, "The second mean is subtracted: -log(1 - D) = log(1 + exp(a)) is added."),
+        ("sign", f - r, "The first mean is subtracted: -log D = log(1 + exp(-a)) is added."),
         ("truncation", r, "The drawn images are missing: add the mean of log(1 + exp(a)) over fake_logits."),
         ("truncation", f, "The real images are missing: add the mean of log(1 + exp(-a)) over real_logits."),
         ("order", F.softplus(-p).mean() + F.softplus(q).mean(), _TWICE),
@@ -108,7 +109,7 @@ def _wrong_discriminator_losses(real: Tensor, fake: Tensor) -> list[Known]:
         ("value", -real.mean() + fake.mean(), "The logits themselves are the loss of another game, the Wasserstein GAN: here it is the logarithm of probabilities."),
         ("value", (real - 1).square().mean() + fake.square().mean(), "Squares are the loss of another game, least squares: here it is the logarithm of probabilities."),
         ("value", F.relu(1 - real).mean() + F.relu(1 + fake).mean(), "This is the hinge loss of another game: here it is log(1 + exp(-a)) and log(1 + exp(a))."),
-        *[("value", -real.clamp(e, 1).log().mean() - (1 - fake).clamp(e, 1).log().mean(), "You took the logits for probabilities. D = 1 / (1 + exp(-a)).") for e in (small, small / 10, small / 100, 10 * small)],
+        *[("value", -real.clamp(e, 1).log().mean() - (1 - fake).clamp(e, 1).log().mean(), "You took the logits for probabilities. D = 1 / (1 + exp(-a)).") for e in (1e-5, 1e-6, 1e-7, 1e-8)],
         ("value", right / torch.tensor(2.0).log(), "The logarithms are to the base 2: take natural ones."),
     ]  # fmt: skip
 
@@ -335,6 +336,9 @@ def _expect_moves(theirs: _Game, mine: _Game, before: tuple[Tensor, Tensor], k: 
     which = "discriminator" if not is_close(after[1], right[1], 1e-6) else "generator"
     i = 1 if which == "discriminator" else 0
     numbers = {"length of your step": (after[i] - before[i]).norm().item(), "expected": (right[i] - before[i]).norm().item()}
+    factor = numbers["length of your step"] / numbers["expected"]
+    if is_close(after[i] - before[i], factor * (right[i] - before[i]), 1e-6):
+        raise _known("normalisation", f"The {which} goes in the right direction, but {factor:.3g} times too far: its loss has means, and no factor.", numbers)
     raise Mistake("value", f"The {which} does not go down the gradient of {which}_loss.", numbers)
 
 
@@ -429,8 +433,13 @@ def slerp(student: Student) -> str:
     result = student(z0, z1, 0.25)
     text = "For parallel vectors the result is not finite: ω = 0, and sin ω = 0. Take the limit there, (1 - t) z0 + t z1 (torch.where, or a small bound on ω)."
     expect(isinstance(result, Tensor) and bool(torch.isfinite(result.detach()).all()), "not-finite", text)
+    own, right = result.detach(), adversarial.slerp(z0, z1, 0.25)
+    text = "Where one pair of a batch is parallel, the others are wrong: take the limit for that pair only, by torch.where."
+    expect(is_close(own[0], right[0]), "axis", text)
+    text = "For parallel vectors the result is 0: an ε added to sin ω is not the limit, (1 - t) z0 + t z1."
+    expect(own[1].norm() > 0.1 * right[1].norm(), "epsilon", text)
     text = "For parallel vectors the result is not the limit, (1 - t) z0 + t z1."
-    expect_close(result.detach(), adversarial.slerp(z0, z1, 0.25), "value", text, rtol=1e-5)
+    expect_close(own, right, "value", text, rtol=1e-3)
     return "(sin((1 - t) ω) z0 + sin(t ω) z1) / sin ω along the last dimension, and its limit for parallel vectors"
 
 
@@ -539,25 +548,36 @@ def _recognise_descent(student: Student, answer: Tensor, observed: bool) -> None
     def right(d: Tensor, z: Tensor) -> Tensor:
         return 0.5 * d.sum() + 0.5 * lam * z.square().sum()
 
-    m, size = v.numel() / len(v), z0.numel()
-    data, prior = "½‖A G(z) - v‖²", "(λ/2)‖z‖²"
+    def prior(factor: float, of: Callable[[Tensor], Tensor] = lambda z: z.square().sum()) -> Tensor:
+        """Return where a descent leads that has another prior: factor times λ/2 times ``of``."""
+        return reached(lambda d, z: 0.5 * d.sum() + 0.5 * factor * lam * of(z))
+
+    def fit(of: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return where a descent leads that has ``of`` the squares in the place of the squared norm."""
+        return reached(lambda d, z: of(d) + 0.5 * lam * z.square().sum())
+
+    n_images, m, size = len(v), v.numel() / len(v), z0.numel()
+    means = (m, m * n_images, n_images, 2 * m, m * n_images / 2, m * n_images * 2, 1 / size, 1 / n_images, n_images / size, m * n_images / size)
+    data_term, prior_term = "½‖A G(z) - v‖²", "(λ/2)‖z‖²"
     mean = "A mean in place of a sum: the norms are sums of squares, or λ does not weigh what it should."
+    not_squared = "The norm of z is not squared.", "The norm of A G(z) - v is not squared."
+    only_prior = reached(lambda d, z: z.square().sum())
     final = reached(right)
     known: list[Known] = [
-        *[("weight", reached(lambda d, z, c=c: 0.5 * d.sum() + 0.5 * c * lam * z.square().sum()), text) for c, text in ((2, f"The prior counts twice too much: {prior}, with ½."), (0.5, f"The data count twice too much: {data}, with ½."), (4, "The prior counts four times too much."))],
-        *[("normalisation", reached(lambda d, z, c=c: 0.5 * d.sum() + 0.5 * c * lam * z.square().sum()), mean) for c in (m, m * len(v), len(v), 2 * m, m * len(v) / 2, m * len(v) * 2, 1 / size, 1 / len(v), len(v) / size, m * len(v) / size)],
-        ("weight", reached(lambda d, z: 0.5 * d.sum()), f"The prior is missing: {prior}."),
-        ("square-root", reached(lambda d, z: 0.5 * d.sum() + 0.5 * lam**2 * z.square().sum()), "λ is squared: the prior is (λ/2)‖z‖²."),
-        *[("square-root", reached(lambda d, z, c=c: 0.5 * d.sum() + c * lam * z.norm()), "The norm of z is not squared.") for c in (0.5, 1)],
-        *[("square-root", reached(lambda d, z, c=c: 0.5 * d.sum() + c * lam * z.norm(dim=1).sum()), "The norm of z is not squared.") for c in (0.5, 1)],
-        *[("square-root", reached(lambda d, z, c=c: c * d.sum().sqrt() + 0.5 * lam * z.square().sum()), "The norm of A G(z) - v is not squared.") for c in (0.5, 1)],
-        *[("square-root", reached(lambda d, z, c=c: c * d.flatten(1).sum(1).sqrt().sum() + 0.5 * lam * z.square().sum()), "The norm of A G(z) - v is not squared.") for c in (0.5, 1)],
-        ("sign", reached(lambda d, z: 0.5 * d.sum() - 0.5 * lam * z.square().sum()), "The prior is subtracted: it is added, so that z stays probable."),
+        ("weight", prior(2), f"The prior counts twice too much: {prior_term}, with ½."),
+        ("weight", prior(0.5), f"The data count twice too much: {data_term}, with ½."),
+        ("weight", prior(4), "The prior counts four times too much."),
+        ("weight", prior(0), f"The prior is missing: {prior_term}."),
+        ("sign", prior(-1), "The prior is subtracted: it is added, so that z stays probable."),
+        ("square-root", prior(lam), "λ is squared: the prior is (λ/2)‖z‖²."),
+        ("autograd", only_prior, "Only the prior moves z, no gradient comes through the generator: no no_grad(), no detach() between z and the objective.")
+        if observed
+        else ("weight", only_prior, f"The data are missing: {data_term}."),
+        *[("square-root", prior(factor, of), not_squared[0]) for factor in (1, 2) for of in (torch.norm, lambda z: z.norm(dim=1).sum())],
+        *[("square-root", fit(of), not_squared[1]) for of in (lambda d: d.sum().sqrt(), lambda d: 0.5 * d.sum().sqrt(), lambda d: d.flatten(1).sum(1).sqrt().sum(), lambda d: 0.5 * d.flatten(1).sum(1).sqrt().sum())],
+        *[("normalisation", prior(factor), mean) for factor in means],
         ("sign", reached(lambda d, z: -right(d, z)), "The descent goes uphill: call backward on the objective itself."),
         ("start", reached(right, start=torch.zeros_like(z0)), "The descent begins at 0: begin at z0."),
-        ("autograd", reached(lambda d, z: z.square().sum()), "Only the prior moves z, no gradient comes through the generator: no no_grad(), no detach() between z and the objective.")
-        if observed
-        else ("weight", reached(lambda d, z: z.square().sum()), f"The data are missing: {data}."),
         *[("step-size", reached(right, rate=rate), f"Adam's rate is {rate:g} here: lr=0.1.") for rate in (1.0, 0.2, 0.05, 0.01, 1e-3, 1e-4)],
         *[("step-size", reached(right, rate, make=torch.optim.SGD), "This is gradient descent, torch.optim.SGD: take torch.optim.Adam with lr=0.1.") for rate in (0.1, 0.01, 1e-3)],
         ("not-converged", reached(right, steps=n - 1), "One step is missing: n steps."),

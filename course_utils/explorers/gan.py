@@ -166,7 +166,7 @@ def explore_gan() -> Explorer:
         return gan_picture(network, length, s, t, seed)
 
     alt = (
-        "Left, a map of the plane through three latent codes A, B, C, in orange frames; right, what the generator draws "
-        "at the point, a blue ring. Drag the point on the map."
+        "Left, a map of the plane through three latent codes A, B, C, in orange frames; right, what the generator "
+        "draws at the point, a blue ring. Drag the point on the map."
     )
     return Explorer("a latent plane", controls, draw, alt, extra=[pointer])

@@ -97,6 +97,19 @@ def discriminator_to_maximize(real_logits, fake_logits):
     return F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean()
 
 
+def discriminator_second_subtracted(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean() - F.softplus(fake_logits).mean()
+
+
+def discriminator_overflows(real_logits, fake_logits):
+    return torch.log(1 + torch.exp(-real_logits)).mean() + torch.log(1 + torch.exp(fake_logits)).mean()
+
+
+def discriminator_by_bce_of_probabilities(real_logits, fake_logits):
+    p, q = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
+    return F.binary_cross_entropy(p, torch.ones_like(p)) + F.binary_cross_entropy(q, torch.zeros_like(q))
+
+
 def discriminator_real_only(real_logits, fake_logits):
     return F.softplus(-real_logits).mean()
 
@@ -135,6 +148,9 @@ DISCRIMINATOR_WRONG = [
     ("normalisation", named("discriminator_summed", discriminator_by(softplus_of_minus, F.softplus, torch.sum))),
     ("not-finite", discriminator_naive_logarithms),
     ("epsilon", discriminator_logarithms_with_epsilon),
+    ("not-finite", discriminator_overflows),
+    ("epsilon", discriminator_by_bce_of_probabilities),
+    ("sign", discriminator_second_subtracted),
     ("value", discriminator_of_probabilities),
     ("order", discriminator_sigmoid_twice),
     ("order", discriminator_of_the_mean_logit),
@@ -452,6 +468,12 @@ def step_half_the_loss(generator, discriminator, optimizers, real, z):
     return loss_d, move(optimizers[0], fooled(discriminator, fake))
 
 
+def step_summed_loss(generator, discriminator, optimizers, real, z):
+    fake = generator(z)
+    loss_d = move(optimizers[1], len(real) * losses(discriminator, real, fake.detach()))
+    return loss_d, move(optimizers[0], fooled(discriminator, fake))
+
+
 def step_of_the_discriminator_only(generator, discriminator, optimizers, real, z):
     fake = generator(z)
     loss_d = move(optimizers[1], losses(discriminator, real, fake.detach()))
@@ -561,6 +583,7 @@ STEP_WRONG = [
     ("sign", step_labels_exchanged),
     ("truncation", step_never_shows_real_images),
     ("normalisation", step_half_the_loss),
+    ("normalisation", step_summed_loss),
     ("constant", step_of_the_discriminator_only),
     ("constant", step_of_the_generator_only),
     ("constant", step_without_step),
@@ -681,6 +704,23 @@ def slerp_of_one_vector_only(z0, z1, t):
     return (torch.sin((1 - t) * omega) * z0 + torch.sin(t * omega) * z1) / torch.sin(omega)
 
 
+def slerp_straight_for_the_whole_batch(z0, z1, t):
+    omega = torch.arccos(cosine(z0, z1).clamp(-1, 1))
+    if (omega < 1e-6).any():
+        return (1 - t) * z0 + t * z1
+    return (torch.sin((1 - t) * omega) * z0 + torch.sin(t * omega) * z1) / torch.sin(omega)
+
+
+def slerp_epsilon_in_the_denominator(z0, z1, t):
+    omega = torch.arccos(cosine(z0, z1).clamp(-1, 1))
+    return (torch.sin((1 - t) * omega) * z0 + torch.sin(t * omega) * z1) / (torch.sin(omega) + 1e-8)
+
+
+def slerp_angle_bounded(z0, z1, t):
+    omega = torch.arccos(cosine(z0, z1).clamp(-0.9999, 0.9999))
+    return (torch.sin((1 - t) * omega) * z0 + torch.sin(t * omega) * z1) / torch.sin(omega)
+
+
 def slerp_in_place(z0, z1, t):
     z1 /= z1.norm(dim=-1, keepdim=True)
     return slerp_by_arccos(z0, z1, t)
@@ -697,7 +737,7 @@ def safe_sin(omega):
     return torch.where(omega < 1e-6, 1.0, torch.sin(omega))
 
 
-SLERP_RIGHT = [slerp_by_arccos, slerp_by_atan2, slerp_one_by_one, slerp_by_cosine_similarity]
+SLERP_RIGHT = [slerp_by_arccos, slerp_by_atan2, slerp_one_by_one, slerp_by_cosine_similarity, slerp_angle_bounded]
 SLERP_WRONG = [
     ("value", slerp_straight),
     ("value", slerp_straight_then_normalised),
@@ -709,6 +749,8 @@ SLERP_WRONG = [
     ("not-finite", slerp_of_the_formula_only),
     ("shape|exception|axis", slerp_without_the_axis_kept),
     ("shape|exception|axis", slerp_of_one_vector_only),
+    ("axis", slerp_straight_for_the_whole_batch),
+    ("epsilon", slerp_epsilon_in_the_denominator),
     ("mutates-input", slerp_in_place),
     ("normalisation|not-finite", named("slerp_angle_not_normalised", slerp_angle_by(lambda a, b: torch.arccos((a * b).sum(-1, keepdim=True))))),
     ("normalisation", named("slerp_angle_clamped", slerp_angle_by(lambda a, b: torch.arccos((a * b).sum(-1, keepdim=True).clamp(-1, 1))))),
