@@ -113,8 +113,12 @@ def gan_training_step(
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError(f"optimizers must be of torch.optim, got {type(optimizer).__name__}")
     optimizer_G, optimizer_D = optimizers
-    fake = generator(require_tensor(z, "z"))
-    loss_D = discriminator_loss(discriminator(require_tensor(real, "real")), discriminator(fake.detach()))
+    if require_tensor(z, "z").ndim != 2:
+        raise ValueError(f"z must have shape (m, d), got {tuple(z.shape)}")
+    fake = generator(z)
+    if require_tensor(real, "real").shape[1:] != fake.shape[1:]:
+        raise ValueError(f"real must have shape (n, ...) as {tuple(fake.shape)} is drawn, got {tuple(real.shape)}")
+    loss_D = discriminator_loss(discriminator(real), discriminator(fake.detach()))
     optimizer_D.zero_grad()
     loss_D.backward()
     optimizer_D.step()
@@ -242,12 +246,17 @@ def invert(
     """
     require_callable(generator, "generator")
     require_callable(A, "A")
+    require_tensor(v, "v")
     lam = require_number(lam, "lam", minimum=0)
-    z = require_tensor(z0, "z0").clone().requires_grad_()
+    if require_tensor(z0, "z0").ndim != 2:
+        raise ValueError(f"z0 must have shape (batch, d), got {tuple(z0.shape)}")
+    z = z0.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=RATE)
     for _ in range(require_count(n, "n", 0)):
-        residual = A(generator(z)) - v
-        objective = 0.5 * residual.square().sum() + 0.5 * lam * z.square().sum()
+        seen = A(generator(z))
+        if seen.shape != v.shape:
+            raise ValueError(f"v must have the shape {tuple(seen.shape)} of A(generator(z0)), got {tuple(v.shape)}")
+        objective = 0.5 * (seen - v).square().sum() + 0.5 * lam * z.square().sum()
         (z.grad,) = torch.autograd.grad(objective, z)
         optimizer.step()
     return z.detach()
@@ -260,7 +269,7 @@ def invert(
 EPSILON = 1e-5  # added to a variance
 
 
-def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n 2*c"]) -> Float[Tensor, "n c h w"]:
+def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n c2"]) -> Float[Tensor, "n c h w"]:
     """Return y_s (x - μ) / √(s² + 1e-5) + y_b: each channel of each image gets a scale and a mean from its style.
 
     μ and s² are the mean and the variance (divided by the number of pixels) of that channel of that image. The first c
@@ -297,6 +306,8 @@ class StyleGenerator(nn.Module):
         entering = (STYLE_WIDTHS[0], *STYLE_WIDTHS[:-1])
         self.scales = nn.ModuleList(_StyleScale(a, b) for a, b in zip(entering, STYLE_WIDTHS, strict=True))
         self.gray = nn.Conv2d(STYLE_WIDTHS[-1], 1, 1)
+        for layer in self.mapping[::2]:  # w varies as much as z at first: otherwise all images are the same
+            nn.init.kaiming_normal_(layer.weight, a=0.2)  # type: ignore[arg-type]
 
     def forward(self, z: Float[Tensor, "n 32"]) -> Float[Tensor, "n 1 32 32"]:
         """Return an image for each z."""
@@ -323,8 +334,8 @@ class _StyleScale(nn.Module):
         self.styles = nn.ModuleList(nn.Linear(LATENT, 2 * channels) for _ in range(2))
         self.noise = nn.Parameter(torch.zeros(2, channels, 1, 1))
         for style in self.styles:
-            nn.init.zeros_(style.bias[channels:])
-            nn.init.ones_(style.bias[:channels])
+            nn.init.normal_(style.weight, std=0.5 * LATENT**-0.5)  # type: ignore[arg-type]
+            style.bias.data = torch.cat([torch.ones(channels), torch.zeros(channels)])
 
     def forward(self, x: Tensor, w: Tensor, generator: torch.Generator | None) -> Tensor:
         for convolution, style, weight in zip(self.convolutions, self.styles, self.noise, strict=True):
@@ -349,7 +360,7 @@ HELD_OUT_ROLES = ("crown", "curly hair", "judge", "pilot", "scientist", "teacher
 """The roles of the portraits that the networks have not been trained on."""
 
 
-def portrait_edges(u: Float[Tensor, "n 3 64 64"]) -> Float[Tensor, "n 1 32 32"]:
+def portrait_edges(u: Float[Tensor, "n c H W"]) -> Float[Tensor, "n 1 h w"]:
     """Return line drawings of colour images in [0, 1], at half their size: 1 on a line, 0 elsewhere, between beside it.
 
     A line is where the gradient of the colour, smoothed by a Gaussian of 0.7 pixels, is longer than 0.15.
@@ -385,7 +396,7 @@ def patch_logits(
             raise ValueError(f"{name} must have shape (n, channels, H, W), got {tuple(u.shape)}")
     n, _, H, W = images.shape
     if (condition.shape[0], *condition.shape[2:]) != (n, H, W):
-        raise ValueError(f"condition must have shape ({n}, channels, {H}, {W}), got {tuple(condition.shape)}")
+        raise ValueError(f"condition and images must fit together: {tuple(condition.shape)}, {tuple(images.shape)}")
     if require_count(side, "side") > min(H, W):
         raise ValueError(f"side must be at most {min(H, W)}, got {side}")
     require_count(stride, "stride")
@@ -422,7 +433,7 @@ class PortraitNetwork(nn.Module):
 
 
 def load_portrait_network(adversarial: bool = True) -> PortraitNetwork:
-    """Return the shipped network from edges to portraits, trained with the judge of patches or by the L1 error alone."""
+    """Return the shipped network from edges to portraits, trained with the judge or by the L1 error alone."""
     suffix = "" if require_flag(adversarial, "adversarial") else "_l1"
     return _load(PortraitNetwork(), f"pix2pix_portraits{suffix}")
 

@@ -62,6 +62,21 @@ def test_a_training_ships_weights_recipe_and_entry(folder):
     assert json.loads((folder.parent / "registry.json").read_text())[0]["source"] == "data/train/lines.py"
 
 
+def test_a_part_of_a_network_can_be_shipped_alone(folder):
+    """The loss moves two lines; only the first is shipped, and counted."""
+
+    def loss(network, generator):
+        return sum(line().loss(part, generator) for part in network)
+
+    def pair():
+        return nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)])
+
+    recipe = Recipe(**(vars(line()) | {"network": pair, "loss": loss, "shipped": lambda network: network[0]}))
+    training.train("line", "lines.py", recipe, progress=False)
+    assert shipped_network("line", recipe).weight.item() == pytest.approx(2, abs=0.1)
+    assert tomllib.loads((folder / "line.toml").read_text())["parameters"] == 2
+
+
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(folder):
     training.train("line", "lines.py", line(), progress=False)
     whole = shipped_network("line", line()).weight.item()
