@@ -264,6 +264,42 @@ RAYS = {
 OWN |= {
     f"rendering.{name}": RAYS for name in ("cut", "camera_rays", "march", "normals", "render", "sphere_coordinates")
 }
+LOGITS = {"real_logits": lambda: random_image((5,)), "fake_logits": lambda: random_image((4, 1), 1)}
+OWN |= {
+    "adversarial.discriminator_loss": LOGITS,
+    "adversarial.generator_loss": LOGITS,
+    "adversarial.minimax_generator_loss": LOGITS,
+    "adversarial.gan_training_step": {
+        "generator": lambda: torch.nn.AdaptiveAvgPool1d(2),
+        "discriminator": lambda: judge(),
+        "optimizers": lambda: [torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.01) for _ in range(2)],
+        "real": lambda: random_image((4, 2)).float(),
+        "z": lambda: random_image((4, 3), 1).float(),
+    },
+    "adversarial.load_digit_generator": {"epoch": lambda: 5},
+    "adversarial.slerp": {
+        "z0": lambda: random_image((2, 4)),
+        "z1": lambda: random_image((2, 4), 1),
+        "t": lambda: 0.3,
+    },
+    "adversarial.invert": {
+        "generator": lambda: lambda z: z.square()[:, None],
+        "A": lambda: lambda x: x[..., 1:],
+        "v": lambda: random_image((2, 1, 3)),
+        "z0": lambda: random_image((2, 4), 1),
+    },
+    "adversarial.adain": {"features": lambda: random_image((2, 3, 4, 5)), "style": lambda: random_image((2, 6), 1)},
+    "adversarial.patch_logits": {
+        "discriminator": lambda: lambda patches: patches.mean(dim=(1, 2, 3)),
+        "condition": lambda: random_image((2, 1, 6, 7)),
+        "images": lambda: random_image((2, 3, 6, 7), 1),
+        "side": lambda: 3,
+        "stride": lambda: 2,
+    },
+    "adversarial.portrait_edges": {"u": lambda: random_image((2, 3, 8, 10))},
+    "adversarial.load_portrait_network": {"adversarial": lambda: True},
+}
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 # a protocol, records, a file
 LEFT_OUT = {
     "generators.Architecture",
@@ -271,6 +307,7 @@ LEFT_OUT = {
     "optim.History",
     "images.save_image",
     "data.Entry",
+    "data.Portraits",
     "slides.SlideFigure",
     "textures.Synthesis",
 }
@@ -284,6 +321,13 @@ def small_solid():
 def texture_generator():
     """Return a generator of textures with the same weights at each call."""
     return seeded("TextureNetwork", widths=(2,))
+
+
+def judge():
+    """Return a discriminator of pairs of numbers with the same weights at each call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return torch.nn.Linear(2, 1)
 
 
 def seeded(name, **arguments):
@@ -346,7 +390,7 @@ def good_arguments(module, name):
             found[argument] = make()
         elif argument in NUMBERS:
             found[argument] = NUMBERS[argument]
-        elif parameter.default is inspect.Parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+        elif parameter.default is inspect.Parameter.empty and parameter.kind not in VARIADIC:
             raise LookupError(
                 f"{module}.{name} has a new argument {argument!r}: give it a good value in tests/calls.py"
             )
