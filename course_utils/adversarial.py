@@ -37,7 +37,6 @@ __all__ = [
     "DigitGenerator",
     "PatchDiscriminator",
     "PortraitNetwork",
-    "StyleGenerator",
     "adain",
     "discriminator_loss",
     "gan_training_step",
@@ -45,11 +44,12 @@ __all__ = [
     "invert",
     "load_digit_generator",
     "load_portrait_network",
-    "load_style_generator",
     "minimax_generator_loss",
+    "mix_styles",
     "patch_logits",
     "portrait_edges",
     "slerp",
+    "style_of",
 ]
 
 Function = Callable[[Tensor], Tensor]
@@ -129,7 +129,7 @@ def gan_training_step(
     return loss_D.item(), loss_G.item()
 
 
-LATENT = 32  # dimensions of z, for every generator of this lesson
+LATENT = 32  # dimensions of z
 EPOCHS = (1, 5, 20, 60)
 """The epochs after which the generator of digits was kept; the last ends the training."""
 
@@ -262,7 +262,7 @@ def invert(
     return z.detach()
 
 
-# --- a generator made of styles --------------------------------------------------------------------------------------
+# --- styles -----------------------------------------------------------------------------------------------------------
 # T. Karras, S. Laine, T. Aila (2019), "A style-based generator architecture for generative adversarial networks",
 # 10.1109/CVPR.2019.00453. Slide "Style GAN".
 
@@ -286,69 +286,41 @@ def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n c2"]) -> F
     return scale * (features - mu) / (variance + EPSILON).sqrt() + mean
 
 
-STYLE_WIDTHS = (64, 64, 32, 16)  # channels at 4 × 4, 8 × 8, 16 × 16 and 32 × 32
+def style_of(features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2"]:
+    """Return the style that `adain` would set to get these features: standard deviations, then means, of each channel.
 
-
-class StyleGenerator(nn.Module):
-    """From z (n, 32) to digits (n, 1, 32, 32) in [-1, 1]: ``synthesis(mapping(z))``.
-
-    The mapping network turns z into a vector w. At each of four scales, from 4 × 4 on, w gives the styles of two
-    convolutions by a linear map each. What is drawn begins with a constant: all that z decides comes in by `adain`.
-    After each convolution noise is added, unless it is switched off, with a learnt weight for each channel; Karras et
-    al. (2019), in small.
+    ``adain(x, style_of(y))`` has the content of x and the style of y. Huang and Belongie (2017).
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers = [layer for _ in range(3) for layer in (nn.Linear(LATENT, LATENT), nn.LeakyReLU(0.2))]
-        self.mapping = nn.Sequential(*layers)
-        self.constant = nn.Parameter(torch.randn(1, STYLE_WIDTHS[0], 4, 4))
-        entering = (STYLE_WIDTHS[0], *STYLE_WIDTHS[:-1])
-        self.scales = nn.ModuleList(_StyleScale(a, b) for a, b in zip(entering, STYLE_WIDTHS, strict=True))
-        self.gray = nn.Conv2d(STYLE_WIDTHS[-1], 1, 1)
-        for layer in self.mapping[::2]:  # w varies as much as z at first: otherwise all images are the same
-            nn.init.kaiming_normal_(layer.weight, a=0.2)  # type: ignore[arg-type]
-
-    def forward(self, z: Float[Tensor, "n 32"]) -> Float[Tensor, "n 1 32 32"]:
-        """Return an image for each z."""
-        return self.synthesis([self.mapping(z)] * len(self.scales))
-
-    def synthesis(
-        self, w: Sequence[Float[Tensor, "n 32"]], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "n 1 32 32"]:
-        """Return an image from one w for each scale, coarsest first, with noise from the generator, or without."""
-        if len(require_sequence(w, "w")) != len(self.scales):
-            raise ValueError(f"w must be {len(self.scales)}, one for each scale, got {len(w)}")
-        x = self.constant.expand(len(w[0]), -1, -1, -1)
-        for k, (scale, w_k) in enumerate(zip(self.scales, w, strict=True)):
-            x = scale(F.interpolate(x, scale_factor=2) if k else x, w_k, generator)
-        return self.gray(x).tanh()
+    if require_image(features, "features").ndim != 4:
+        raise ValueError(f"features must have shape (n, c, h, w), got {tuple(features.shape)}")
+    variance, mu = torch.var_mean(features, dim=(2, 3), correction=0)
+    return torch.cat([variance.sqrt(), mu], dim=1)
 
 
-class _StyleScale(nn.Module):
-    """Two convolutions at one scale, each followed by noise, a ReLU and `adain` with a style that is linear in w."""
-
-    def __init__(self, entering: int, channels: int) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in (entering, channels))
-        self.styles = nn.ModuleList(nn.Linear(LATENT, 2 * channels) for _ in range(2))
-        self.noise = nn.Parameter(torch.zeros(2, channels, 1, 1))
-        for style in self.styles:
-            nn.init.normal_(style.weight, std=0.5 * LATENT**-0.5)  # type: ignore[arg-type]
-            style.bias.data = torch.cat([torch.ones(channels), torch.zeros(channels)])
-
-    def forward(self, x: Tensor, w: Tensor, generator: torch.Generator | None) -> Tensor:
-        for convolution, style, weight in zip(self.convolutions, self.styles, self.noise, strict=True):
-            x = convolution(x)
-            if generator is not None:
-                x = x + weight * torch.randn(len(x), 1, *x.shape[2:], generator=generator).to(x)
-            x = adain(F.leaky_relu(x, 0.2).float(), style(w).float())  # in float32 also when trained in bfloat16
-        return x
+STYLE_LAYERS = {8: 3, 16: 6}
+"""The layers of `DigitGenerator` that `mix_styles` can change, by their side in pixels: both after a ReLU."""
 
 
-def load_style_generator() -> StyleGenerator:
-    """Return the shipped style-based generator of digits, in evaluation mode."""
-    return _load(StyleGenerator(), "digit_styles")
+def mix_styles(
+    generator: DigitGenerator,
+    content: Float[Tensor, "n d"],
+    style: Float[Tensor, "n d"],
+    sides: Sequence[int] = tuple(STYLE_LAYERS),
+) -> Float[Tensor, "n 1 32 32"]:
+    """Return the images of the latent vectors ``content``, with the styles that ``style`` has at some scales.
+
+    At 8 × 8 or 16 × 16 pixels, or at both, the features get the mean and the standard deviation that each channel has
+    in the image of ``style``, by `adain`. Karras et al. (2019) learn the styles; here they are measured.
+    """
+    require_same_shape(require_tensor(content, "content"), require_tensor(style, "style"), ("content", "style"))
+    if unknown := set(require_sequence(sides, "sides")) - set(STYLE_LAYERS):
+        raise ValueError(f"sides must be among {', '.join(map(str, STYLE_LAYERS))}, got {sorted(unknown)}")
+    a, b = content, style
+    for k, layer in enumerate(generator):
+        a, b = layer(a), layer(b)
+        if k in [STYLE_LAYERS[side] for side in sides]:
+            a = adain(a, style_of(b))
+    return a
 
 
 # --- from images to images -------------------------------------------------------------------------------------------
@@ -368,8 +340,9 @@ def portrait_edges(u: Float[Tensor, "n c H W"]) -> Float[Tensor, "n 1 h w"]:
     if require_image(u, "u").ndim != 4 or u.shape[1] != 3:
         raise ValueError(f"u must have shape (n, 3, H, W), got {tuple(u.shape)}")
     smooth = blur(u, gaussian_kernel(0.7).to(u))
-    squares = sum(((smooth.roll(-1, d) - smooth.roll(1, d)) / 2).square().sum(dim=1, keepdim=True) for d in (-2, -1))
-    return F.avg_pool2d((squares > 0.15**2).to(u), 2)
+    slopes = torch.cat([(smooth.roll(-1, d) - smooth.roll(1, d)) / 2 for d in (-2, -1)], dim=1)
+    lines = torch.linalg.vector_norm(slopes, dim=1, keepdim=True) > 0.15
+    return F.avg_pool2d(lines.to(u), 2)
 
 
 def patch_logits(

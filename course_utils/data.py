@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_utils._validation import require_choice, require_path
+from course_utils._validation import require_choice, require_count, require_path
 
 __all__ = [
     "REGISTRY",
@@ -310,7 +310,7 @@ def load_square_digits(first: int = 0, last: int = 450) -> tuple[Float[Tensor, "
     ValueError
         If not 0 <= first < last <= 500.
     """
-    if not 0 <= first < last <= 500:
+    if not require_count(first, "first", 0) < require_count(last, "last") <= 500:
         raise ValueError(f"first and last must satisfy 0 <= first < last <= 500, got {first} and {last}")
     images, labels = load_digits()
     chosen = torch.cat([(labels == digit).nonzero()[first:last, 0] for digit in range(10)])
@@ -341,6 +341,6 @@ def load_portraits() -> Portraits:
     """
     with np.load(fetch("emoji_portraits"), allow_pickle=False) as arrays:
         images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2).contiguous().float() / 255
-        numbers = [torch.from_numpy(arrays[key].astype(np.int64)) for key in ("gender", "tone", "role")]
-        names = [tuple(arrays[key].tolist()) for key in ("genders", "tones", "roles")]
-    return Portraits(images, *numbers, *names)
+        gender, tone, role = (torch.from_numpy(arrays[key].astype(np.int64)) for key in ("gender", "tone", "role"))
+        genders, tones, roles = (tuple(arrays[key].tolist()) for key in ("genders", "tones", "roles"))
+    return Portraits(images, gender, tone, role, genders, tones, roles)

@@ -18,7 +18,6 @@ from course_utils.adversarial import (
     DigitGenerator,
     PatchDiscriminator,
     PortraitNetwork,
-    StyleGenerator,
     adain,
     discriminator_loss,
     gan_training_step,
@@ -26,11 +25,12 @@ from course_utils.adversarial import (
     invert,
     load_digit_generator,
     load_portrait_network,
-    load_style_generator,
     minimax_generator_loss,
+    mix_styles,
     patch_logits,
     portrait_edges,
     slerp,
+    style_of,
 )
 from course_utils.data import load_portraits
 
@@ -98,7 +98,6 @@ def test_a_step_moves_the_judge_first_and_each_network_once():
 @pytest.mark.parametrize(("network", "entering", "leaving"), [
     (DigitGenerator, (2, LATENT), (2, 1, 32, 32)),
     (DigitDiscriminator, (2, 1, 32, 32), (2, 1)),
-    (StyleGenerator, (2, LATENT), (2, 1, 32, 32)),
     (PortraitNetwork, (2, 1, 32, 32), (2, 3, 32, 32)),
     (PatchDiscriminator, (2, 4, 32, 32), (2, 1, 4, 4)),
 ])  # fmt: skip
@@ -108,7 +107,7 @@ def test_shapes_of_the_networks(network, entering, leaving):
 
 def test_shipped_networks_draw_images_between_minus_one_and_one():
     z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(0))
-    drawn = [load_digit_generator(epoch)(z) for epoch in EPOCHS] + [load_style_generator()(z)]
+    drawn = [load_digit_generator(epoch)(z) for epoch in EPOCHS]
     edges = portrait_edges(load_portraits().images[:4])
     drawn += [load_portrait_network(adversarial)(edges) for adversarial in (True, False)]
     for x in drawn:
@@ -167,19 +166,22 @@ def test_adain_is_instance_normalisation_with_a_style_for_each_image():
         adain(x, style[:, :3])
 
 
-def test_coarse_styles_decide_at_coarse_scales_and_noise_is_drawn_only_with_a_generator():
-    network = StyleGenerator().eval()
-    with torch.no_grad():
-        network.scales[3].noise.fill_(0.5)
-        w = network.mapping(torch.randn(2, LATENT, generator=torch.Generator().manual_seed(0)))
-        assert torch.equal(network.synthesis([w] * 4), network.synthesis([w] * 4))
-        noisy = [network.synthesis([w] * 4, torch.Generator().manual_seed(k)) for k in (0, 0, 1)]
-        assert torch.equal(noisy[0], noisy[1])
-        assert not torch.allclose(noisy[0], noisy[2])
-        swapped = network.synthesis([w, w, w.flip(0), w.flip(0)])
-    assert not torch.allclose(swapped, network.synthesis([w] * 4))
-    with pytest.raises(ValueError, match="w must be 4"):
-        network.synthesis([w])
+def test_adain_sets_the_style_of_other_features():
+    x, y = randn(2, 3, 5, 4), randn(2, 3, 7, 6, seed=1)
+    assert torch.allclose(style_of(adain(x, style_of(y))), style_of(y), atol=1e-4)
+    assert torch.allclose(adain(x, style_of(x)), x, atol=1e-4)
+
+
+def test_mixing_with_the_own_style_changes_nothing_and_with_another_one_the_strokes():
+    network = load_digit_generator()
+    z, other = randn(2, 4, LATENT).float()
+    own = network(z)
+    assert torch.allclose(mix_styles(network, z, z), own, atol=1e-2)
+    assert torch.equal(mix_styles(network, z, other, ()), own)
+    mixed = [mix_styles(network, z, other, sides) for sides in ((8,), (16,), (8, 16))]
+    assert all((x - own).abs().max() > 0.1 for x in mixed)
+    with pytest.raises(ValueError, match=r"sides must be among 8, 16, got \[4\]"):
+        mix_styles(network, z, other, (4,))
 
 
 # --- portraits -------------------------------------------------------------------------------------------------------

@@ -11,17 +11,17 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_count, require_number
-from course_utils.adversarial import EPOCHS, LATENT, StyleGenerator, load_digit_generator, load_style_generator
+from course_utils.adversarial import EPOCHS, LATENT, DigitGenerator, load_digit_generator, mix_styles
 from course_utils.explorers.base import Explorer, Numbers, choice, count_slider, explorer, slider
 from course_utils.explorers.gradient_descent import PicturePointer
 from course_utils.features import DigitClassifier, load_digit_classifier
 
 TRAINED = {f"GAN, {n} epoch{'s' * (n > 1)}": n for n in reversed(EPOCHS)}
-STYLES = {  # for each of the four scales, coarsest first: whether its style follows the point, or stays that of A
-    "styles: all follow": (True, True, True, True),
-    "styles: coarse follow": (True, True, False, False),
-    "styles: fine follow": (False, False, True, True),
-}
+STYLES = {
+    "styles of A": (8, 16),
+    "styles of A, at 8 × 8": (8,),
+    "styles of A, at 16 × 16": (16,),
+}  # the sides in pixels
 NETWORKS = (*TRAINED, *STYLES)
 LENGTHS = ("as in the plane", "brought to √32")
 
@@ -38,13 +38,8 @@ def _classifier() -> DigitClassifier:
 
 
 @cache
-def _styles() -> StyleGenerator:
-    return load_style_generator()
-
-
-@cache
-def _generator(network: str) -> torch.nn.Module:
-    return load_digit_generator(TRAINED[network])
+def _generator(network: str) -> DigitGenerator:
+    return load_digit_generator(TRAINED.get(network, EPOCHS[-1]))
 
 
 @lru_cache(maxsize=64)
@@ -62,12 +57,9 @@ def plane(
 
 
 def _draw(network: str, z: Tensor, first: Tensor) -> Tensor:
-    """Return the images of codes; ``first`` is the code A, whose styles stay where they do not follow."""
-    if network in TRAINED:
-        return _generator(network)(z)
-    generator = _styles()
-    moving, still = generator.mapping(z), generator.mapping(first[None]).expand(len(z), -1)
-    return generator.synthesis([moving if follows else still for follows in STYLES[network]])
+    """Return the images of codes, perhaps with the styles of ``first``, the code A, at some scales."""
+    generator = _generator(network)
+    return generator(z) if network in TRAINED else mix_styles(generator, z, first.expand_as(z), STYLES[network])
 
 
 @lru_cache(maxsize=16)
@@ -111,7 +103,7 @@ def gan_picture(
 
     Parameters
     ----------
-    network : one of ``NETWORKS``. Where only some styles follow the point, those of the other scales stay A's.
+    network : one of ``NETWORKS``; the last ones draw the content of the point with the styles of A.
     length : one of ``LENGTHS``.
     s, t : the code is z_A + s (z_B - z_A) + t (z_C - z_A): A is (0, 0), B is (1, 0), C is (0, 1).
     """

@@ -38,7 +38,7 @@ r"""
 | $a$, logit of an image | `logits` | `(n, 1)` | $\mathbb{R}$ |
 | $D = 1 / (1 + e^{-a})$, discriminator | `logits.sigmoid()` | | $(0, 1)$, 1 for real |
 | $A$, $v$, operator and observation | `A`, `v` | | |
-| $w$, style vector | `w` | `(n, 32)` | |
+| $(y_s, y_b)$, style | `style` | `(n, 2 c)` | $c$ channels |
 """
 
 # %%
@@ -55,7 +55,6 @@ from course_utils.adversarial import (
     PatchDiscriminator,
     load_digit_generator,
     load_portrait_network,
-    load_style_generator,
     minimax_generator_loss,
     portrait_edges,
 )
@@ -345,6 +344,7 @@ def film(kept):
     return fig
 
 
+# %%
 def modes(points):
     """Return how many of the eight Gaussians are drawn (by 1 % of the points), and the share of points on one."""
     distance, nearest = torch.cdist(points, centres).min(dim=1)
@@ -368,7 +368,7 @@ print(f"after 1500 steps: {number} of 8 Gaussians drawn")
 r"""
 **What to see.** Orange is where $D$ says *drawn*, violet *real*, white $\frac12$. The points go up the map, and the map
 changes because they went. In the end they sit on the eight Gaussians, with threads between them: $G$ is continuous, and
-its domain is in one piece. Where $p = q$ the best judge is white.
+its domain is in one piece. Where $p = q$ the best judge is white; far from all points it says what it likes.
 
 **Mode collapse, on purpose.** Now the generator moves fast and the judge slowly:
 """
@@ -383,8 +383,9 @@ print("Gaussians drawn at these moments: never more than 3 of 8")
 # %% [markdown]
 r"""
 The generator puts all its points where the judge believes most. When the judge has learnt that this place is suspect,
-they are all somewhere else. Nothing in $L_G$ asks for variety: it is a mean over points, each judged by itself (as in
-notebook 13, section 6). Only a judge that is up to date makes crowding unattractive.
+they are all somewhere else. (The maps are pale because the judge is slow, not because there is nothing to find.)
+Nothing in $L_G$ asks for variety: it is a mean over points, each judged by itself (as in notebook 13, section 6). Only
+a judge that is up to date makes crowding unattractive.
 
 **Question.** In the game as it is written, $\min_G \max_D$, the judge is always the best one for the current $G$. What
 would the generator do if it were the other way round, $\max_D \min_G$? Which of the two did each of our trainings play?
@@ -410,7 +411,8 @@ slide_figure(show_images(panels, ["data", "samples"]), "gan-digits")
 
 # %% [markdown]
 r"""
-On the left the data, on the right what $G$ draws from 80 random $z$: not chosen. Most are digits, some are nothing.
+On the left the data, on the right what $G$ draws from 80 random $z$, not chosen. About half are digits at first sight;
+others are between two digits, or nothing.
 
 How good is that, in numbers? The losses do not say: they are relative to a judge that changes. So another judge is
 needed, one that stays. The course's `DigitClassifier` gives 64 features of each digit. Heusel et al. (2017) fit a
@@ -435,11 +437,11 @@ def frechet(x):
 history = {epoch: load_digit_generator(epoch).to(device)(draw_z(500, seed=1)) for epoch in EPOCHS}
 distances = {epoch: frechet(x) for epoch, x in history.items()}
 for epoch, d in distances.items():
-    print(f"after {epoch:2} epochs: d² = {d:5.0f}")
-print(f"500 training digits:  {frechet(digits[torch.arange(0, 4500, 9)]):5.0f}")
+    print(f"after {epoch:2} epochs: d² = {round(d, -1):5.0f}")
+print(f"500 training digits:  {round(frechet(digits[torch.arange(0, 4500, 9)]), -1):5.0f}")
 
 # %%
-titles = [f"{epoch} epoch{'s' * (epoch > 1)}, d² = {d:.0f}" for epoch, d in distances.items()]
+titles = [f"{epoch} epoch{'s' * (epoch > 1)}, d² = {round(d, -1):.0f}" for epoch, d in distances.items()]
 slide_figure(show_images([mosaic(x[:40], 10) for x in history.values()], titles, columns=2), "gan-training")
 
 # %%
@@ -477,7 +479,7 @@ print(f"unseen digits {nearest(unseen)[0].median().item():.1f}")
 # %% [markdown]
 r"""
 A copy would have the distance 0. Drawn digits are a little farther from the training images than real ones that the
-generator has not seen: it copies nothing, and some of its strokes are none that a hand has drawn.
+generator has not seen: it copies nothing, and what is no digit is far from all of them.
 
 **Question.** The median alone would not reveal a generator that copies one image in twenty. What would? And what does
 this distance, pixel by pixel, fail to see?
@@ -653,7 +655,7 @@ for (k, method), x in restored.items():
     right = int((classifier(2 * x - 1).argmax(dim=1) == truth).sum())
     m = known.sum() * 10 if k == "half known" else observed[k].numel()
     residual = (operators[k](x) - observed[k]).norm().item() / (sigma * math.sqrt(m))
-    print(f"{k:18} {method:6} {psnr(x, u):6.1f} {right:8} of 10   {residual:8.1f}")
+    print(f"{k:18} {method:6} {psnr(x, u):6.0f} {right:8} of 10   {residual:8.1f}")
 
 # %%
 rows = {k: [u, observed[k], restored[k, "TV"], restored[k, "G(z)"]] for k in ("half known", "× 4")}
@@ -663,7 +665,11 @@ slide_figure(show_images(panels, list(rows)), "gan-inversion")
 
 # %% [markdown]
 r"""
-**What to see.** From above: the digit, what is observed, total variation, $G(z)$.
+**What to see.** From above: the digit, what is observed, total variation, $G(z)$. Where half is hidden, total variation
+leaves it dark. $G$ goes on with strokes as sharp as the others, and ends in the right digit more often than not, for
+the classifier: the upper half does not decide, and the PSNR does not reward a sharp guess. At × 4, $G(z)$ is sharper
+than total variation, and every digit is recognised. When everything is known, it is the other way round: total
+variation only has to remove the noise, and $G$ cannot draw just these digits.
 
 **Question.** The last column of the table is about 1 for an image that explains the data up to the noise. Why is it
 larger for $G(z)$ even when everything is known, and what does that say about a restoration that looks perfect?
@@ -674,8 +680,12 @@ r"""
 ## 8. Styles
 
 In the generator of section 4, $z$ enters at the bottom, and every scale inherits it. Karras et al. (2019) let it enter
-at *every* scale. A first network turns $z$ into $w = f(z)$. What is drawn begins with a constant of 4 × 4 pixels, the
-same for all images, and after each convolution $w$ sets scale and mean of each channel: its *style*.
+at *every* scale. What their generator draws begins with a constant, the same for all images; a first network turns $z$
+into $w = f(z)$; and after each convolution $w$ sets scale and mean of each channel, its *style*. Coarse styles then
+decide on the pose and the shape, fine ones on colours and details.
+
+Training such a generator takes a week of eight graphics cards. But the operation that puts a style in can be tried on
+the generator that we have.
 """
 
 # %% [markdown]
@@ -716,58 +726,82 @@ adain = check(adain)
 
 # %% [markdown]
 r"""
-Here is one scale of the course's generator, step by step: its first convolution at 4 × 4 pixels.
+**Style mixing.** Two latent vectors, one for the content and one for the style, go through $G$ side by side. At 8 × 8
+and at 16 × 16 pixels, the features of the first get the means and the standard deviations that the channels have in the
+second. Nothing is trained: where Karras et al. learn the styles, these are measured. We take digits that the classifier
+is sure of, and sort those that give the style by their brightness.
 """
 
+
 # %%
-styles = load_style_generator().to(device)
-w = styles.mapping(draw_z(3))
-scale = styles.scales[0]
-x = nn.functional.leaky_relu(scale.convolutions[0](styles.constant.expand(3, -1, -1, -1)), 0.2)
-print("before AdaIN, are the three images the same?", bool((x == x[:1]).all()))
-x = adain(x, scale.styles[0](w))
-print(
-    f"after it: {x.shape[1]} channels of {x.shape[2]} x {x.shape[3]}, different by {(x - x[:1]).abs().max().item():.1f}"
-)
-print(f"Fréchet distance d² of 500 digits: {frechet(styles(draw_z(500, seed=1))):.0f}")
+def style_of(features):
+    """Return the style that the features have: standard deviations, then means, of the channels."""
+    variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
+    return torch.cat([variance.sqrt(), mean], dim=1)
+
+
+def mix(content, style, layers=(3, 6)):
+    """Return G(content) with the style of G(style) after layer 3, of 8 x 8 pixels, and layer 6, of 16 x 16."""
+    a, b = content, style
+    for k, layer in enumerate(generator):
+        a, b = layer(a), layer(b)
+        if k in layers:
+            a = adain(a, style_of(b))
+    return a
+
+
+# %%
+z = draw_z(400, seed=4)
+sure, digit = classifier(generator(z)).softmax(dim=1).max(dim=1)
+kinds = [z[(sure > 0.98) & (digit == k)][0] for k in (3, 5, 7, 9)]
+digit_of_content = torch.tensor([3, 5, 7, 9], device=device).repeat_interleave(9)
+content, style = torch.stack(kinds), z[sure > 0.98][10:46]
+ink = generator(style).mean(dim=(1, 2, 3))
+style = style[ink.argsort()[::4]]  # nine, from thin to bold
+pairs = content.repeat_interleave(9, 0), style.repeat(4, 1)
+mixed = mix(*pairs)
+
+# %%
+empty = -torch.ones(1, 1, 32, 32, device=device)
+left, blocks = generator(content), mixed.reshape(4, 9, 1, 32, 32)
+table = torch.cat([empty, generator(style), *(torch.cat([left[k : k + 1], blocks[k]]) for k in range(4))])
+slide_figure(show_images([mosaic(table, 10)], ["left: content, above: style"], width=8), "style-mixing")
+
+# %%
+kept = (classifier(mixed).argmax(dim=1) == digit_of_content).sum().item()
+brightness = torch.stack([x.mean(dim=(1, 2, 3)) for x in (mixed, generator(pairs[1]))])
+print(f"digit of the content kept: {kept} of {len(mixed)}; correlation of the brightness with that of ", end="")
+print(f"the style: {torch.corrcoef(brightness)[0, 1].item():.1f}")
 
 # %% [markdown]
 r"""
-**Style mixing.** Since $w$ enters at each scale, two images can share it: the coarse scales (4 × 4 and 8 × 8) take
-their style from one, the fine scales (16 × 16 and 32 × 32) from the other.
+**What to see.** In a row the digit stays, in a column the stroke: thin under a thin digit, bold under a bold one. Means
+and standard deviations of channels know how much of a stroke there is, not where.
+
+**Truncation.** Far from the mean of the latent vectors there were few images to learn from. Karras et al. pull every
+$w$ towards the mean, $w' = \bar w + \psi\,(w - \bar w)$, and trade variety for quality; here it is $z' = \psi z$.
 """
 
 # %%
-coarse, fine = styles.mapping(draw_z(5, seed=4)), styles.mapping(draw_z(8, seed=5))
-a, b = coarse.repeat_interleave(8, 0), fine.repeat(5, 1)
-mixed = styles.synthesis([a, a, b, b])
-first = torch.cat([-torch.ones(1, 1, 32, 32, device=device), styles.synthesis([fine] * 4)])
-left = styles.synthesis([coarse] * 4)
-table = torch.cat([first, *(torch.cat([left[k : k + 1], mixed[8 * k : 8 * k + 8]]) for k in range(5))])
-slide_figure(show_images([mosaic(table, 9)], ["left: coarse styles, above: fine styles"], width=8), "style-mixing")
-
-# %% [markdown]
-r"""
-**Truncation.** Far from the mean $\bar w$ there were few images to learn from. Pulling every $w$ towards it,
-$w' = \bar w + \psi\,(w - \bar w)$, trades variety for quality.
-"""
-
-# %%
-w = styles.mapping(draw_z(500, seed=1))
-mean = styles.mapping(draw_z(4000)).mean(dim=0)
 psis = (0.0, 0.5, 0.75, 1.0, 1.25)
-pulled = {psi: styles.synthesis([mean + psi * (w - mean)] * 4) for psi in psis}
+pulled = {psi: generator(psi * draw_z(500, seed=1)) for psi in psis}
 for psi, x in pulled.items():
     sure = classifier(x).softmax(dim=1).max(dim=1).values.mean().item()
     spread = x.std(dim=0).mean().item() / 2
-    print(f"ψ = {psi:4}: classifier sure by {sure:.2f}, spread of a pixel {spread:.2f}, d² = {frechet(x):5.0f}")
+    print(
+        f"ψ = {psi:4}: classifier sure by {sure:.2f}, spread of a pixel {spread:.2f}, d² = {round(frechet(x), -1):5.0f}"
+    )
 fig = show_images([mosaic(x[:16], 4) for x in pulled.values()], [f"ψ = {psi:g}" for psi in psis])
 show(fig, "Five squares of sixteen digits: sixteen times the same shape, then more and more different ones.")
 
 # %% [markdown]
 r"""
-**Question.** $\psi = 0$ draws one image, the mean style. Is it the mean of the images? Which $\psi$ has the smallest
-Fréchet distance, and why is it not the one where the classifier is most sure?
+Smaller $\psi$ means less variety, as promised, but hardly more quality: between 0.5 and 1.25 the classifier is as sure,
+and $d^2$ falls all the way up. This generator has too little variety to begin with (section 4), and truncation takes
+away what it lacks.
+
+**Question.** $\psi = 0$ draws one image, $G(0)$. Is it the mean of all images? And why is $d^2$ so large there, though
+the classifier is surer of this image than of any others?
 """
 
 # %% [markdown]
@@ -879,8 +913,14 @@ for name, x in {**colored, "truth": truth}.items():
 
 # %% [markdown]
 r"""
-**What to see.** An edge says nothing about the colour of a jacket. The $L^1$ error alone is smallest at the *median* of
-all the colours that it might have, a muddy one.
+**What to see.** From above: the drawing, the $L^1$ error alone, pix2pix, the truth. Faces and hair are right, and often
+the skin tone too: its contrast with the white ground decides which lines are found. An edge says nothing about the
+colour of a jacket, and crowns and gavels are in no training image: there both networks mix colours pixel by pixel.
+
+The two rows differ little here. The numbers show what the judge does: at the same error, pix2pix has nearly the
+contrast of the truth. The $L^1$ error alone is smallest at the *median* of what a pixel might be, and that is smoother.
+With 822 portraits, most of which it can learn by heart, the network rarely has to choose; with photographs the gap is
+wide (Isola et al., 2017).
 
 **Question.** Which of the two networks would you take to colour cartoons, and which for a measurement?
 """
@@ -889,8 +929,8 @@ all the colours that it might have, a muddy one.
 r"""
 ## 10. Try it
 
-The plane through three latent vectors A, B and C, as a map. Drag the point, or move its sliders; choose the network,
-and which of its scales follow. Then walk from A to B along the segment, and along the sphere.
+The plane through three latent vectors A, B and C, as a map. Drag the point, or move its sliders; choose the network
+after some epochs, or the styles of A. Then walk from A to B along the segment, and along the sphere.
 """
 
 # %%
@@ -898,7 +938,7 @@ explore_gan()
 
 # %%
 for length in LENGTHS:
-    picture, numbers = gan_picture(NETWORKS[0], length, 0.5, 0.5, seed)
+    picture, numbers = gan_picture(NETWORKS[0], length, 0.5, 0.5, 3)
     print(f"{length:16}: " + ", ".join(f"{k} {v if isinstance(v, str) else round(v, 2)}" for k, v in numbers.items()))
 fig = show_images([picture], ["left: the plane; right: at the point"], width=8)
 show(fig, "A map of seven by seven digits that change gradually, with frames A, B, C; on the right one digit, large.")
