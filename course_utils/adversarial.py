@@ -312,6 +312,8 @@ def mix_styles(
     At 8 × 8 or 16 × 16 pixels, or at both, the features get the mean and the standard deviation that each channel has
     in the image of ``style``, by `adain`. Karras et al. (2019) learn the styles; here they are measured.
     """
+    if not isinstance(generator, DigitGenerator):
+        raise TypeError(f"generator must be a DigitGenerator, got {type(generator).__name__}")
     require_same_shape(require_tensor(content, "content"), require_tensor(style, "style"), ("content", "style"))
     if unknown := set(require_sequence(sides, "sides")) - set(STYLE_LAYERS):
         raise ValueError(f"sides must be among {', '.join(map(str, STYLE_LAYERS))}, got {sorted(unknown)}")
