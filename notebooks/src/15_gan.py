@@ -23,7 +23,7 @@ At the end of this notebook you will be able to
 
 **Slides**: "Generative Adversarial Networks", "Style GAN", "Pix2pix", "Why generative models are interesting ?".
 
-**Time**: reading 35 min (15 in class), exercises 59 min (33 in class), compute about 1 min on two CPU cores.
+**Time**: reading 35 min (15 in class), exercises 59 min, compute about 1 min on two CPU cores.
 
 **Before this**: notebook 08 (inpainting, super-resolution), notebook 12 (the distance W₂ of two Gaussians).
 """
@@ -165,6 +165,7 @@ def small_network(d, m, width=64):
     return nn.Sequential(*layers)
 
 
+# %%
 torch.manual_seed(seed)  # the first weights are drawn
 judge, source = small_network(1, 1), torch.Generator().manual_seed(seed)
 optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3)
@@ -452,7 +453,7 @@ print("drawn (%) ", *(f"{round(100 * n / 500):3}" for n in drawn.tolist()))
 # %% [markdown]
 r"""
 **What to see.** The same 40 vectors $z$ each time. After one epoch there are grids and clouds, after five strokes,
-after twenty most are digits. What is left in $d^2$ is seen in the last table: some digits are drawn too often, others
+after twenty many are digits. What is left in $d^2$ is seen in the last table: some digits are drawn too often, others
 hardly ever. That is a mild mode collapse, and no single image shows it.
 
 ## 5. Was anything copied?
@@ -553,7 +554,8 @@ slide_figure(show_images(panels, ["along the arc", "along the segment"]), "laten
 r"""
 **What to see.** Each row is one path. Nothing jumps: strokes bend, and one digit becomes another through shapes between
 them. The model has no digits, only a continuous map, so some of the images in between are no digit. At this size the
-segment gives nearly the same films: its middle is off the sphere, but $G$ is smooth enough to cope.
+segment gives nearly the same films: its middle is off the sphere, but $G$ is smooth enough to cope. The arc is the safe
+choice: there $G$ has been trained.
 
 ## 7. A generator as a prior
 
@@ -671,7 +673,8 @@ the classifier: the upper half does not decide, and the PSNR does not reward a s
 than total variation, and every digit is recognised. When everything is known, it is the other way round: total
 variation only has to remove the noise, and $G$ cannot draw just these digits.
 
-**Question.** The last column of the table is about 1 for an image that explains the data up to the noise. Why is it
+**Question.** The last column of the table is about 1 for an image that explains the data up to the noise, and below 1
+where it explains some of the noise too. Why is it
 larger for $G(z)$ even when everything is known, and what does that say about a restoration that looks perfect?
 """
 
@@ -902,25 +905,21 @@ def contrast(x):
     return (x.diff(dim=-1).square().sum(dim=1)[..., 1:, :] + x.diff(dim=-2).square().sum(dim=1)[..., 1:]).sqrt().mean()
 
 
-def saturation(x):
-    """Return the mean difference of the largest and the smallest colour of a pixel."""
-    return (x.amax(dim=1) - x.amin(dim=1)).mean()
-
-
 for name, x in {**colored, "truth": truth}.items():
     error = (x - truth).abs().mean().item()
-    print(f"{name:9} L¹ error {error:.3f}, contrast {contrast(x).item():.3f}, saturation {saturation(x).item():.3f}")
+    print(f"{name:9} L¹ error {error:.3f}, contrast {contrast(x).item():.3f}")
 
 # %% [markdown]
 r"""
-**What to see.** From above: the drawing, the $L^1$ error alone, pix2pix, the truth. Faces and hair are right, and often
-the skin tone too: its contrast with the white ground decides which lines are found. An edge says nothing about the
-colour of a jacket, and crowns and gavels are in no training image: there both networks mix colours pixel by pixel.
+**What to see.** From above: the drawing, the $L^1$ error alone, pix2pix, the truth. Hair and faces are mostly right,
+and often the skin tone too: its contrast with the white ground decides which lines are found. An edge says nothing
+about the colour of a jacket, and crowns and gavels are in no training image: there both networks mix colours pixel by
+pixel.
 
-The two rows differ little here. The numbers show what the judge does: at the same error, pix2pix has nearly the
+The two rows differ little here. The numbers show what the judge does: at nearly the same error, pix2pix has nearly the
 contrast of the truth. The $L^1$ error alone is smallest at the *median* of what a pixel might be, and that is smoother.
-With 822 portraits, most of which it can learn by heart, the network rarely has to choose; with photographs the gap is
-wide (Isola et al., 2017).
+Among 822 portraits, many of them nearly alike, the network rarely has to choose; with photographs the gap is wide
+(Isola et al., 2017).
 
 **Question.** Which of the two networks would you take to colour cartoons, and which for a measurement?
 """
