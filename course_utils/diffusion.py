@@ -45,10 +45,25 @@ def alpha_bar(t: Time) -> Tensor:
     return torch.cos(math.pi / 2 * t).square()
 
 
+def per_image(a: Tensor, x: Float[Tensor, "*batch"]) -> Tensor:
+    """Return a number, or one number for each image of x, in the shape and the precision in which it multiplies x.
+
+    >>> per_image(torch.tensor([0.5, 2.0]), torch.ones(2, 1, 3)) * torch.ones(2, 1, 3)
+    tensor([[[0.5000, 0.5000, 0.5000]],
+    <BLANKLINE>
+            [[2.0000, 2.0000, 2.0000]]])
+    """
+    if a.ndim == 0:
+        return a.to(x)
+    if a.shape != x.shape[:1]:
+        raise ValueError(f"t must be a number, or one for each of the {len(x)} images, got shape {tuple(a.shape)}")
+    return a.to(x).reshape(-1, *[1] * (x.ndim - 1))
+
+
 def diffuse(x0: Float[Tensor, "*batch"], t: Time, noise: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Return x_t = √ᾱ(t) x_0 + √(1 - ᾱ(t)) ε. Slide "Diffusion models"."""
     _require_pair(x0, noise, ("x0", "noise"))
-    a = _alpha(t, x0)
+    a = per_image(alpha_bar(t), x0)
     return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
 
@@ -59,7 +74,7 @@ def denoised(x: Float[Tensor, "*batch"], t: Time, noise: Float[Tensor, "*batch"]
     formula of Tweedie. At t = 1 nothing of x_0 is left: a ValueError.
     """
     _require_pair(x, noise, ("x", "noise"))
-    a = _alpha(t, x)
+    a = per_image(alpha_bar(t), x)
     if not (a > 1e-12).all():
         raise ValueError("t must be < 1: at t = 1, x is noise alone")
     return (x - (1 - a).sqrt() * noise) / a.sqrt()
@@ -76,7 +91,7 @@ def gaussian_score(x: Float[Tensor, "*batch d"], t: Time, model: FaceModel) -> F
     """
     mean, E, eigenvalues = model
     require_tensor(x, "x")
-    a = _alpha(t, x)
+    a = per_image(alpha_bar(t), x)
     if not (a < 1).all():
         raise ValueError("t must be > 0: at t = 0 the model has no density")
     y = x - a.sqrt() * mean
@@ -95,17 +110,13 @@ def empirical_denoiser(
     require_tensor(x, "x")
     if require_tensor(data, "data").shape[1:] != x.shape[1:]:
         raise ValueError(f"data must hold images of shape {tuple(x.shape[1:])}, got {tuple(data.shape[1:])}")
-    a = _alpha(t, x).reshape(-1, 1)
-    squares = torch.cdist(x.flatten(1), a[0].sqrt() * data.flatten(1)) if len(a) == 1 else _distances(x, data, a)
-    weights = torch.softmax(-squares.square() / (2 * (1 - a)), dim=1)
-    return (weights @ data.flatten(1)).reshape(x.shape)
-
-
-def _distances(x: Tensor, data: Tensor, a: Tensor) -> Tensor:
-    """Return ‖x_b - √ᾱ_b x_i‖ for images at different times."""
-    return torch.stack(
-        [torch.cdist(row[None], b.sqrt() * data.flatten(1))[0] for row, b in zip(x.flatten(1), a, strict=True)]
-    )
+    y, rows = x.flatten(1), data.flatten(1)
+    a = per_image(alpha_bar(t), y)
+    if not (a < 1).all():
+        raise ValueError("t must be > 0: at t = 0, x is an image of the data, or has no probability")
+    squares = y.square().sum(dim=1, keepdim=True) - 2 * a.sqrt() * (y @ rows.T) + a * rows.square().sum(dim=1)
+    weights = torch.softmax(-squares / (2 * (1 - a)), dim=1)
+    return (weights @ rows).reshape(x.shape)
 
 
 # --- the reverse process ---------------------------------------------------------------------------------------------
@@ -123,18 +134,17 @@ def ddim_step(
 
 
 def ddpm_step(
-    x: Float[Tensor, "*batch"], t: float, s: float, noise: Float[Tensor, "*batch"], generator: torch.Generator
+    x: Float[Tensor, "*batch"], t: float, s: float, noise: Float[Tensor, "*batch"], z: Float[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
-    """Return a draw of x_s given x_t and the estimate x̂_0 of x_0, s < t: √ᾱ_s x̂_0 + √(1 - ᾱ_s - σ²) ε̂ + σ z.
+    """Return x_s from x_t, s < t, with new noise z ~ N(0, I): √ᾱ_s x̂_0 + √(1 - ᾱ_s - σ²) ε̂ + σ z.
 
-    σ² = (1 - ᾱ_s) / (1 - ᾱ_t) · (1 - ᾱ_t / ᾱ_s), the variance of x_s given x_t and x_0.
+    σ² = (1 - ᾱ_s) / (1 - ᾱ_t) · (1 - ᾱ_t / ᾱ_s) is the variance of x_s given x_t and x_0. With σ = 0: DDIM.
     J. Ho, A. Jain, P. Abbeel (2020). Slide "Denoising diffusion probabilistic models".
     """
     _require_earlier(s, t)
-    require_generator(generator)
-    a_t, a_s = _alpha(t, x), _alpha(s, x)
+    _require_pair(x, z, ("x", "z"))
+    a_t, a_s = alpha_bar(t).to(x), alpha_bar(s).to(x)
     variance = (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
-    z = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
     return a_s.sqrt() * denoised(x, t, noise) + (1 - a_s - variance).sqrt() * noise + variance.sqrt() * z
 
 
@@ -174,9 +184,13 @@ def sample(
         x0 = denoised(x, t, noise)
         if clip is not None:
             x0 = x0.clamp(-clip, clip)
-            a = _alpha(t, x)
+            a = per_image(alpha_bar(t), x)
             noise = (x - a.sqrt() * x0) / (1 - a).sqrt()
-        x = ddpm_step(x, t, s, noise, generator) if stochastic else ddim_step(x, t, s, noise)
+        if stochastic:
+            z = torch.randn(shape, generator=generator, device=generator.device)
+            x = ddpm_step(x, t, s, noise, z)
+        else:
+            x = ddim_step(x, t, s, noise)
         if callback is not None:
             callback(k, x, x0)
     return x
@@ -185,21 +199,18 @@ def sample(
 # --- a network -------------------------------------------------------------------------------------------------------
 
 
-def noise_loss(
-    network: nn.Module,
-    x0: Float[Tensor, "batch channels H W"],
-    generator: torch.Generator,
-    words: Float[Tensor, "batch words"] | None = None,
-) -> Tensor:
-    """Return the mean of (ε̂(x_t, t) - ε)² over a batch, each image at a time of its own, uniform in [0.001, 0.999].
+def noise_loss(network: Denoiser, x0: Float[Tensor, "batch ..."], generator: torch.Generator) -> Tensor:
+    """Return the mean of (ε̂(x_t, t) - ε)² over a batch, with a time for each image, uniform in [0.001, 0.999].
 
-    Its minimizer is ε̂ = E[ε | x_t]. Slide "Denoising diffusion probabilistic models" (Ho et al., 2020).
+    The network is given x_t and t, of shape ``(n,)``. The minimizer of the expectation is ε̂ = E[ε | x_t].
+    Slide "Denoising diffusion probabilistic models" (Ho et al., 2020).
     """
+    require_callable(network, "network")
     require_tensor(x0, "x0")
     require_generator(generator)
-    t = FIRST + (LAST - FIRST) * torch.rand(len(x0), generator=generator, device=generator.device).to(x0.device)
+    t = FIRST + (LAST - FIRST) * torch.rand(len(x0), generator=generator, device=generator.device).to(x0)
     noise = torch.randn(x0.shape, generator=generator, device=generator.device).to(x0)
-    return (network(diffuse(x0, t, noise), t, words) - noise).square().mean()
+    return (network(diffuse(x0, t, noise), t) - noise).square().mean()
 
 
 class Block(nn.Module):
@@ -276,16 +287,6 @@ def load_unet(name: str, **shape: int) -> UNet:
 
 
 # --- checks of arguments ---------------------------------------------------------------------------------------------
-
-
-def _alpha(t: Time, x: Tensor) -> Tensor:
-    """Return ᾱ(t) so that it multiplies x: a number, or one number for each image."""
-    a = alpha_bar(t).to(x)
-    if a.ndim == 0:
-        return a
-    if a.shape != x.shape[:1]:
-        raise ValueError(f"t must be a number, or one for each of the {len(x)} images, got shape {tuple(a.shape)}")
-    return a.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _require_pair(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:

@@ -1,5 +1,7 @@
 """The diffusion network of lessons 16 and 17: digits at 32x32, with or without their class."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,8 +22,9 @@ def loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     i = torch.randint(len(IMAGES), (BATCH,), generator=generator)
     named = torch.rand(BATCH, 1, generator=generator) >= WITHOUT_CLASS
     device = next(network.parameters()).device
+    described = partial(network, words=(CLASSES[i] * named).to(device))
     with torch.autocast(device.type, torch.bfloat16):
-        return noise_loss(network, IMAGES[i].to(device), generator, (CLASSES[i] * named).to(device))
+        return noise_loss(described, IMAGES[i].to(device), generator)
 
 
 @torch.no_grad()
@@ -30,7 +33,7 @@ def held_out(network: nn.Module) -> dict[str, float]:
     images, labels = load_square_digits(450, 460)
     classes = F.one_hot(labels, 10).float()
     return {
-        "with_class": noise_loss(network, images, torch.Generator().manual_seed(0), classes).item(),
+        "with_class": noise_loss(partial(network, words=classes), images, torch.Generator().manual_seed(0)).item(),
         "without_class": noise_loss(network, images, torch.Generator().manual_seed(0)).item(),
     }
 
