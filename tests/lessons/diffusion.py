@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from course_utils.diffusion import alpha_bar as bar
 from course_utils.diffusion import per_image
+from course_utils.explorers.diffusion import diffusion_picture, explore_diffusion
+from tests.explorer_case import ExplorerCase
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
@@ -1324,3 +1326,7 @@ WRONG = {
     "noise_loss": LOSS_WRONG,
     "guided": GUIDED_WRONG,
 }
+
+# --- the explorer ----------------------------------------------------------------------------------------------------
+
+EXPLORERS = {"explore_diffusion": ExplorerCase(explore_diffusion, lambda values: diffusion_picture(**values))}
