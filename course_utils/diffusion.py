@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from course_utils._validation import (
     require_callable,
     require_count,
+    require_flag,
     require_generator,
     require_number,
     require_same_shape,
@@ -25,7 +26,7 @@ from course_utils._validation import (
     require_tensor,
 )
 from course_utils.data import fetch
-from course_utils.gaussian import FaceModel
+from course_utils.gaussian import FaceModel, _require_faces, _require_one_kind, _unpacked
 
 Time = float | Tensor
 Denoiser = Callable[[Tensor, Time], Tensor]
@@ -39,7 +40,7 @@ def alpha_bar(t: Time) -> Tensor:
 
     The cosine schedule of A. Nichol and P. Dhariwal (2021), without its offset. Slide "Diffusion models".
     """
-    t = torch.as_tensor(t, dtype=None if isinstance(t, Tensor) else torch.float64)
+    t = require_tensor(t, "t") if isinstance(t, Tensor) else torch.tensor(require_number(t, "t"), dtype=torch.float64)
     if not ((t >= 0) & (t <= 1)).all():
         raise ValueError(f"t must be between 0 and 1, got {t.tolist()}")
     return torch.cos(math.pi / 2 * t).square()
@@ -53,10 +54,11 @@ def per_image(a: Tensor, x: Float[Tensor, "*batch"]) -> Tensor:
     <BLANKLINE>
             [[2.0000, 2.0000, 2.0000]]])
     """
-    if a.ndim == 0:
-        return a.to(x)
-    if a.shape != x.shape[:1]:
-        raise ValueError(f"t must be a number, or one for each of the {len(x)} images, got shape {tuple(a.shape)}")
+    if require_tensor(a, "a").ndim == 0:
+        return a.to(require_tensor(x, "x"))
+    if a.shape != require_tensor(x, "x").shape[:1]:
+        n = len(x) if x.ndim else 0
+        raise ValueError(f"t must be a number, or one for each of the {n} images of x, got shape {tuple(a.shape)}")
     return a.to(x).reshape(-1, *[1] * (x.ndim - 1))
 
 
@@ -89,8 +91,8 @@ def gaussian_score(x: Float[Tensor, "*batch d"], t: Time, model: FaceModel) -> F
     -(ᾱ E Λ Eᵀ + (1 - ᾱ) I)⁻¹ y = -(y - E diag(ᾱλ / (ᾱλ + 1 - ᾱ)) Eᵀ y) / (1 - ᾱ), y = x - √ᾱ μ, by the orthonormal E
     of lesson 01's ``(mean, eigenvectors, eigenvalues)``. At t = 0 the density is on a subspace: a ValueError.
     """
-    mean, E, eigenvalues = model
-    require_tensor(x, "x")
+    mean, E, eigenvalues = _unpacked(model)
+    _require_faces(x, mean, "x")
     a = per_image(alpha_bar(t), x)
     if not (a < 1).all():
         raise ValueError("t must be > 0: at t = 0 the model has no density")
@@ -107,9 +109,10 @@ def empirical_denoiser(
     E[x_0 | x_t] = Σ w_i x_i with w_i ∝ exp(-‖x_t - √ᾱ x_i‖² / (2 (1 - ᾱ))). This is what a network that fits the
     training set without error would compute: it can draw nothing but training images.
     """
-    require_tensor(x, "x")
-    if require_tensor(data, "data").shape[1:] != x.shape[1:]:
-        raise ValueError(f"data must hold images of shape {tuple(x.shape[1:])}, got {tuple(data.shape[1:])}")
+    _require_images(x, "x")
+    if _require_images(data, "data").shape[1:] != x.shape[1:]:
+        raise ValueError(f"data must hold images of shape {tuple(x.shape[1:])} as x, got {tuple(data.shape[1:])}")
+    _require_one_kind(data, x, ("data", "x"))
     y, rows = x.flatten(1), data.flatten(1)
     a = per_image(alpha_bar(t), y)
     if not (a < 1).all():
@@ -143,6 +146,7 @@ def ddpm_step(
     """
     _require_earlier(s, t)
     _require_pair(x, z, ("x", "z"))
+    _require_pair(x, noise, ("x", "noise"))
     a_t, a_s = alpha_bar(t).to(x), alpha_bar(s).to(x)
     variance = (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
     return a_s.sqrt() * denoised(x, t, noise) + (1 - a_s - variance).sqrt() * noise + variance.sqrt() * z
@@ -177,6 +181,8 @@ def sample(
     require_callable(denoiser, "denoiser")
     require_callable(callback, "callback", optional=True)
     require_generator(generator)
+    require_flag(stochastic, "stochastic")
+    clip = None if clip is None else require_number(clip, "clip", minimum=0.0, strict=True)
     x = torch.randn(require_shape(shape), generator=generator, device=generator.device)
     times = torch.linspace(LAST, FIRST, require_count(steps, "steps") + 1, dtype=torch.float64).tolist()
     for k, (t, s) in enumerate(pairwise(times), 1):
@@ -206,7 +212,7 @@ def noise_loss(network: Denoiser, x0: Float[Tensor, "batch ..."], generator: tor
     Slide "Denoising diffusion probabilistic models" (Ho et al., 2020).
     """
     require_callable(network, "network")
-    require_tensor(x0, "x0")
+    _require_images(x0, "x0")
     require_generator(generator)
     t = FIRST + (LAST - FIRST) * torch.rand(len(x0), generator=generator, device=generator.device).to(x0)
     noise = torch.randn(x0.shape, generator=generator, device=generator.device).to(x0)
@@ -218,6 +224,8 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, out: int, embedding: int) -> None:
         super().__init__()
+        channels, out = (_require_multiple(n, name) for n, name in ((channels, "channels"), (out, "out")))
+        require_count(embedding, "embedding")
         self.norm1, self.conv1 = nn.GroupNorm(8, channels), nn.Conv2d(channels, out, 3, padding=1)
         self.norm2, self.conv2 = nn.GroupNorm(8, out), nn.Conv2d(out, out, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * out)
@@ -242,8 +250,9 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int = 1, width: int = 32, words: int = 10, embedding: int = 128) -> None:
         super().__init__()
-        c = width
-        self.words = words
+        c = _require_multiple(width, "width")
+        for n, name in ((channels, "channels"), (words, "words"), (embedding, "embedding")):
+            require_count(n, name)
         self.time = nn.Sequential(
             nn.Linear(2 * self.FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
@@ -277,12 +286,15 @@ class UNet(nn.Module):
         return self.last(F.silu(self.norm(h)))
 
 
-def load_unet(name: str, **shape: int) -> UNet:
-    """Load a trained network, for evaluation; ``shape`` is what its `UNet` was made with."""
+def load_unet(name: str) -> UNet:
+    """Load a trained network, for evaluation; its sizes are those of the weights."""
     from safetensors.torch import load_file
 
-    network = UNet(**shape)
-    network.load_state_dict({key: value.float() for key, value in load_file(fetch(name)).items()})
+    weights = {key: value.float() for key, value in load_file(fetch(name)).items()}
+    width, channels = weights["first.weight"].shape[:2]
+    embedding, words = weights["word.weight"].shape
+    network = UNet(channels, width, words, embedding)
+    network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 
 
@@ -293,6 +305,18 @@ def _require_pair(first: Tensor, second: Tensor, names: tuple[str, str]) -> None
     require_tensor(first, names[0])
     require_tensor(second, names[1])
     require_same_shape(first, second, names)
+
+
+def _require_images(value: Tensor, name: str) -> Tensor:
+    if require_tensor(value, name).ndim < 2 or 0 in value.shape:
+        raise ValueError(f"{name} must be a batch of images, of shape (n, ...), got shape {tuple(value.shape)}")
+    return value
+
+
+def _require_multiple(value: int, name: str) -> int:
+    if require_count(value, name) % 8:
+        raise ValueError(f"{name} must be a multiple of 8, for the group normalisation, got {value}")
+    return value
 
 
 def _require_earlier(s: float, t: float) -> None:

@@ -306,6 +306,34 @@ OWN |= {
     "adversarial.portrait_edges": {"u": lambda: random_image((2, 3, 8, 10))},
     "adversarial.load_portrait_network": {"adversarial": lambda: True},
 }
+NOISY = {
+    name: lambda seed=seed: random_image((3, 1, 4, 5), seed) for seed, name in enumerate(("x", "x0", "noise", "z"))
+}
+NOISY |= {"t": lambda: torch.tensor([0.2, 0.5, 0.8], dtype=torch.float64), "s": lambda: 0.3}
+OWN |= {f"diffusion.{name}": NOISY for name in ("alpha_bar", "diffuse", "denoised")}
+OWN |= {f"diffusion.{name}": NOISY | {"t": lambda: 0.6} for name in ("ddim_step", "ddpm_step")}
+OWN |= {
+    "diffusion.per_image": NOISY | {"a": NOISY["t"]},
+    "diffusion.gaussian_score": {"x": lambda: random_image((5, D), 8), "t": lambda: 0.4},
+    "diffusion.empirical_denoiser": NOISY | {"data": lambda: random_image((6, 1, 4, 5), 7)},
+    "diffusion.guided": {
+        "conditional": lambda: random_image((2, 1, 4, 5)),
+        "free": lambda: random_image((2, 1, 4, 5), 1),
+        "scale": lambda: 2.0,
+    },
+    "diffusion.sample": {
+        "denoiser": lambda: lambda x, t: x / 2,
+        "shape": lambda: (2, 1, 4, 5),
+        "steps": lambda: 3,
+        "stochastic": lambda: True,
+        "clip": lambda: 1.0,
+        "callback": lambda: lambda k, x, x0: None,
+    },
+    "diffusion.noise_loss": NOISY | {"network": lambda: lambda x, t: x / 2},
+    "diffusion.Block": {"channels": lambda: 8, "out": lambda: 16, "embedding": lambda: 4},
+    "diffusion.UNet": {"channels": lambda: 1, "width": lambda: 8, "words": lambda: 3, "embedding": lambda: 4},
+    "diffusion.load_unet": {"name": lambda: "digit_diffusion"},
+}
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 # a protocol, records, a file
 LEFT_OUT = {

@@ -71,7 +71,7 @@ def diffusion_picture(
     x, x0 = images[k, 0], estimates[k, 0]
     probability, read = torch.softmax(_classifier()(x0[None, None])[0], dim=0).max(dim=0)
     a = alpha_bar(1 - k / steps)
-    numbers = {
+    numbers: dict[str, float | str] = {
         "step": f"{k} of {steps}",
         "x_t": f"{a.sqrt():.2f} x_0 + {(1 - a).sqrt():.2f} ε",
         "estimate read as": f"{read} ({100 * probability:.0f} %)",
