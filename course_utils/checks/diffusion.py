@@ -88,7 +88,7 @@ def _for_each_image(student: Student, x: Tensor, t: Tensor, noise: Tensor) -> Te
 
 def _expect_each_image(student: Student, formula: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
     """Examine a function of (x, t, noise) with a time for each image, where ᾱ must not run along another axis."""
-    for seed, shape in enumerate(((3, 1, 5, 4), (4, 2, 4, 4), (5, 1), (6, 6))):
+    for seed, shape in enumerate(((3, 1, 5, 4), (4, 2, 4, 4), (5, 1), (6, 6), (1, 2, 3))):
         x, noise = random_image(shape, 40 + seed), random_image(shape, 50 + seed)
         t = torch.linspace(0.15, 0.8, shape[0], dtype=torch.float64)
         a = _alpha(t).reshape(-1, *[1] * (len(shape) - 1))
@@ -101,7 +101,8 @@ def _expect_each_image(student: Student, formula: Callable[[Tensor, Tensor, Tens
         if shape[-1] == shape[0]:
             columns = f"ᾱ(t) runs along the last axis: each column has its time, not each image. {_ONE_EACH}"
             known.append(("axis", formula(x, _alpha(t), noise), columns))
-        recognise(answer, *known)
+        if not is_close(answer, expected):
+            recognise(answer, *known)
         expect_close(answer, expected, "axis", f"With one number t the result is right, with a time for each image it is not. {_ONE_EACH}")
 
 
@@ -186,7 +187,7 @@ def _examine_a_number(student: Student) -> None:
             raise
         student.remark = text
         return
-    answer = torch.as_tensor(result)
+    answer = torch.as_tensor(result, dtype=torch.float64 if isinstance(result, float) else None)
     if answer.numel() != 1:
         raise Mistake("shape", "Of one number t the result must be one number.", {"your shape": tuple(answer.shape)})
     expect_close(answer.reshape(()), _alpha(0.3), "value", "Of a tensor the result is right, of the number 0.3 it is not cos²(0.15 π).")
