@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,17 @@ def _expect_each_image(student: Student, formula: Callable[[Tensor, Tensor, Tens
         if not is_close(answer, expected):
             recognise(answer, *known)
         expect_close(answer, expected, "axis", f"With one number t the result is right, with a time for each image it is not. {_ONE_EACH}")
+
+
+MANY = 4000  # points of one number: a loop over them shows in the time
+
+
+def _remark_on_loops(student: Student, *args: Any) -> None:
+    """Say that a function works image by image, where the notebook has 20,000 points."""
+    start = time.thread_time()
+    student(*args)
+    if time.thread_time() - start > 0.05:
+        student.remark = "The values are right, but each image by itself, in a loop: the notebook has 20,000 points and 200 steps. per_image(alpha_bar(t), x) multiplies all images at once."
 
 
 class _Largest(TorchFunctionMode):
@@ -244,6 +256,7 @@ def diffuse(student: Student) -> str:
             recognise(answer, ("mean", p * (2 * x0 - 1) + q * noise, "You map x_0 to 2 x_0 − 1: it is in [−1, 1] already."))
         _expect_sum(student, answer, {"x_0": x0, "ε": noise}, torch.stack([p, q]), known, slips, "The result is not √ᾱ x_0 + √(1 − ᾱ) ε.")
     _expect_each_image(student, lambda x, a, noise: a.sqrt() * x + (1 - a).sqrt() * noise)
+    _remark_on_loops(student, random_image((MANY, 1)), 0.3, random_image((MANY, 1), 1))
     return "√ᾱ x_0 + √(1 − ᾱ) ε, for one time and for one time an image, of any shape"
 
 
@@ -291,6 +304,7 @@ def denoised(student: Student) -> str:
         ]  # fmt: skip
         _expect_sum(student, answer, {"x_t": x, "ε̂": noise}, pair(1 / p, -q / p), known, {}, f"The result is not {whole}.")
     _expect_each_image(student, lambda x, a, noise: (x - (1 - a).sqrt() * noise) / a.sqrt())
+    _remark_on_loops(student, random_image((MANY, 1)), 0.3, random_image((MANY, 1), 1))
     return "(x_t − √(1 − ᾱ) ε̂) / √ᾱ, for one time and for one time an image, of any shape"
 
 
@@ -316,6 +330,7 @@ def ddim_step(student: Student) -> str:
         whole = "x_s = √ᾱ_s x̂_0 + √(1 − ᾱ_s) ε̂"
         _recognise_clipped(answer, x, noise, a, b, (1 - b).sqrt() * noise)
         _expect_sum(student, answer, {"x_t": x, "ε̂": noise}, _ddim(X, E, a, b), _wrong_ddim(X, E, a, b, t, s), {}, f"The result is not {whole}.")
+    _remark_on_loops(student, random_image((MANY, 1)), 0.3, 0.2, random_image((MANY, 1), 1))
     return "√ᾱ_s x̂_0 + √(1 − ᾱ_s) ε̂, x̂_0 estimated at t"
 
 
@@ -381,6 +396,8 @@ def ddpm_step(student: Student) -> str:
         right = b.sqrt() * _estimate(X, E, a) + (1 - b - sigma**2).sqrt() * E + sigma * Z
         message = "The result is not √ᾱ_s x̂_0 + √(1 − ᾱ_s − σ²) ε̂ + σ z."
         _expect_sum(student, answer, {"x_t": x, "ε̂": noise, "z": z}, right, _wrong_ddpm(X, E, Z, a, b), {}, message)
+    points = [random_image((MANY, 1), seed) for seed in range(3)]
+    _remark_on_loops(student, points[0], 0.3, 0.2, *points[1:])
     return "√ᾱ_s x̂_0 + √(1 − ᾱ_s − σ²) ε̂ + σ z, with the variance σ² of x_s given x_t and x_0"
 
 
@@ -646,13 +663,13 @@ def _examine_sizes(student: Student) -> None:
     except Mistake:
         fits = False
     if not fits:
-        student.remark = "Right for images, but the notebook also has points, of shape (n, 1) or (n, 2): flatten(1) makes rows of both."
+        student.remark = "Right for images (b, c, H, W). A point of two numbers is an image as well, and x then has the shape (b, 2): flatten(1) makes rows of all of them."
         return
     b, n, d = 6, 40, 300
     with _Largest() as largest:
         student(random_image((b, 1, 15, 20), 1), 0.8, random_image((n, 1, 15, 20), 2))
     if largest.numel >= b * n * d:
-        student.remark = "The values are right, by all the differences of pixels at once: for 64 digits and 4,500 of the data that is over 1 GB. torch.cdist, or ‖y‖² − 2⟨y, x⟩ + ‖x‖², needs the distances only."
+        student.remark = "The values are right, by all the differences of pixels at once: for 50 digits and the 4,500 of the data that is nearly 1 GB. torch.cdist, or ‖y‖² − 2⟨y, x⟩ + ‖x‖², needs the distances only."
 
 
 # --- the loss of a network -------------------------------------------------------------------------------------------
@@ -693,6 +710,7 @@ def noise_loss(student: Student) -> str:
     noise = _expect_mixture(student, x0, network)
     _expect_loss(loss, x0, network, noise)
     _expect_gradient(loss, network, noise)
+    _examine_points(student)
     if network.seen[0][0].dtype != torch.float32:
         student.remark = "The values are right, but the network is given x_t in double precision, and its weights are single: draw with dtype=x0.dtype."
     return "a time for each image, x_t with its noise, the mean of (ε̂ − ε)², differentiable"
@@ -824,6 +842,28 @@ def _expect_loss(loss: Any, x0: Tensor, network: _Recorder, noise: Tensor) -> No
         recognise(value, *known, rtol=1e-3)
         text = "The loss is not the mean of (ε̂ − ε)², with ε the noise that was mixed into x_t. Is it another one?"
         raise Mistake("value", text, {"yours": value, "expected": right})
+
+
+def _examine_points(student: Student) -> None:
+    """Say what would stop the notebook's training in the plane: images with four axes only, a loop, times up to 0 and 1."""
+    x0, network = random_image((6000, 2), 4).float(), _Recorder()
+    start = time.thread_time()
+    try:
+        loss = student(network, x0, torch.Generator().manual_seed(0))
+        seconds, (x, t) = time.thread_time() - start, network.seen[0]
+        a = _alpha(t.double())[:, None]
+        noise = (x.double() - a.sqrt() * x0) / (1 - a).sqrt()
+        late = (t > 0.05).double()[:, None]  # where the noise can be told from x_t
+        expected = ((network.answers[0].detach().double() - noise).square() * late).sum() / late.sum() / 2
+        fits = x.shape == x0.shape and is_close(loss.detach(), expected, 0.1)
+    except (Mistake, RuntimeError):
+        fits = False
+    if not fits:
+        student.remark = "Right for images, but the notebook also trains on points, x0 of shape (n, 2): per_image(alpha_bar(t), x0) has the right shape for both."
+    elif seconds > 0.1:
+        student.remark = "The values are right, but each image by itself, in a loop, and the notebook calls this 3,000 times: draw, diffuse and compare all images at once."
+    elif t.min() < 0.00099 or t.max() > 0.99901:
+        student.remark = "The values are right. The times go down to 0 and up to 1 instead of 0.001 and 0.999, and there 1 − ᾱ or ᾱ is 0 for the computer, by which other cells divide."
 
 
 def _expect_gradient(loss: Tensor, network: _Recorder, noise: Tensor) -> None:
