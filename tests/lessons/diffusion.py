@@ -145,7 +145,7 @@ def diffuse_by_none(x0, t, noise):
     return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
 
-def diffuse_image_by_image(x0, t, noise):
+def diffuse_loops_over_images(x0, t, noise):
     times = t if isinstance(t, torch.Tensor) and t.ndim else [t] * len(x0)
     return torch.stack([bar(s).sqrt() * x + (1 - bar(s)).sqrt() * e for s, x, e in zip(times, x0, noise, strict=True)])
 
@@ -168,7 +168,7 @@ def diffuse_by_einsum(x0, t, noise):
     return torch.einsum("b,b...->b...", a.sqrt(), x0) + torch.einsum("b,b...->b...", (1 - a).sqrt(), noise)
 
 
-def diffuse_in_single_precision(x0, t, noise):
+def diffuse_in_float32(x0, t, noise):
     a = of(t, x0).float()
     return a.sqrt() * x0.float() + (1 - a).sqrt() * noise.float()
 
@@ -239,11 +239,11 @@ DIFFUSE_RIGHT = [
     diffuse_per_image,
     diffuse_by_angles,
     diffuse_by_none,
-    diffuse_image_by_image,
+    diffuse_loops_over_images,
     diffuse_in_place_on_copies,
     diffuse_moves_the_axis,
     diffuse_by_einsum,
-    diffuse_in_single_precision,
+    diffuse_in_float32,
 ]
 DIFFUSE_WRONG = [
     ("square-root", named("diffuse_no_roots", diffuse_by(lambda a, x, e: a * x + (1 - a) * e))),
@@ -295,7 +295,7 @@ def denoised_by_tweedie(x, t, noise):
     return (x + (1 - a) * score) / a.sqrt()
 
 
-def denoised_image_by_image(x, t, noise):
+def denoised_loops_over_images(x, t, noise):
     times = t.tolist() if isinstance(t, torch.Tensor) and t.ndim else [float(t)] * len(x)
     out = torch.empty_like(x)
     for k, s in enumerate(times):
@@ -312,7 +312,7 @@ def denoised_in_place_on_copies(x, t, noise):
     return y
 
 
-def denoised_in_single_precision(x, t, noise):
+def denoised_in_float32(x, t, noise):
     a = of(t, x).float()
     return (x.float() - (1 - a).sqrt() * noise.float()) / a.sqrt()
 
@@ -348,9 +348,9 @@ DENOISED_RIGHT = [
     named("denoised_by_rsqrt", denoised_by(lambda a, x, e: torch.rsqrt(a) * torch.addcmul(x, -((1 - a) ** 0.5), e))),
     denoised_by_angles,
     denoised_by_tweedie,
-    denoised_image_by_image,
+    denoised_loops_over_images,
     denoised_in_place_on_copies,
-    denoised_in_single_precision,
+    denoised_in_float32,
 ]
 DENOISED_WRONG = [
     ("square-root", named("denoised_divided_by_alpha", denoised_by(lambda a, x, e: (x - (1 - a).sqrt() * e) / a))),
@@ -464,7 +464,7 @@ def score_by_einsum(x, t, model):
     return -torch.einsum("dr,...r->...d", E, c / (a * lam + (1 - a))) - rest / (1 - a)
 
 
-def score_in_single_precision(x, t, model):
+def score_in_float32(x, t, model):
     return score_woodbury(x.float(), t, tuple(part.float() for part in model))
 
 
@@ -540,7 +540,7 @@ SCORE_RIGHT = [
     score_by_own_density,
     score_axis_by_axis,
     score_by_einsum,
-    score_in_single_precision,
+    score_in_float32,
 ]
 SCORE_WRONG = [
     ("sign", named("score_plus", score_by(right_weights, finish=lambda a, r: -r))),
@@ -619,7 +619,7 @@ def empirical_by_inner_products_only(x, t, data):
     return (((a.sqrt() * f @ g.T - a / 2 * g.square().sum(1)) / (1 - a)).softmax(1) @ g).reshape(x.shape)
 
 
-def empirical_image_by_image(x, t, data):
+def empirical_loops_over_images(x, t, data):
     a = bar(t).to(x)
     out = []
     for y in x:
@@ -659,7 +659,7 @@ def empirical_of_four_axes_only(x, t, data):
     return (w[:, :, None, None, None] * data).sum(1)
 
 
-def empirical_in_single_precision(x, t, data):
+def empirical_in_float32(x, t, data):
     return empirical_by_cdist(x.float(), t, data.float())
 
 
@@ -752,13 +752,13 @@ EMPIRICAL_RIGHT = [
     empirical_by_cdist,
     empirical_by_products,
     empirical_by_inner_products_only,
-    empirical_image_by_image,
+    empirical_loops_over_images,
     empirical_largest_subtracted,
     empirical_by_logsumexp,
     empirical_by_tweedie,
     empirical_x_divided_rightly,
     empirical_of_four_axes_only,
-    empirical_in_single_precision,
+    empirical_in_float32,
 ]
 EMPIRICAL_WRONG = [
     ("weight", named("empirical_data_not_scaled", empirical_by(scale=lambda a: 1))),
@@ -829,11 +829,11 @@ def ddim_in_place_on_a_copy(x, t, s, noise):
     return y.add_((1 - b).sqrt() * noise)
 
 
-def ddim_in_single_precision(x, t, s, noise):
+def ddim_in_float32(x, t, s, noise):
     return ddim_in_two_lines(x.float(), t, s, noise.float())
 
 
-def ddim_image_by_image(x, t, s, noise):
+def ddim_loops_over_images(x, t, s, noise):
     return torch.stack([ddim_by_angles(y, t, s, e) for y, e in zip(x, noise, strict=True)])
 
 
@@ -868,8 +868,8 @@ DDIM_RIGHT = [
     ddim_by_angles,
     ddim_in_two_lines,
     ddim_in_place_on_a_copy,
-    ddim_in_single_precision,
-    ddim_image_by_image,
+    ddim_in_float32,
+    ddim_loops_over_images,
 ]  # fmt: skip
 DDIM_WRONG = [
     ("order", ddim_times_exchanged),
@@ -925,7 +925,7 @@ def mean_of_bayes(x, a, b, e):
     return b.sqrt() * (1 - alpha) / (1 - a) * x0_of(x, a, e) + alpha.sqrt() * (1 - b) / (1 - a) * x
 
 
-def ddpm_image_by_image(x, t, s, noise, z):
+def ddpm_loops_over_images(x, t, s, noise, z):
     return torch.stack([ddpm_by()(x[k], t, s, noise[k], z[k]) for k in range(len(x))])
 
 
@@ -937,7 +937,7 @@ def ddpm_by_the_precisions(x, t, s, noise, z):
     return mean + z / precision.sqrt()
 
 
-def ddpm_in_single_precision(x, t, s, noise, z):
+def ddpm_in_float32(x, t, s, noise, z):
     return ddpm_by()(x.float(), t, s, noise.float(), z.float())
 
 
@@ -998,8 +998,8 @@ DDPM_RIGHT = [
     named("ddpm_of_ho", ddpm_by(mean_of_ho)),
     named("ddpm_of_bayes", ddpm_by(mean_of_bayes)),
     ddpm_by_the_precisions,
-    ddpm_image_by_image,
-    ddpm_in_single_precision,
+    ddpm_loops_over_images,
+    ddpm_in_float32,
     ddpm_without_noise_at_the_end,
     ddpm_in_place_on_a_copy,
     ddpm_by_einsum,
@@ -1083,7 +1083,7 @@ def loss_noise_first(network, x0, generator):
     return (error**2).sum() / error.numel()
 
 
-def loss_image_by_image(network, x0, generator):
+def loss_loops_over_images(network, x0, generator):
     t = torch.empty(len(x0), dtype=x0.dtype).uniform_(0.001, 0.999, generator=generator)
     noise = torch.stack([torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in x0])
     a = of(t, x0)
@@ -1175,7 +1175,7 @@ LOSS_RIGHT = [
     named("loss_by_formula", loss_by()),
     loss_by_mse,
     loss_noise_first,
-    loss_image_by_image,
+    loss_loops_over_images,
     loss_with_words,
     loss_stratified,
     named("loss_by_norm", loss_by(loss=lambda out, e, **_: torch.linalg.vector_norm(out - e) ** 2 / e.numel())),
@@ -1253,7 +1253,7 @@ def guided_by_einsum(conditional, free, scale):
     return torch.einsum("k,k...->...", weights, torch.stack([conditional, free]))
 
 
-def guided_in_single_precision(conditional, free, scale):
+def guided_in_float32(conditional, free, scale):
     return free.float() + scale * (conditional.float() - free.float())
 
 
@@ -1279,7 +1279,7 @@ GUIDED_RIGHT = [
     guided_by_lerp,
     guided_by_einsum,
     guided_by_where,
-    guided_in_single_precision,
+    guided_in_float32,
 ]
 GUIDED_WRONG = [
     ("order", named("guided_exchanged", lambda c, f, w: c + w * (f - c))),
