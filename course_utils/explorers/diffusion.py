@@ -90,8 +90,10 @@ def explore_diffusion() -> Explorer:
         return diffusion_picture(time, seed, digit, scale)
 
     def draft(time: float, seed: int, digit: str, scale: float) -> tuple[Tensor, dict[str, float | str]]:
-        steps = STEPS if (seed, digit, scale) in drawn else DRAFT
-        return diffusion_picture(time, seed, digit, scale, steps)
+        if (seed, digit, scale) in drawn:
+            return diffusion_picture(time, seed, digit, scale)
+        picture, numbers = diffusion_picture(time, seed, digit, scale, DRAFT)
+        return picture, numbers | {"step": f"{numbers['step']}, while you move"}
 
     controls = {
         "time": slider("time t", 0.6, 0.0, 1.0, 0.04),
