@@ -17,7 +17,7 @@ At the end of this notebook you will be able to
 
 - turn images into noise step by step, and noise into images by estimating the noise, with and without new noise;
 - say why the mean of the noise, the mean of the image and the score $\nabla\log p_t$ are the same knowledge;
-- compute it exactly for a mixture, for the Gaussian faces and for a training set, and say what goes wrong with the last;
+- compute it exactly for a mixture, for the Gaussian faces and for a training set, and say what the last is worth;
 - train a network to do it, and judge what it draws: is it new, how many steps does it need;
 - ask for a class, and trade diversity for fidelity by guidance.
 
@@ -59,7 +59,7 @@ from course_utils.explorers.diffusion import diffusion_picture, explore_diffusio
 from course_utils.features import load_digit_classifier
 from course_utils.gaussian import fit_gaussian
 from course_utils.metrics import frechet_distance
-from course_utils.plotting import PALETTE, move_legend, new_figure, plot_curves, show, show_images
+from course_utils.plotting import PALETTE, new_figure, plot_curves, show, show_images
 from course_utils.slides import slide_figure
 
 # %%
@@ -84,11 +84,12 @@ r"""
 The lecture's plan: *learn to revert a degradation process*. The process adds more and more noise. Nothing has to be
 learnt for that. It is chosen so that at time $t$
 
-$$x_t = \sqrt{\bar\alpha(t)}\; x_0 + \sqrt{1 - \bar\alpha(t)}\; \varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, I).$$
+$$x_t = \sqrt{\bar\alpha(t)}\; x_0 + \sqrt{1 - \bar\alpha(t)}\; \varepsilon, \qquad
+\varepsilon \sim \mathcal{N}(0, I).$$
 
-If $x_0$ has variance 1, then so has $x_t$, for every $t$: $\bar\alpha$ is the share of the image in it, $1 - \bar\alpha$
-that of the noise. Ho et al. (2020) multiply a thousand small factors to get $\bar\alpha$; we take the cosine schedule of
-Nichol and Dhariwal (2021),
+If $x_0$ has variance 1, then so has $x_t$, for every $t$: $\bar\alpha$ is the share of the image in it, and
+$1 - \bar\alpha$ that of the noise. Ho et al. (2020) multiply a thousand small factors to get $\bar\alpha$; we take the
+cosine schedule of Nichol and Dhariwal (2021),
 
 $$\bar\alpha(t) = \cos^2\bigl(\tfrac{\pi}{2} t\bigr), \qquad 0 \leq t \leq 1.$$
 """
@@ -210,9 +211,12 @@ def mixture_score(x, t):
 
 # %% [markdown]
 r"""
-What has the score to do with noise? Write $p_t(x) = \int p(x_0)\, \mathcal{N}(x; \sqrt{\bar\alpha}\, x_0, (1 - \bar\alpha)
-I)\, dx_0$ and take the gradient under the integral. Each Gaussian brings down $-(x - \sqrt{\bar\alpha}\, x_0) / (1 -
-\bar\alpha) = -\varepsilon / \sqrt{1 - \bar\alpha}$. So
+What has the score to do with noise? Write
+
+$$p_t(x) = \int p(x_0)\, \mathcal{N}\bigl(x; \sqrt{\bar\alpha}\, x_0, (1 - \bar\alpha) I\bigr)\, dx_0$$
+
+and take the gradient under the integral. Each Gaussian brings down the factor
+$-(x - \sqrt{\bar\alpha}\, x_0) / (1 - \bar\alpha) = -\varepsilon / \sqrt{1 - \bar\alpha}$. So
 
 $$\nabla \log p_t(x_t) = -\frac{\mathbb{E}[\varepsilon \mid x_t]}{\sqrt{1 - \bar\alpha}}, \qquad
 \mathbb{E}[x_0 \mid x_t] = \frac{x_t - \sqrt{1 - \bar\alpha}\; \mathbb{E}[\varepsilon \mid x_t]}{\sqrt{\bar\alpha}}.$$
@@ -269,8 +273,8 @@ for t in (0.2, 0.5, 0.8, 0.95):
 r"""
 At small $t$ the estimate is near $x_0$; at $t$ near 1 it is nearly the mean of the law, 0.1, whatever $x_t$ is.
 
-**Question.** At $t = 0.8$ the estimate from the middle lies between the centers, where $p_0$ is nearly zero. Is it wrong?
-Why is one step from noise to $\hat x_0$ no way to draw images?
+**Question.** At $t = 0.8$ the estimate from the middle lies between the centers, where $p_0$ is nearly zero. Is it
+wrong? Why is one step from noise to $\hat x_0$ no way to draw images?
 """
 
 # %% [markdown]
@@ -400,14 +404,15 @@ fig, axes = new_figure(1, 3, height=4.2)
 for axis, (title, path) in zip(axes[0], paths.items(), strict=True):
     axis.imshow(density.cpu(), cmap="Blues", vmax=1, origin="lower", extent=(0, 1, -3, 3), aspect="auto")
     axis.plot(times, torch.stack(path).cpu(), color=PALETTE[1], linewidth=1)
-    axis.set(xlabel="t", xticks=[0, 0.5, 1], ylim=(-3, 3), title=title)
+    axis.set(xlabel="t", xticks=[0, 0.5, 1], ylim=(-3, 3))
+    axis.title.set_text(title)
 axes[0, 0].set_ylabel("x")
 slide_figure(fig, "diffusion-forward-reverse")
 
 # %% [markdown]
 r"""
 **What to see.** Blue is $p_t$: two modes at $t = 0$ on the left, one Gaussian at $t = 1$ on the right. Forward, the
-paths start in the modes and lose their memory. Back, read from the right to the left, both ways end in the modes. DDIM's
+paths start in the modes and lose their memory. Back, read from right to left, both ways end in the modes. DDIM's
 paths are smooth and never cross: in the limit of small steps they solve an ordinary differential equation. DDPM's are
 as rough as the forward ones: a stochastic differential equation (Song et al., 2021). All three processes have the
 densities $p_t$.
@@ -426,14 +431,13 @@ def gap(x):
 
 # %%
 start = normal(20_000, seeded(4), torch.float64)
-print("exact:           35 % on the left")
+variance = (weights * (widths**2 + centers**2)).sum() - (weights * centers).sum() ** 2
+print(f"exact:             35 % on the left, deviation {variance.sqrt():.2f}")
 for steps in (5, 10, 50, 200):
     for name, source in (("DDIM", None), ("DDPM", seeded(5))):
         x = reverse(mixture_noise, start, steps, source)[-1]
         left = 100 * (x < -0.3).double().mean()
-        print(
-            f"{steps:3} steps of {name}: {left:.0f} % on the left, standard deviation {x.std():.2f}, gap {gap(x):.2f}"
-        )
+        print(f"{steps:3} steps of {name}: {left:.0f} % on the left, deviation {x.std():.2f}, gap {gap(x):.2f}")
 
 # %% [markdown]
 r"""
@@ -563,8 +567,8 @@ r"""
 faces that are too gray and too much alike. The variance tends to $\lambda_j$ along every axis, last along $e_1$, which
 has the farthest to go. With 100 steps the faces are those of notebook 01's generator $G(z)$.
 
-**Question.** Not only the law: each *face* is that of $G(z)$ with $z = E^T x_1$, $x_1$ the noise at the start. Why? Would
-it be so with DDPM?
+**Question.** Not only the law: each *face* is that of $G(z)$ with $z = E^T x_1$, $x_1$ the noise at the start. Why?
+Would it be so with DDPM?
 """
 
 # %% [markdown]
@@ -651,9 +655,9 @@ print(f"different training digits among them: {len(index.unique())}")
 # %%
 when = (5, 9, 11, 13, 16)
 moments = torch.linspace(0.999, 0.001, steps + 1, dtype=torch.float64).tolist()
-rows = [[empirical_denoiser(path[k][[i]], moments[k], digits)[0, 0] for k in when] for i in range(4)]
-pictures = [image for i in range(4) for image in (*rows[i], path[-1][i, 0], digits[index[i], 0])]
-titles = [f"t = {moments[k]:.2f}" for k in when] + ["drawn", "nearest"] + [""] * 21
+rows = [[empirical_denoiser(path[k][[i]], moments[k], digits)[0, 0] for k in when] for i in range(3)]
+pictures = [image for i in range(3) for image in (*rows[i], path[-1][i, 0], digits[index[i], 0])]
+titles = [f"t = {moments[k]:.2f}" for k in when] + ["drawn", "nearest"] + [""] * 14
 slide_figure(show_images(pictures, titles, columns=7, value_range=(-1, 1), width=9), "memorisation")
 
 # %% [markdown]
@@ -789,10 +793,10 @@ with torch.no_grad():
             axis.scatter(*diffuse(points, t, normal((100, 2), seeded(5))).T.cpu(), s=5, color=PALETTE[5])
             arrows = -(1 - alpha_bar(t)).sqrt() * denoiser(grid, t)  # (1 − ᾱ) ∇ log p_t
             axis.quiver(*grid.T.cpu(), *arrows.T.cpu(), angles="xy", scale_units="xy", scale=3, width=0.008)
-            axis.set_title(f"{name}, t = {t}")
+            axis.title.set_text(f"{name}, t = {t}")
         ends[name] = reverse(denoiser, start, 200)[-1]
         row[3].scatter(*ends[name].T.cpu(), s=3, color=PALETTE[1])
-        row[3].set_title("drawn")
+        row[3].title.set_text("drawn")
 for axis in axes.flat:
     axis.set(aspect="equal", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[])
 slide_figure(fig, "score-field")
@@ -832,9 +836,7 @@ with torch.no_grad():
         noise = normal(unseen[::10].shape, seeded(8))
         x = diffuse(unseen[::10], t, noise)
         errors = [(f(x, t) - noise).square().mean().item() for f in (network, memory)]
-        print(
-            f"t = {t}: error on unseen digits {errors[0]:.2f} (network), {errors[1]:.2f} (exact for the training set)"
-        )
+        print(f"t = {t}: error on unseen digits {errors[0]:.2f} (network), {errors[1]:.2f} (training set)")
 
 
 # %% [markdown]
@@ -876,7 +878,10 @@ are no digits: the network is small, and it was not told which digit to draw.
 
 **Question.** Each figure of samples in a paper should come with the nearest training images. What would a distance near
 0 tell, and what does a large one *not* tell?
+"""
 
+# %% [markdown]
+r"""
 ## 7. How many steps?
 
 Each step costs a pass through the network. Two numbers judge 50 digits, 5 of each class, drawn with a number of steps.
@@ -914,11 +919,12 @@ for steps in counts:
         _, distance, right = results[name, steps]
         print(f"{steps:2} steps of {name}: Fréchet distance {distance:3.0f}, read right {100 * right:.0f} %")
 
-# %% tags=["picture-by-statistics"] reason="up to 50 passes of a network amplify rounding: the cell above prints numbers"
+# %% tags=["picture-by-statistics"] reason="50 passes of a network amplify rounding: the cell above prints numbers"
 fig, axes = new_figure(1, 3, height=3.8)
 for axis, name in zip(axes[0], ("DDIM", "DDPM"), strict=False):
     draw_rows(axis, [results[name, steps][0][2:8, 0] for steps in counts], counts)
-    axis.set(ylabel="steps", title=name)
+    axis.set_ylabel("steps")
+    axis.title.set_text(name)
 curves = {name: (counts, [results[name, steps][1] for steps in counts]) for name in ("DDIM", "DDPM")}
 plot_curves(curves, "steps", "Fréchet distance", "log", axis=axes[0, 2])
 axes[0, 2].set(xticks=counts, xticklabels=counts, ylim=(0, None))
