@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from course_utils._validation import (
     require_callable,
     require_count,
-    require_flag,
     require_generator,
     require_number,
     require_same_shape,
@@ -169,19 +168,17 @@ def sample(
     steps: int,
     generator: torch.Generator,
     *,
-    stochastic: bool = False,
     clip: float | None = None,
     callback: Callable[[int, Tensor, Tensor], object] | None = None,
 ) -> Float[Tensor, "*shape"]:
-    """Draw images by the reverse process, from noise at t = 0.999 to t = 0.001 in equal steps of time.
+    """Draw images by the reverse process, from noise at t = 0.999 to t = 0.001 in DDIM steps of equal time.
 
-    DDIM steps, or DDPM steps when ``stochastic``. With ``clip`` each x̂_0 is clipped to [-clip, clip]: a network errs
+    With ``clip`` each x̂_0 is clipped to [-clip, clip]: a network errs
     most where ᾱ is small and x̂_0 is divided by its root. ``callback(k, x, x̂_0)`` is called after each step.
     """
     require_callable(denoiser, "denoiser")
     require_callable(callback, "callback", optional=True)
     require_generator(generator)
-    require_flag(stochastic, "stochastic")
     clip = None if clip is None else require_number(clip, "clip", minimum=0.0, strict=True)
     x = torch.randn(require_shape(shape), generator=generator, device=generator.device)
     times = torch.linspace(LAST, FIRST, require_count(steps, "steps") + 1, dtype=torch.float64).tolist()
@@ -192,11 +189,7 @@ def sample(
             x0 = x0.clamp(-clip, clip)
             a = per_image(alpha_bar(t), x)
             noise = (x - a.sqrt() * x0) / (1 - a).sqrt()
-        if stochastic:
-            z = torch.randn(shape, generator=generator, device=generator.device)
-            x = ddpm_step(x, t, s, noise, z)
-        else:
-            x = ddim_step(x, t, s, noise)
+        x = ddim_step(x, t, s, noise)
         if callback is not None:
             callback(k, x, x0)
     return x

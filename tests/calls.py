@@ -325,7 +325,6 @@ OWN |= {
         "denoiser": lambda: lambda x, t: x / 2,
         "shape": lambda: (2, 1, 4, 5),
         "steps": lambda: 3,
-        "stochastic": lambda: True,
         "clip": lambda: 1.0,
         "callback": lambda: lambda k, x, x0: None,
     },

@@ -139,11 +139,10 @@ def test_samples_are_those_of_the_seed_and_of_the_law(model):
         double = tuple(part.float() for part in model)
         return -(1 - alpha_bar(t)).sqrt().float() * gaussian_score(x, t, double)
 
-    for stochastic in (False, True):
-        x = sample(denoiser, (4000, 5), 100, generator(), stochastic=stochastic)
-        assert x.equal(sample(denoiser, (4000, 5), 100, generator(), stochastic=stochastic))
-        variances = ((x - model[0].float()) @ model[1].float()).var(dim=0)
-        torch.testing.assert_close(variances, model[2].float(), rtol=0.1, atol=0)
+    x = sample(denoiser, (4000, 5), 100, generator())
+    assert x.equal(sample(denoiser, (4000, 5), 100, generator()))
+    variances = ((x - model[0].float()) @ model[1].float()).var(dim=0)
+    torch.testing.assert_close(variances, model[2].float(), rtol=0.1, atol=0)
     seen = []
     sample(
         denoiser, (2, 5), 7, generator(), clip=0.5, callback=lambda k, x, x0: seen.append((k, x0.abs().max() <= 0.5))
@@ -151,6 +150,15 @@ def test_samples_are_those_of_the_seed_and_of_the_law(model):
     assert seen == [(k, True) for k in range(1, 8)]
     with pytest.raises(ValueError, match="s must be earlier"):
         ddim_step(x, 0.2, 0.3, x)
+
+
+def test_ddpm_draws_the_law_of_a_gaussian(model):
+    mean, E, eigenvalues = model
+    source, x = generator(), normal(4000, 5)
+    for t, s in pairwise(torch.linspace(0.999, 0.001, 101, dtype=torch.float64).tolist()):
+        noise = -(1 - alpha_bar(t)).sqrt() * gaussian_score(x, t, model)
+        x = ddpm_step(x, t, s, noise, torch.randn(x.shape, generator=source, dtype=x.dtype))
+    torch.testing.assert_close(((x - mean) @ E).var(dim=0), eigenvalues, rtol=0.1, atol=0)
 
 
 def test_guidance_is_the_line_through_both_estimates():
