@@ -731,6 +731,7 @@ def spiral(n, source):
     return (points + 0.03 * torch.randn(n, 2, generator=source)).to(device)
 
 
+# %%
 class PlaneNetwork(nn.Module):
     """A network from a point (n, 2) and a time to the noise (n, 2)."""
 
@@ -750,6 +751,8 @@ points, others = spiral(100, seeded()), spiral(2000, seeded(1))
 torch.manual_seed(seed)  # the first weights are drawn
 plane = PlaneNetwork().to(device)
 n_steps, source = 3000, seeded(2)
+
+# %%
 optimizer = torch.optim.Adam(plane.parameters(), lr=5e-3)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)  # shorter and shorter steps
 for _ in range(n_steps):
@@ -782,24 +785,30 @@ with torch.no_grad():
         print(f"{name:24} {losses[name][0]:14.1f} {losses[name][1]:16.1f}")
 assert losses["exact for the points"][0] < losses["network"][0]
 
-# %% tags=["picture-by-statistics"] reason="training amplifies rounding: arrows move, the next cell asserts what counts"
-start = normal((1000, 2), seeded(4))
+# %%
 grid = torch.cartesian_prod(*2 * [torch.linspace(-2, 2, 12, device=device)])
-ends, times = {}, (0.7, 0.4, 0.15)
+
+
+@torch.no_grad()
+def draw_field(axis, denoiser, t):
+    """Draw the noisy points and (1 − ᾱ) ∇ log p_t, as arrows of a third of the length."""
+    axis.scatter(*diffuse(points, t, normal((100, 2), seeded(5))).T.cpu(), s=5, color=PALETTE[5])
+    arrows = -(1 - alpha_bar(t)).sqrt() * denoiser(grid, t)
+    axis.quiver(*grid.T.cpu(), *arrows.T.cpu(), angles="xy", scale_units="xy", scale=3, width=0.008)
+
+
+# %% tags=["picture-by-statistics"] reason="training amplifies rounding: arrows move, the next cell asserts what counts"
 fig, axes = new_figure(2, 4, height=5.4)
-with torch.no_grad():
-    for row, (name, denoiser) in zip(axes, {"exact": exact, "network": plane}.items(), strict=True):
-        for axis, t in zip(row, times, strict=False):
-            axis.scatter(*diffuse(points, t, normal((100, 2), seeded(5))).T.cpu(), s=5, color=PALETTE[5])
-            arrows = -(1 - alpha_bar(t)).sqrt() * denoiser(grid, t)  # (1 − ᾱ) ∇ log p_t
-            axis.quiver(*grid.T.cpu(), *arrows.T.cpu(), angles="xy", scale_units="xy", scale=3, width=0.008)
-            axis.title.set_text(f"{name}, t = {t}")
+start, ends = normal((1000, 2), seeded(4)), {}
+for row, (name, denoiser) in zip(axes, {"exact": exact, "network": plane}.items(), strict=True):
+    with torch.no_grad():
         ends[name] = reverse(denoiser, start, 200)[-1]
-        row[3].scatter(*ends[name].T.cpu(), s=3, color=PALETTE[1])
-        row[3].title.set_text("drawn")
-for axis in axes.flat:
-    axis.set(aspect="equal", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
+    row[3].scatter(*ends[name].T.cpu(), s=3, color=PALETTE[1])
+    for axis, t in zip(row, (0.7, 0.4, 0.15, 0), strict=True):
+        if t:
+            draw_field(axis, denoiser, t)
+        axis.title.set_text(f"{name}, t = {t}" if t else "drawn")
+        axis.set(aspect="equal", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[], frame_on=False)
 slide_figure(fig, "score-field")
 
 # %%
@@ -886,9 +895,9 @@ Some are no digits: the network is small, and it was not told which digit to dra
 r"""
 ## 7. How many steps?
 
-Each step costs a pass through the network. Two numbers judge 100 digits, 10 of each class, drawn with a number of steps.
+Each step costs a pass through the network. Two numbers judge 100 digits, 10 of each class, drawn in a number of steps.
 The *Fréchet distance* compares the mean and covariance of 64 features of a classifier with those of 500 unseen digits
-(notebook 09 has the distance; Heusel et al., 2017, take the features of Inception). And the *share read right*: that
+(notebook 12 has the distance of two Gaussians; Heusel et al., 2017, take the features of Inception). And the *share read right*: that
 this classifier reads as the class that was asked for.
 """
 
@@ -906,6 +915,7 @@ def judge(x, classes):
     return frechet_distance(classifier.features(x), features), right
 
 
+# %%
 by_class = torch.stack([digits[labels == digit] for digit in range(10)], dim=1)  # (450, 10, 1, 32, 32)
 real = sorted(judge(by_class[k : k + 10].flatten(end_dim=1), asked)[0] for k in range(0, 200, 10))
 _, right = judge(unseen, unseen_labels)
