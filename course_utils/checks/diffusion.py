@@ -344,7 +344,7 @@ def _ddim(x: Tensor, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def _recognise_clipped(answer: Tensor, x: Tensor, noise: Tensor, a: Tensor, b: Tensor, rest: Tensor) -> None:
     clipped = b.sqrt() * _estimate(x, noise, a).clamp(-1, 1) + rest
-    recognise(answer, ("clipping", clipped, "You clip x̂_0 to [−1, 1]. The formula does not: sample() has an argument for it."))
+    recognise(answer, ("clipping", clipped, "You clip x̂_0 to [−1, 1]. The formula does not: clip outside of it, where a network needs it."))
 
 
 def _wrong_ddim(X: Tensor, E: Tensor, a: Tensor, b: Tensor, t: float, s: float) -> list[Known]:
@@ -424,6 +424,7 @@ def _wrong_ddpm(X: Tensor, E: Tensor, Z: Tensor, a: Tensor, b: Tensor) -> list[K
     whole = "x_s = √ᾱ_s x̂_0 + √(1 − ᾱ_s − σ²) ε̂ + σ z"
     square = "σ² = (1 − ᾱ_s) / (1 − ᾱ_t) · (1 − ᾱ_t / ᾱ_s)"
     return [
+        ("order", p * _estimate(X, Z, a) + (1 - b - v).sqrt() * Z + sigma * E, "ε̂ and z are exchanged: ε̂ is the noise in x_t, z the new noise, multiplied by σ."),
         ("order", p * x0 + (1 - b - v).sqrt() * Z + sigma * E, "ε̂ and z are exchanged: z is the new noise, multiplied by σ."),
         ("order", mean + sigma * E, "ε̂ stands where z belongs: the new noise is σ z."),
         ("truncation", mean, "The new noise σ z is missing."),
@@ -479,7 +480,7 @@ def _toy_model(d: int, r: int, seed: int) -> Model:
 )
 def gaussian_score(student: Student) -> str:
     """Compare for one point and for several; a d × d matrix is right, and too large for the notebook's faces."""
-    for seed, (d, r, batch, t) in enumerate(((12, 3, (5,), 0.4), (9, 2, (), 0.7), (7, 4, (1,), 0.25), (8, 1, (6,), 0.05))):
+    for seed, (d, r, batch, t) in enumerate(((9, 2, (), 0.7), (12, 3, (5,), 0.4), (7, 4, (1,), 0.25), (8, 1, (6,), 0.05))):
         model, x = _toy_model(d, r, seed), random_image((*batch, d), 30 + seed)
         answer = _score_of(student, x, t, model)
         expected = diffusion.gaussian_score(x, t, model)
@@ -496,7 +497,13 @@ def gaussian_score(student: Student) -> str:
 
 
 def _score_of(student: Student, x: Tensor, t: float, model: Model) -> Tensor:
-    result = student(x, t, model)
+    try:
+        result = student(x, t, model)
+    except Mistake as mistake:
+        if x.ndim == 2 and mistake.cause in ("exception", "shape", "transpose", "axis"):
+            text = "For one point (d,) the result is right, for several (n, d) it is not. Points in rows: c = y @ E has a row of coefficients for each, and c @ E.T is E c."
+            raise Mistake("shape", f"{text} {mistake.message}", mistake.details) from mistake
+        raise
     if isinstance(result, Tensor) and result.shape == x.shape[:-1]:
         text = "You return one number a point, as a density has. The score is a gradient: it has the shape of x."
         raise Mistake("shape", text, {"your shape": tuple(result.shape), "expected shape": tuple(x.shape)})
@@ -820,21 +827,21 @@ def _expect_loss(loss: Any, x0: Tensor, network: _Recorder, noise: Tensor) -> No
     e, images = out - noise, x0.double()
     right, value = e.square().mean(), loss.detach().double()
     known: list[Known] = [
-        ("normalisation", right * x0.numel(), "You take the sum: the mean, over images and pixels."),
-        ("normalisation", right * pixels, "You take the sum over the pixels: the mean, over images and pixels."),
+        ("normalisation", right * x0.numel(), "You take the sum: take the mean, over images and pixels."),
+        ("normalisation", right * pixels, "You take the sum over the pixels: take the mean, over images and pixels."),
         ("normalisation", right / 2, "The loss is half the right one."),
         ("normalisation", right * 2, "The loss is twice the right one."),
         ("square-root", right.sqrt(), "You take the root of the mean: the mean of the squares, without root."),
         ("square-root", e.norm(), "You take the norm: the mean of the squares, without root."),
-        ("square-root", e.abs().mean(), "You take the mean of the moduli: of the squares. The minimizer of the squares is the mean E[ε | x_t], that of the moduli a median."),
+        ("square-root", e.abs().mean(), "You take the mean of the moduli, not of the squares. The minimizer of the squares is the mean E[ε | x_t], that of the moduli a median."),
         ("square-root", e.mean(), "The errors are not squared: positive and negative ones cancel."),
         ("square-root", e.mean() ** 2, "You square the mean: take the mean of the squares."),
         ("sign", -right, "The sign is wrong: the loss is to be small."),
         ("sign", (out + noise).square().mean(), "You add ε: the network is to predict it, so subtract it."),
         ("value", (out - images).square().mean(), "You compare the answer with the images: this network predicts the noise ε."),
         ("value", (out - x).square().mean(), "You compare the answer with x_t: this network predicts the noise ε."),
-        ("weight", (out - (1 - a).sqrt() * noise).square().mean(), "You compare the answer with √(1 − ᾱ) ε: with ε."),
-        ("weight", (out + noise / (1 - a).sqrt()).square().mean(), "You compare the answer with the score: with ε."),
+        ("weight", (out - (1 - a).sqrt() * noise).square().mean(), "You compare the answer with √(1 − ᾱ) ε: compare it with ε."),
+        ("weight", (out + noise / (1 - a).sqrt()).square().mean(), "You compare the answer with the score: compare it with ε."),
         *[("weight", (w * e.square()).mean(), "The squares are weighted with the time: all times count the same.") for w in (a, 1 - a, a.sqrt(), (1 - a).sqrt())],
         ("truncation", e[0].square().mean(), "Only the first image counts: the mean is over all of them."),
     ]  # fmt: skip
