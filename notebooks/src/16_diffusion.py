@@ -98,7 +98,7 @@ $$\bar\alpha(t) = \cos^2\bigl(\tfrac{\pi}{2} t\bigr), \qquad 0 \leq t \leq 1.$$
 r"""
 ### Exercise 1 — the schedule (3 min, in class)
 
-Write `alpha_bar(t)`. `t` is a number or a tensor; the result is a tensor.
+Write `alpha_bar(t)`. `t` is a number or a tensor; the result is a tensor, in double precision if `t` is a number.
 
 <details><summary>Hint</summary>
 
@@ -829,10 +829,9 @@ print("near the spiral: more than 90 % of the network's")
 r"""
 **What to see.** The arrows are the score times $1 - \bar\alpha$: the way to $\sqrt{\bar\alpha}\, \hat x_0$. At large
 $t$ the two fields are the same. At small $t$ they part: the exact arrows go to the nearest of the 100 points, the
-network's to the curve. On the 100 points the exact denoiser has the lower loss, by little; on points
-that it has not seen its loss is more than twice that of the network. What the network draws fills the curve,
-with a few points astray. *It is useful because it cannot do what it was asked to do*: it is smooth, and does not single
-out 100 points.
+network's to the curve. On the 100 points the exact denoiser has the lower loss, by little; on points that it has not
+seen its loss is more than twice that of the network. What the network draws fills the curve, with a few points astray.
+*It is useful because it cannot do what it was asked to do*: it is smooth, and does not single out 100 points.
 
 ## 6. New digits
 
@@ -947,10 +946,10 @@ slide_figure(fig, "ddim-steps")
 
 # %% [markdown]
 r"""
-**What to see.** Two steps give gray, torn digits. From ten steps on, both distances are among those of real digits, and
-this measure has nothing more to say. The other one has: fewer of DDIM's digits are read right. With the exact
-denoiser of section 2 DDIM was the better one; here the network errs, and on a smooth path an error made early, such as
-the broken 4, is carried to the end, whatever the number of steps. New noise buries old errors.
+**What to see.** Two steps give dark digits, and torn ones with DDPM. From ten steps on, both distances are among those
+of real digits, and this measure has nothing more to say. The other one has: fewer of DDIM's digits are read right. With
+the exact denoiser of section 2 DDIM was the better one; here the network errs, and on a smooth path an error made
+early, such as the broken 4, is carried to the end, whatever the number of steps. New noise buries old errors.
 
 (100 images are few for a covariance of 64 features: even real digits get the distances printed first, and differences
 as small as theirs are chance. Compare sets of one size only.)
