@@ -177,7 +177,7 @@ for _ in range(600):
     optimizer.step()
 
 # %%
-x = torch.linspace(-4, 4, 801)
+x = torch.linspace(-4, 6, 1001)
 log_p, log_q = (torch.distributions.Normal(*law).log_prob(x) for law in ((-1.0, 1.0), (1.5, 0.6)))
 p, q = log_p.exp(), log_q.exp()
 logits = {"best possible": log_p - log_q, "trained": judge(x[:, None])[:, 0].detach(), "always 1/2": 0 * x}
@@ -191,12 +191,14 @@ print(f"mean |D - D*| over real and drawn: {torch.trapezoid((D - best).abs() * (
 curves = {"p, real": (x, p), "q, drawn": (x, q), "D* = p / (p + q)": (x, best), "D, trained": (x, D)}
 fig = plot_curves(curves, "x", "density, or D", width=7)
 move_legend(fig.axes[0], "center left", (1.0, 0.5))
-show(fig, "Two bell curves; the ratio p over p plus q falls from one to zero between them, the trained D nearly on it.")
+show(
+    fig, "Two bell curves; D* falls from 1 to 0 between them, the trained D with it, and rises alone at the right end."
+)
 
 # %% [markdown]
 r"""
-**What to see.** The network has found $D^*$ where there were samples. Far to the left, where neither law has mass,
-nothing tells it what to say.
+**What to see.** The network has found $D^*$ where there were samples. Far to the right $D^*$ rises to 1 again, as $p$
+is the wider law; but there are no samples there, and the network does not know.
 """
 
 # %% [markdown]
@@ -637,6 +639,8 @@ operators = {
     "half known": Mask(known),
     "× 4": ZoomOut(gaussian_kernel(1.6).float().to(device), (32, 32), 4),
 }
+
+# %%
 source = torch.Generator().manual_seed(seed)
 observed = {}
 for k, A in operators.items():
@@ -674,8 +678,8 @@ than total variation, and every digit is recognised. When everything is known, i
 variation only has to remove the noise, and $G$ cannot draw just these digits.
 
 **Question.** The last column of the table is about 1 for an image that explains the data up to the noise, and below 1
-where it explains some of the noise too. Why is it
-larger for $G(z)$ even when everything is known, and what does that say about a restoration that looks perfect?
+where it explains some of the noise too. Why is it larger for $G(z)$ even when everything is known, and what does that
+say about a restoration that looks perfect?
 """
 
 # %% [markdown]
@@ -687,8 +691,8 @@ at *every* scale. What their generator draws begins with a constant, the same fo
 into $w = f(z)$; and after each convolution $w$ sets scale and mean of each channel, its *style*. Coarse styles then
 decide on the pose and the shape, fine ones on colours and details.
 
-Training such a generator takes a week of eight graphics cards. But the operation that puts a style in can be tried on
-the generator that we have.
+Theirs took a week on eight graphics cards. But the operation that puts a style in can be tried on the generator that
+we have.
 """
 
 # %% [markdown]
@@ -778,8 +782,8 @@ print(f"the style: {torch.corrcoef(brightness)[0, 1].item():.1f}")
 
 # %% [markdown]
 r"""
-**What to see.** In a row the digit stays, in a column the stroke: thin under a thin digit, bold under a bold one. Means
-and standard deviations of channels know how much of a stroke there is, not where.
+**What to see.** In a row the digit stays, and its strokes become bolder from left to right, as those of the digits
+above do; in the 9 hardly. Means and standard deviations of channels know how much of a stroke there is, not where.
 
 **Truncation.** Far from the mean of the latent vectors there were few images to learn from. Karras et al. pull every
 $w$ towards the mean, $w' = \bar w + \psi\,(w - \bar w)$, and trade variety for quality; here it is $z' = \psi z$.
@@ -804,7 +808,7 @@ and $d^2$ falls all the way up. This generator has too little variety to begin w
 away what it lacks.
 
 **Question.** $\psi = 0$ draws one image, $G(0)$. Is it the mean of all images? And why is $d^2$ so large there, though
-the classifier is surer of this image than of any others?
+the classifier is surer of this image than, on average, of the others?
 """
 
 # %% [markdown]
@@ -939,7 +943,7 @@ explore_gan()
 for length in LENGTHS:
     picture, numbers = gan_picture(NETWORKS[0], length, 0.5, 0.5, 3)
     print(f"{length:16}: " + ", ".join(f"{k} {v if isinstance(v, str) else round(v, 2)}" for k, v in numbers.items()))
-fig = show_images([picture], ["left: the plane; right: at the point"], width=8)
+fig = show_images([picture], ["the plane; at the point, brought to √32"], width=8)
 show(fig, "A map of seven by seven digits that change gradually, with frames A, B, C; on the right one digit, large.")
 
 # %% [markdown]
