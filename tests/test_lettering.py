@@ -15,8 +15,9 @@ from course_utils.classroom.build import source_files
 
 # What is written with a capital: people, methods and places named after them.
 NAMES = {
-    "Chambolle", "Cholesky", "Dykstra", "Fourier", "Gatys", "Gaussian", "Gram", "Hokusai", "Im", "Kandinsky",
-    "Landweber", "Newton", "Poisson", "Portilla", "Pv", "Radon", "Tychonov", "Van", "Wasserstein", "Wiener",
+    "Chambolle", "Cholesky", "Dykstra", "Fourier", "Fréchet", "Gatys", "Gaussian", "Gram", "Hokusai", "Im",
+    "Kandinsky", "Landweber", "Newton", "Poisson", "Portilla", "Pv", "Radon", "Tychonov", "Van", "Wasserstein",
+    "Wiener",
 }  # fmt: skip
 PROGRAMMED = re.compile(r"\b(float\d\d|u?int\d+|n_\w+|lams?|sigma|eps|tau|alpha|beta|rho|kappa|[a-z]_hat|log10)\b")
 IDENTIFIER = re.compile(r"\b[a-z]\w*_\w+\b")
@@ -42,7 +43,7 @@ SILENT_KEYWORDS = {"cmap", "color", "color_map", "colors", "edgecolors", "linest
 def faults(text):
     """Return what is wrong with the lettering of a figure's text."""
     plain = LAYER.sub(" ", FORMULA.sub(" ", text))
-    first = re.match(r"\s*([A-Z][a-z]+)", plain)
+    first = re.match(r"\s*([A-Z][a-zà-ÿ]+)", plain)
     found = [f"{text!r} begins with a capital letter"] if first and first[1] not in NAMES else []
     programmed = PROGRAMMED.search(plain) or IDENTIFIER.search(plain)
     return found + ([f"{text!r} has a programmer's name: {programmed[0]}"] if programmed else [])

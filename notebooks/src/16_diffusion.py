@@ -795,9 +795,9 @@ grid = torch.cartesian_prod(*2 * [torch.linspace(-2, 2, 12, device=device)])
 @torch.no_grad()
 def draw_field(axis, denoiser, t):
     """Draw the noisy points and (1 − ᾱ) ∇ log p_t, as arrows of a third of the length."""
-    axis.scatter(*diffuse(points, t, normal((100, 2), seeded(5))).T.cpu(), s=5, color=PALETTE[5])
+    axis.scatter(*diffuse(points, t, normal((100, 2), seeded(5))).T.cpu(), s=5, color=PALETTE[4])
     arrows = -(1 - alpha_bar(t)).sqrt() * denoiser(grid, t)
-    axis.quiver(*grid.T.cpu(), *arrows.T.cpu(), angles="xy", scale_units="xy", scale=3, width=0.008)
+    axis.quiver(*grid.T.cpu(), *arrows.T.cpu(), angles="xy", scale_units="xy", scale=3, width=0.008, color=PALETTE[0])
 
 
 # %% tags=["picture-by-statistics"] reason="training amplifies rounding: arrows move, the next cell asserts what counts"
