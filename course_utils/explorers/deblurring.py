@@ -45,6 +45,8 @@ class KernelPad(anywidget.AnyWidget):
     ).tag(sync=True)
     title = traitlets.Unicode("a kernel of yours (Shift erases):").tag(sync=True)
     background = traitlets.Unicode("").tag(sync=True)  # the address of a picture to draw on
+    cell = traitlets.Int(8).tag(sync=True)  # screen pixels
+    ink = traitlets.Unicode("white").tag(sync=True)
     value = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # rows of 0 and 1
 
     @traitlets.default("value")

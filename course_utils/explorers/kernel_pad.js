@@ -1,8 +1,6 @@
 // A square in which a kernel, or a mask over a picture, is drawn with the pointer or with the keyboard: rows of 0 and 1,
 // sent as they change.
 
-const CELL = 8; // screen pixels
-
 function line([i, j], [k, l]) {
   const n = Math.max(Math.abs(k - i), Math.abs(l - j), 1);
   return Array.from({ length: n + 1 }, (_, t) => [i + Math.round(((k - i) * t) / n), j + Math.round(((l - j) * t) / n)]);
@@ -10,6 +8,7 @@ function line([i, j], [k, l]) {
 
 function render({ model, el }) {
   const size = model.get("value").length;
+  const CELL = model.get("cell"); // screen pixels
   const canvas = Object.assign(document.createElement("canvas"), { width: size * CELL, height: size * CELL, tabIndex: 0 });
   const clear = Object.assign(document.createElement("button"), { textContent: "clear", className: "jupyter-button" });
   const title = Object.assign(document.createElement("div"), { textContent: model.get("title") });
@@ -20,7 +19,8 @@ function render({ model, el }) {
   let last = null; // the cell where the pointer was, while it is pressed
   let ink = 1;
   const background = new Image(); // the picture under a mask; a kernel has none
-  if (model.get("background")) background.src = model.get("background");
+  const show = () => model.get("background") && (background.src = model.get("background"));
+  show();
 
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", model.get("label"));
@@ -34,7 +34,7 @@ function render({ model, el }) {
     context.fillRect(0, 0, canvas.width, canvas.height);
     if (background.complete && background.naturalWidth)
       context.drawImage(background, 0, 0, canvas.width, canvas.height);
-    context.fillStyle = "white";
+    context.fillStyle = model.get("ink");
     value.forEach((row, i) => row.forEach((ink, j) => ink && context.fillRect(j * CELL, i * CELL, CELL, CELL)));
     context.strokeStyle = "#56b4e9"; // the centre of a kernel, and in orange the keyboard's place
     if (!background.src) context.strokeRect((size >> 1) * CELL + 0.5, (size >> 1) * CELL + 0.5, CELL - 1, CELL - 1);
@@ -106,6 +106,7 @@ function render({ model, el }) {
   });
   background.addEventListener("load", paint, { signal: gone.signal });
   model.on("change:value", paint);
+  model.on("change:background", show); // paints when it has loaded
   const pad = document.createElement("div");
   pad.style.marginLeft = "7em"; // where the other controls begin
   pad.replaceChildren(title, canvas, clear, said);
@@ -114,6 +115,7 @@ function render({ model, el }) {
   return () => {
     gone.abort();
     model.off("change:value", paint);
+    model.off("change:background", show);
   };
 }
 

@@ -42,7 +42,8 @@ def make_explorers():
 def places(control):
     """Return values from one end of a control to the other."""
     if isinstance(control, KernelPad):
-        return [[[int(j <= 2 * i)] * 31 for j in range(31)] for i in range(STEPS)]
+        n = len(control.value)
+        return [[[int(j <= 2 * i)] * n for j in range(n)] for i in range(STEPS)]
     if isinstance(control, (ipywidgets.Dropdown, ipywidgets.SelectionSlider)):
         values = [value for _, value in control._options_full]
         return values[:: max(1, len(values) // STEPS)]
