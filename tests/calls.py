@@ -334,6 +334,32 @@ OWN |= {
     "diffusion.load_unet": {"name": lambda: "digit_diffusion"},
 }
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+POSTERIOR = {
+    "x": lambda: random_image((2, H, W)),
+    "v": lambda: random_image((2, H, W), 1),
+    "noise": lambda: random_image((2, H, W), 2),
+    "t": lambda: 0.5,
+    "s": lambda: 0.3,
+    "denoiser": lambda: lambda x, t: 0.5 * x,
+    "zeta": lambda: 0.5,
+}
+OWN |= {f"posterior.{name}": POSTERIOR for name in ("dps_gradient", "dps_step", "pigdm_guidance", "replace_known")}
+OWN |= {
+    "posterior.posterior_score_gaussian": {
+        "x": lambda: random_image((3, D)),
+        "t": lambda: 0.5,
+        "v": lambda: random_image((D,), 1),
+        "mask": lambda: torch.arange(D) < 8,
+    },
+    "posterior.reverse_process": {
+        "step": lambda: lambda x, t, s: 0.9 * x,
+        "x": lambda: random_image((2, H, W)),
+        "steps": lambda: 2,
+        "start": lambda: 0.9,
+    },
+    "posterior.plug_and_play": {"denoise": lambda: lambda u: 0.9 * u},
+    "posterior.load_dncnn": {"level": lambda: "06"},
+}
 # a protocol, records, a file
 LEFT_OUT = {
     "generators.Architecture",

@@ -19,6 +19,7 @@ from PIL import Image
 
 from course_utils import gaussian, metrics, operators, restoration
 from course_utils.explorers import base, deblurring, lessons_with_explorers, pseudo_inverse, tv_denoising
+from course_utils.explorers import diffusion_restoration as completions
 from course_utils.explorers import gatys_texture_synthesis as gatys
 from course_utils.explorers import gaussian_face_model as faces_explorer
 from course_utils.images import add_noise, load_image
@@ -956,3 +957,65 @@ def test_gatys_picture_rejects_bad_input():
         gatys.gatys_picture("gravle")
     with pytest.raises(ValueError, match="last 'pool5' is unknown"):
         gatys.gatys_picture(last="pool5")
+
+
+# --- completions of a digit ------------------------------------------------------------------------------------------
+
+LEFT_HALF = [[1] * 8 + [0] * 8] * 16
+
+
+@pytest.fixture
+def half_a_network(monkeypatch):
+    monkeypatch.setattr(completions, "_network", lambda: lambda x, t: 0.5 * x)
+
+
+def run_completions(explorer):
+    explorer.controls["painted"].value = LEFT_HALF
+    explorer.controls["run"].click()
+    explorer.run.thread.join()
+
+
+@pytest.mark.usefixtures("half_a_network")
+def test_completions_run_to_the_picture_of_the_plain_function():
+    explorer = completions.explore_completions(steps=3)
+    for method, zeta in (("DPS", 1.0), ("DPS", 0.01), ("ΠGDM", 1.0), ("known pixels replaced", 1.0)):
+        explorer.controls["method"].value, explorer.controls["zeta"].value = method, zeta
+        run_completions(explorer)
+        picture, numbers = completions.completion_picture(LEFT_HALF, method=method, zeta=zeta, steps=3)
+        np.testing.assert_array_equal(shown(explorer), png_pixels(picture, zoom=4))
+        assert html.unescape(explorer.line.value) == base.format_numbers(numbers)
+        assert "done" in explorer.run.status.value
+
+
+@pytest.mark.usefixtures("half_a_network")
+@pytest.mark.parametrize("message", WRONG)
+def test_completions_say_what_the_step_of_the_student_does_wrong(message):
+    explorer = completions.explore_completions(WRONG[message], steps=3)
+    run_completions(explorer)
+    assert 'role="alert"' in explorer.run.status.value
+    assert message.replace("complex128", "complex64") in html.unescape(explorer.run.status.value)  # images are float32
+    explorer.controls["seed"].value = 1
+    assert "press run" in explorer.run.status.value
+
+
+def test_the_pad_shows_the_digit_that_is_chosen():
+    explorer = completions.explore_completions()
+    before = explorer.controls["painted"].background
+    explorer.controls["digit"].value = 7
+    assert explorer.controls["painted"].background != before
+
+
+@pytest.mark.usefixtures("half_a_network")
+def test_with_nothing_seen_completions_are_free_and_with_everything_there_is_no_deviation_to_name():
+    free = completions.completion_picture([[1] * 16] * 16, steps=2)[1]
+    bound = completions.completion_picture([[0] * 16] * 16, steps=2)[1]
+    assert list(free) == ["hidden", "deviation, hidden"]
+    assert float(free["deviation, hidden"]) > 0
+    assert "deviation, hidden" not in bound
+
+
+def test_completion_picture_rejects_bad_input():
+    with pytest.raises(ValueError, match="painted must have 16 rows"):
+        completions.completion_picture([[0] * 32] * 32)
+    with pytest.raises(ValueError, match="digit must be at most 9"):
+        completions.completion_picture(LEFT_HALF, digit=10)

@@ -135,7 +135,7 @@ class Explorer(widgets.VBox):
         except KeyboardInterrupt:
             self.tell("interrupted")
         except Exception as error:  # a student's function may raise anything: the explorer must survive it and say so
-            self.tell(str(error) if isinstance(error, _Reported) else f"{type(error).__name__}: {error}")
+            self.tell(_words(error))
 
     def tell(self, problem: str) -> None:
         """Write a problem in the place of the numbers."""
@@ -172,6 +172,10 @@ def _one_thread() -> Iterator[None]:
 
 class _Reported(Exception):
     """What a function that was plugged into an explorer did wrong, in a sentence."""
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, _Reported) else f"{type(error).__name__}: {error}"
 
 
 def call(function: Callable[..., object], shape: Sequence[int], *args: Any) -> Tensor:
@@ -416,7 +420,7 @@ class Run:
         except StopIteration:
             pass
         except Exception as error:  # a student's function may raise anything, after a while
-            turn.show(self._say, "failed", f"{type(error).__name__}: {error}")
+            turn.show(self._say, "failed", _words(error))
             return
         turn.show(self._finish)
 

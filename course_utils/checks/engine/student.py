@@ -40,6 +40,7 @@ _KNOWN_CRASHES = (
     (RuntimeError, r"Can't call numpy\(\) on Tensor that requires grad|can't convert .* requires grad", "autograd", _GRAPH),
     (RuntimeError, "leaf Variable that requires grad|view of a leaf", "autograd", "A tensor that requires a gradient is changed in place: write x = x - ..., on x.detach(), or under torch.no_grad()."),
     (RuntimeError, "does not require grad and does not have a grad_fn|does not require grad", "autograd", "There is nothing to differentiate: call requires_grad_() on a copy of the variable before it is used."),
+    (RuntimeError, "implicitly created only for scalar", "autograd", "Only one number can be differentiated: take the sum of the values first."),
     (RuntimeError, "backward through the graph a second time", "autograd", "The graph of an earlier step is used again: compute the loss anew in each step."),
     (ValueError, r"values to unpack.*(shape|size\()", "shape", "The number of dimensions is fixed in this line, and a batch has one more: take the last ones, u.shape[-2:]."),
     (UnboundLocalError, "", "exception", "A variable is read before it is set: a loop that never runs, as with n = 0, sets nothing. Set it before the loop."),
