@@ -535,6 +535,8 @@ def invert(student: Student) -> str:
         if not is_close(answer, expected):
             _recognise_descent(student, answer, used > 0)
             expect_close(answer, expected, "value", "The code is not that after n steps of Adam (rate 0.1) on ½‖A(G(z)) - v‖² + (λ/2)‖z‖² from z0.")
+        if used > 2 * n + 2:
+            student.remark = f"The codes are right, but the generator was applied {used} times where {n} do: take the whole batch in each step."
     return "n steps of Adam on ½‖A(G(z)) - v‖² + (λ/2)‖z‖² from z0, through the operator and the generator"
 
 
