@@ -868,7 +868,7 @@ def digit_noise(x, t, words=None):
     return noise_of(x, t, denoised(x, t, network(x, t, words)).clamp(-1, 1))
 
 
-# %% tags=["picture-by-statistics"] reason="50 passes of a network amplify rounding: the next cell asserts distances"
+# %% tags=["picture-by-statistics"] reason="50 passes of a network amplify rounding: the next cell prints distances"
 path = reverse(digit_noise, normal((20, 1, 32, 32), seeded(9)), 50, seeded(10))
 drawn = path[-1].clamp(-1, 1)
 distances, index = nearest(drawn)
@@ -932,7 +932,7 @@ for steps in counts:
         x = reverse(partial(digit_noise, words=words), start, steps, source)[-1]
         results[name, steps] = x, *judge(x, asked)
         _, distance, right = results[name, steps]
-        print(f"{steps:2} steps of {name}: Fréchet distance {distance:3.0f}, read right {100 * right:.0f} %")
+        print(f"{steps:2} steps of {name}: Fréchet distance {round(distance, -1):3.0f}, read right {100 * right:.0f} %")
 
 # %% tags=["picture-by-statistics"] reason="25 passes of a network amplify rounding: the cell above prints numbers"
 fig, axes = new_figure(1, 2, height=4.8)
