@@ -13,10 +13,6 @@ USERS = [
     *sorted((ROOT / "notebooks" / "src").glob("*.py")),
     *sorted((ROOT / "data").rglob("*.py")),
 ]
-# What the course's map names for a lesson to come: no longer allowed once the lesson stands.
-TO_COME = {
-    "15": ["data.load_digits"],
-}
 REASONS = {
     "optim.accelerated_gradient(objective)": "the same option for the three methods, which a reader compares",
     "optim.gradient_descent(objective)": "the same option for the three methods, which a reader compares",
@@ -98,15 +94,12 @@ def unused(modules, users):
 
 
 def test_every_public_name_and_option_has_a_user():
-    stand = {path.stem[:2] for path in (ROOT / "notebooks" / "src").glob("*.py")}
-    allowed = {name for lesson, names in TO_COME.items() if lesson not in stand for name in names} | set(REASONS)
-    assert sorted(set(unused(parsed(FLAT), parsed(USERS))) - allowed) == []
+    assert sorted(set(unused(parsed(FLAT), parsed(USERS))) - set(REASONS)) == []
 
 
 def test_every_exception_names_something_that_is_there():
     names = {f"{path.stem}.{name}" for path, tree in parsed(FLAT).items() for name in public_functions(tree)}
-    exceptions = [*REASONS, *(name for names in TO_COME.values() for name in names)]
-    assert {name.partition("(")[0] for name in exceptions} <= names
+    assert {name.partition("(")[0] for name in REASONS} <= names
 
 
 @pytest.mark.parametrize(
