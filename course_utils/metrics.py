@@ -219,6 +219,10 @@ def frechet_distance(features_u: Float[Tensor, "n d"], features_v: Float[Tensor,
     for name, features in (("features_u", features_u), ("features_v", features_v)):
         if require_tensor(features, name).ndim != 2 or len(features) < 2:
             raise ValueError(f"{name} must be (n, d) with n > 1, got shape {tuple(features.shape)}")
+        if features.shape[1] != features_u.shape[1]:
+            raise ValueError(
+                f"features_v must have {features_u.shape[1]} features as features_u, got {features.shape[1]}"
+            )
         x = features.detach().double()
         moments += [x.mean(dim=0), torch.cov(x.T, correction=0)]
     return bures_wasserstein(*moments).item()

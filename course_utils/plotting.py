@@ -226,6 +226,8 @@ def show(figure: Figure, alt: str) -> None:
 
 def set_minus_signs(figure: Figure) -> None:
     """Write negative numbers with a minus sign, as on the axes: Python's hyphen is shorter."""
+    if not isinstance(figure, Figure):
+        raise TypeError(f"figure must be a matplotlib figure, got {type(figure).__name__}")
     for text in figure.findobj(Text):
         written = re.sub(r"(?<![\w.])-(?=\d)", "−", text.get_text())
         if written != text.get_text():

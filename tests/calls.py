@@ -157,6 +157,11 @@ OWN = {
     "plotting.move_legend": {"axis": lambda: drawn(legend=True).axes[0]},
     "images.read_picture": {"path": lambda: picture_path()},
     "data.load_kernel": {"name": lambda: "motion_1"},
+    "data.load_square_digits": {"first": lambda: 0, "last": lambda: 2},
+    "metrics.frechet_distance": {
+        "features_u": lambda: random_image((9, 4)),
+        "features_v": lambda: random_image((8, 4)),
+    },
     "features.VGGFeatures": {"weights": lambda: "vgg16", "device": lambda: "cpu"},
     "features.load_lpips": {"network": lambda: "alex", "device": lambda: "cpu"},
     "features.preprocess": {"image": lambda: random_image((3, H, W))},

@@ -26,7 +26,7 @@ MATH = {
     "≠": r"\neq", "≤": r"\le", "≥": r"\ge", "≪": r"\ll", "≫": r"\gg", "∈": r"\in", "→": r"\to", "↦": r"\mapsto",
     "⇒": r"\Rightarrow", "⊕": r"\oplus", "⊥": r"\perp", "‖": r"\|", "⟨": r"\langle ", "⟩": r"\rangle", "∗": "*",
     "ℝ": r"\mathrm{R}", "½": r"\frac12", "¼": r"\frac14", "²": "^2", "³": "^3", "¹": "^1", "⁺": "^+", "⁻": "^-",
-    "ᵀ": r"^{\mathsf T}", "°": r"^\circ", "₀": "_0", "₁": "_1", "₂": "_2", "₃": "_3", "ₖ": "_k",
+    "Π": r"\Pi", "ᵀ": r"^{\mathsf T}", "°": r"^\circ", "₀": "_0", "₁": "_1", "₂": "_2", "₃": "_3", "ₖ": "_k",
 }  # fmt: skip
 ACCENTS = {"\u0302": r"\hat", "\u0303": r"\tilde", "\u0304": r"\bar"}
 SPECIAL = {character: f"\\{character}" for character in "#$%&_{}"} | {
