@@ -261,8 +261,8 @@ class UNet(nn.Module):
 
     def embed(self, t: Time, words: Tensor | None, like: Tensor) -> Tensor:
         """Return the embedding of time and words, one for each image of the batch ``like``."""
-        t = torch.as_tensor(t, dtype=like.dtype, device=like.device).expand(len(like))
-        frequencies = torch.logspace(0, 3, self.FREQUENCIES, dtype=like.dtype, device=like.device)
+        t = torch.as_tensor(t, dtype=like.dtype).to(like.device).expand(len(like))
+        frequencies = torch.logspace(0, 3, self.FREQUENCIES, dtype=like.dtype).to(like.device)
         angles = t[:, None] * frequencies
         embedding = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return embedding if words is None else embedding + self.word(words)
