@@ -176,7 +176,8 @@ def explore_completions(dps_step: Step = posterior.dps_step, steps: int = STEPS)
         run.forget()
         mask, v = _observed(painted, digit)
         noise = torch.randn((COUNT, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(seed))
-        numbers: dict[str, float | str] = {"method": method, "ζ": zeta, "hidden": f"{(~mask).double().mean():.0%}"}
+        painted_share = (~mask).double().mean()  # what is chosen stands under the picture
+        numbers: Numbers = {"digit": digit, "method": method, "ζ": zeta, "seed": seed, "hidden": f"{painted_share:.0%}"}
         return _panels(noise, mask, v), numbers
 
     def change_digit(change: Mapping[str, Any]) -> None:
