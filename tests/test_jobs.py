@@ -40,6 +40,10 @@ def refuse(number):
     raise LookupError(f"job {number}")
 
 
+def who_but_three(number):
+    return refuse(number) if number == 3 else who(number)
+
+
 @pytest.mark.parametrize(("n", "backend"), [(1, "loky"), (2, "threading")])
 def test_every_job_is_done_once(n, backend):
     done = dict(run_jobs(who, [(k,) for k in range(4)], n, backend=backend))
@@ -53,8 +57,15 @@ def test_jobs_run_in_processes_of_their_own():
     done = dict(run_jobs(who, [(k,) for k in range(4)], 2))
     assert sorted(done) == [0, 1, 2, 3]
     assert os.getpid() not in done.values()
-    with pytest.raises(LookupError, match="job 7"):
+    with pytest.raises(LookupError, match=r"job [78]"):
         list(run_jobs(refuse, [(7,), (8,)], 2))
+
+
+def test_an_error_loses_no_result():
+    results = run_jobs(who_but_three, [(k,) for k in range(6)], 2, backend="threading")
+    assert sorted(next(results)[0] for _ in range(5)) == [0, 1, 2, 4, 5]
+    with pytest.raises(LookupError, match="job 3"):
+        next(results)
 
 
 def test_what_a_job_raises_is_raised():

@@ -42,6 +42,8 @@ def run_jobs(
 ) -> Iterator[Result]:
     """Yield ``function(*job)`` of each job, in the order in which they end.
 
+    What a job raises is raised: at once in turn, else when the others have ended and their results are not lost.
+
     Parameters
     ----------
     function : what is called; for another process it must be possible to pickle it.
@@ -55,12 +57,18 @@ def run_jobs(
     ClusterError
         If there is no such scheduler, or the package distributed is not installed.
     """
-    require_count(n, "jobs")
+    if require_count(n, "jobs") == 1 and not scheduler:
+        yield from (function(*job) for job in jobs)
+        return
+    errors: list[BaseException] = []
     with _cluster(scheduler) if scheduler else parallel_config(backend=backend, n_jobs=n):
         for result in Parallel(return_as="generator_unordered")(delayed(_call)(function, job) for job in jobs):
             if isinstance(result, _Raised):
-                raise result.error
-            yield result
+                errors.append(result.error)
+            else:
+                yield result
+    if errors:
+        raise errors[0]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
