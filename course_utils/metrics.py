@@ -223,6 +223,6 @@ def frechet_distance(features_u: Float[Tensor, "n d"], features_v: Float[Tensor,
             raise ValueError(
                 f"features_v must have {features_u.shape[1]} features as features_u, got {features.shape[1]}"
             )
-        x = features.detach().double()
+        x = features.detach().cpu().double()
         moments += [x.mean(dim=0), torch.cov(x.T, correction=0)]
     return bures_wasserstein(*moments).item()
