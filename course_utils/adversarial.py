@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,7 @@ from course_utils._validation import (
     require_sequence,
     require_tensor,
 )
-from course_utils.data import fetch
+from course_utils.data import load_weights
 from course_utils.fourier import gaussian_kernel
 from course_utils.operators import blur
 
@@ -175,17 +174,9 @@ def load_digit_generator(epoch: int = EPOCHS[-1]) -> DigitGenerator:
     """Return the shipped generator of digits as it was after one of `EPOCHS`, in evaluation mode."""
     if require_count(epoch, "epoch") not in EPOCHS:
         raise ValueError(f"epoch must be one of {', '.join(map(str, EPOCHS))}, got {epoch}")
-    return _load(DigitGenerator(), "digit_gan", f"{epoch}.")
-
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def _load(network: Network, name: str, prefix: str = "") -> Network:
-    from safetensors.torch import load_file
-
-    weights = {k.removeprefix(prefix): v.float() for k, v in load_file(fetch(name)).items() if k.startswith(prefix)}
-    network.load_state_dict(weights)
+    network, prefix = DigitGenerator(), f"{epoch}."
+    weights = load_weights("digit_gan")
+    network.load_state_dict({key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)})
     return network.requires_grad_(False).eval()
 
 
@@ -410,7 +401,9 @@ class PortraitNetwork(nn.Module):
 def load_portrait_network(adversarial: bool = True) -> PortraitNetwork:
     """Return the shipped network from edges to portraits, trained with the judge or by the L1 error alone."""
     suffix = "" if require_flag(adversarial, "adversarial") else "_l1"
-    return _load(PortraitNetwork(), f"pix2pix_portraits{suffix}")
+    network = PortraitNetwork()
+    network.load_state_dict(load_weights(f"pix2pix_portraits{suffix}"))
+    return network.requires_grad_(False).eval()
 
 
 def _layer(convolution: nn.Module) -> nn.Sequential:

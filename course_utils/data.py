@@ -37,6 +37,8 @@ __all__ = [
     "load_faces",
     "load_kernel",
     "load_portraits",
+    "load_square_digits",
+    "load_weights",
     "names_of_kind",
     "network_record",
 ]
@@ -276,6 +278,16 @@ def load_kernel(name: str) -> Float[Tensor, "h w"]:
     """
     path = fetch(require_choice(name, "kernel name", names_of_kind("kernel")))
     return torch.from_numpy(np.load(path, allow_pickle=False))
+
+
+def load_weights(name: str) -> dict[str, Tensor]:
+    """Load the weights of a trained network, in float32: most are stored in half precision.
+
+    ``network.load_state_dict(load_weights(name))`` gives them to it.
+    """
+    from safetensors.torch import load_file
+
+    return {key: value.float() for key, value in load_file(fetch(name)).items()}
 
 
 def load_digits() -> tuple[Float[Tensor, "digits height width"], Int[Tensor, " digits"]]:

@@ -24,7 +24,7 @@ from course_utils._validation import (
     require_shape,
     require_tensor,
 )
-from course_utils.data import fetch
+from course_utils.data import load_weights
 from course_utils.gaussian import FaceModel, _require_faces, _require_one_kind, _unpacked
 
 Time = float | Tensor
@@ -281,9 +281,7 @@ class UNet(nn.Module):
 
 def load_unet(name: str) -> UNet:
     """Load a trained network, for evaluation; its sizes are those of the weights."""
-    from safetensors.torch import load_file
-
-    weights = {key: value.float() for key, value in load_file(fetch(name)).items()}
+    weights = load_weights(name)
     width, channels = weights["first.weight"].shape[:2]
     embedding, words = weights["word.weight"].shape
     network = UNet(channels, width, words, embedding)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_utils._fast.winograd import WinogradConv2d
 from course_utils._validation import require_choice, require_device, require_image, require_same_device
-from course_utils.data import fetch
+from course_utils.data import fetch, load_weights
 
 _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a pooling by 2 ends each block
     "vgg16": ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
@@ -220,10 +220,8 @@ def load_lpips(
     weights : dict
         Layer to (n,), float32.
     """
-    from safetensors.torch import load_file
-
     layers = LPIPS_LAYERS[require_choice(network, "network", LPIPS_LAYERS)]
-    linear = load_file(fetch("lpips_weights"))
+    linear = load_weights("lpips_weights")
     weights = {layer: linear[f"{network}.{layer}"].to(require_device(device)) for layer in layers}
     made = AlexNetFeatures() if network == "alex" else VGGFeatures("vgg16", layers, pooling="max")
     return made.to(device), weights
@@ -366,8 +364,6 @@ class DigitClassifier(nn.Module):
 
 def load_digit_classifier() -> DigitClassifier:
     """Load the trained `DigitClassifier`, for evaluation."""
-    from safetensors.torch import load_file
-
     network = DigitClassifier()
-    network.load_state_dict({name: value.float() for name, value in load_file(fetch("digit_classifier")).items()})
+    network.load_state_dict(load_weights("digit_classifier"))
     return network.eval().requires_grad_(False)

@@ -23,7 +23,7 @@ from course_utils._validation import (
     require_size,
     require_tensor,
 )
-from course_utils.data import fetch
+from course_utils.data import load_weights
 from course_utils.textures import gram_matrix
 
 __all__ = [
@@ -281,9 +281,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def _load(network: Network, name: str) -> Network:
-    from safetensors.torch import load_file
-
-    network.load_state_dict({key: value.float() for key, value in load_file(fetch(name)).items()})
+    network.load_state_dict(load_weights(name))
     return network.requires_grad_(False).eval()
 
 

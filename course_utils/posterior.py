@@ -24,7 +24,7 @@ from course_utils._validation import (
     require_same_shape,
     require_tensor,
 )
-from course_utils.data import fetch
+from course_utils.data import load_weights
 from course_utils.diffusion import FIRST, Denoiser, alpha_bar, ddpm_step, denoised, diffuse, gaussian_score
 from course_utils.gaussian import FaceModel, condition
 from course_utils.operators import LinearOperator
@@ -49,8 +49,7 @@ def dps_gradient(
     """
     _require_problem(x, t, A, v, denoiser)
     x = x.detach().requires_grad_()
-    residual = v - A(denoised(x, t, denoiser(x, t)))
-    norms = residual.flatten(1).norm(dim=1)
+    norms = (v - _observed(A, denoised(x, t, denoiser(x, t)), v)).flatten(1).norm(dim=1)
     return torch.autograd.grad(norms.sum(), x)[0]
 
 
@@ -93,10 +92,10 @@ def pigdm_guidance(
     _require_problem(x, t, A, v, denoiser)
     variance = require_number(sigma, "sigma", minimum=0.0, strict=True) ** 2
     x = x.detach().requires_grad_()
-    x0 = denoised(x, t, denoiser(x, t))
+    Ax0 = _observed(A, denoised(x, t, denoiser(x, t)), v)
     r2 = 1 - alpha_bar(t).item()
-    w = conjugate_gradient(lambda w: r2 * A(A.adjoint(w)) + variance * w, (v - A(x0)).detach())
-    return torch.autograd.grad((w * A(x0)).sum(), x)[0]
+    w = conjugate_gradient(lambda w: r2 * A(A.adjoint(w)) + variance * w, (v - Ax0).detach())
+    return torch.autograd.grad((w * Ax0).sum(), x)[0]
 
 
 def _step(x: Tensor, t: float, s: float, noise: Tensor, generator: torch.Generator) -> Tensor:
@@ -254,25 +253,27 @@ class DnCNN(nn.Module):
 
 def load_dncnn(level: str) -> DnCNN:
     """Load the denoiser trained for noise of standard deviation 0.06, 0.10 or 0.20: level "06", "10" or "20"."""
-    from safetensors.torch import load_file
-
     network = DnCNN()
-    network.load_state_dict(load_file(fetch(f"dncnn_{require_choice(level, 'level', ('06', '10', '20'))}")))
+    network.load_state_dict(load_weights(f"dncnn_{require_choice(level, 'level', ('06', '10', '20'))}"))
     return network.eval().requires_grad_(False)
 
 
 def _require_problem(x: Tensor, t: float, A: Callable[[Tensor], Tensor], v: Tensor, denoiser: object) -> None:
-    """Raise unless there is a batch x to which A applies, and v has the shape and the type of A x."""
     _require_batch(x, "x")
     require_number(t, "t")
     require_callable(A, "A")
     require_callable(denoiser, "denoiser")
+    require_tensor(v, "v")
+
+
+def _observed(A: Callable[[Tensor], Tensor], x0: Tensor, v: Tensor) -> Tensor:
+    """Return A x_0; raise unless A applies, and v has the shape and the type of A x_0."""
     try:
-        with torch.no_grad():
-            Ax = A(x)
+        Ax0 = A(x0)
     except ValueError as error:
-        raise ValueError(f"A does not apply to x of shape {tuple(x.shape)}: {error}") from error
-    require_same_shape(require_tensor(v, "v"), Ax, ("v", "A x"))
+        raise ValueError(f"A does not apply to x of shape {tuple(x0.shape)}: {error}") from error
+    require_same_shape(v, Ax0, ("v", "A x"))
+    return Ax0
 
 
 def _require_batch(x: Tensor, name: str) -> None:

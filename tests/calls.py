@@ -157,6 +157,7 @@ OWN = {
     "plotting.move_legend": {"axis": lambda: drawn(legend=True).axes[0]},
     "images.read_picture": {"path": lambda: picture_path()},
     "data.load_kernel": {"name": lambda: "motion_1"},
+    "data.load_weights": {"name": lambda: "digit_classifier"},
     "data.load_square_digits": {"first": lambda: 0, "last": lambda: 2},
     "metrics.frechet_distance": {
         "features_u": lambda: random_image((9, 4)),

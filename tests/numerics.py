@@ -14,6 +14,10 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
+
+
 def random_image(shape, seed=0, dtype=torch.float64):
     return torch.rand(shape, generator=generator(seed), dtype=torch.float64).to(dtype)
 

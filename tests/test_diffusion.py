@@ -21,14 +21,7 @@ from course_utils.diffusion import (
     noise_loss,
     sample,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
+from tests.numerics import generator, normal
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import torch
 
 from course_utils import gaussian
 from course_utils.data import load_faces
+from tests.numerics import generator
 
 F64 = torch.float64
 
@@ -21,10 +22,6 @@ def images(n, d, seed=0):
 def covariance(x):
     centred = x - x.mean(dim=0)
     return centred.T @ centred / len(x)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 # --- fit_gaussian ----------------------------------------------------------------------------------------------------

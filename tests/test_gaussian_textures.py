@@ -19,12 +19,9 @@ from course_utils.gaussian_textures import (
     white_noise,
 )
 from course_utils.images import load_image
+from tests.numerics import generator
 
 F64 = torch.float64
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def texture(*shape, seed=0):

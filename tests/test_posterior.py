@@ -20,14 +20,7 @@ from course_utils.posterior import (
     replace_known,
     reverse_process,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(shape, generator=generator(seed), dtype=torch.float64)
+from tests.numerics import generator, normal
 
 
 @pytest.fixture

@@ -11,10 +11,7 @@ from course_utils.explorers.style_transfer import transfer_picture
 from course_utils.features import VGGFeatures
 from course_utils.images import shrink, to_gray
 from course_utils.textures import gram_matrix
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.numerics import generator
 
 
 def random(*shape, seed=0):

@@ -26,12 +26,9 @@ from course_utils.textures import (
     spectrum_loss,
     synthesize_texture,
 )
+from tests.numerics import generator
 
 SHAPES = [(5, 6, 7), (2, 5, 6, 7), (3, 9, 4), (1, 1, 1)]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def random(*shape, seed=0):

@@ -1,7 +1,7 @@
 """Long jobs that need nothing of one another: in turn, at the same time on this machine, or on a Dask cluster.
 
-All three go through joblib. The workers of a cluster see the course's folder, and the one that is written to, under the
-same paths as the machine that asks; each has the course installed.
+The last two go through joblib. The workers of a cluster see the course's folder, and the one that is written to,
+under the same paths as the machine that asks; each has the course installed.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from course_utils._files import write_atomically
 from course_utils.classroom.jobs import ClusterError, add_options, run_jobs
 from course_utils.classroom.registry import make_entry, register
 from course_utils.classroom.weights import save_weights
-from course_utils.data import data_folder, fetch
+from course_utils.data import data_folder, load_weights
 from course_utils.features import VGGFeatures
 from course_utils.textures import gram_matrix
 
@@ -95,10 +95,8 @@ def load_recipes() -> dict[str, tuple[str, Recipe]]:
 
 def shipped_network(name: str, recipe: Recipe) -> nn.Module:
     """Return the network of a recipe with the weights that the course ships, in float32, for evaluation."""
-    from safetensors.torch import load_file
-
     network = recipe.shipped(recipe.network())
-    network.load_state_dict({key: value.float() for key, value in load_file(fetch(name)).items()})
+    network.load_state_dict(load_weights(name))
     return network.eval()
 
 

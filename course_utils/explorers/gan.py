@@ -28,6 +28,7 @@ LENGTHS = ("as in the plane", "brought to √32")
 LOW, HIGH, NODES = -0.25, 1.25, 7  # the map shows these coordinates, a picture for each quarter
 CELL, LARGE = 64, 320  # screen pixels of a picture of the map, and of the one at the point
 SIDE = NODES * CELL
+SCALE = (NODES - 1) * CELL / (HIGH - LOW)  # screen pixels of the map for a coordinate of 1
 CODES = {"A": (0, 0), "B": (1, 0), "C": (0, 1)}  # coordinates (s, t) of the three codes
 FRAME, POINT = (213, 94, 0), (0, 114, 178)
 
@@ -88,8 +89,7 @@ def _image(x: Tensor, side: int) -> Image.Image:
 
 def _pixel(s: float, t: float) -> tuple[float, float]:
     """Return where a point is on the map, to the right and downwards."""
-    scale = (NODES - 1) * CELL / (HIGH - LOW)
-    return (s - LOW) * scale + CELL / 2, (HIGH - t) * scale + CELL / 2
+    return (s - LOW) * SCALE + CELL / 2, (HIGH - t) * SCALE + CELL / 2
 
 
 @torch.no_grad()
@@ -147,10 +147,9 @@ def explore_gan() -> Explorer:
     def drag(change: dict[str, list[float]]) -> None:
         x, y = change["new"]
         right, down = x * (SIDE + 16 + LARGE), y * SIDE
-        scale = (NODES - 1) * CELL / (HIGH - LOW)
         if right < SIDE:
-            controls["s"].value = LOW + (right - CELL / 2) / scale
-            controls["t"].value = HIGH - (down - CELL / 2) / scale
+            controls["s"].value = LOW + (right - CELL / 2) / SCALE
+            controls["t"].value = HIGH - (down - CELL / 2) / SCALE
 
     pointer.observe(drag, names="value")
 

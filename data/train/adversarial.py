@@ -64,18 +64,15 @@ def digit_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def distance(generator: nn.Module) -> float:
-    """Return the Fréchet distance of 500 drawn digits from the 500 that have not been seen."""
-    classifier = load_digit_classifier()
-    z = torch.randn(500, LATENT, generator=torch.Generator().manual_seed(0))
-    return frechet_distance(
-        classifier.features(generator.eval()(z)), classifier.features(load_square_digits(450, 500)[0])
-    )
-
-
 def digit_held_out(snapshots: nn.Module) -> dict[str, float]:
-    """Return the Fréchet distance after some epochs."""
-    return {f"frechet_{epoch}": distance(generator) for epoch, generator in snapshots.items()}
+    """Return the Fréchet distance of 500 drawn digits from the 500 that have not been seen, after some epochs."""
+    features = load_digit_classifier().features
+    unseen = features(load_square_digits(450, 500)[0])
+    z = torch.randn(500, LATENT, generator=torch.Generator().manual_seed(0))
+    return {
+        f"frechet_{epoch}": frechet_distance(features(generator.eval()(z)), unseen)
+        for epoch, generator in snapshots.items()
+    }
 
 
 # --- portraits from edges --------------------------------------------------------------------------------------------
