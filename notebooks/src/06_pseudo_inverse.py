@@ -288,8 +288,8 @@ r"""
 On the right the blurred image sinks below the noise before a tenth of the components: in the other nine tenths the
 noise is larger than the image, and $A^+$ divides exactly those by the smallest $s_i$.
 
-**Question.** Where does the blurred image sink below the rounding of float32? What will happen to a pseudo-inverse
-computed in float32?
+**Question.** Where does the blurred image sink below the rounding to 32 bits, that of float32? What will happen to
+a pseudo-inverse computed in float32?
 """
 
 # %%

@@ -93,7 +93,7 @@ r"""
 So far a model of images came with a density (notebooks 01 and 02), or a loss said what a good image is (10 and 13). A
 database of images gives neither. Goodfellow et al. (2014) replace the loss by a second network, which learns at the
 same time. The *discriminator* $D$ tells real images from drawn ones; the *generator* $G$ draws images from
-$z \sim \mathcal{N}(0, I)$ that it takes for real:
+$z \sim \mathcal{N}(0, I)$ that $D$ takes for real:
 
 $$\min_G \max_D\; \mathbb{E}_x \log D(x) + \mathbb{E}_z \log\bigl(1 - D(G(z))\bigr).$$
 
@@ -240,7 +240,7 @@ generator_loss = check(generator_loss)
 # %%
 a = torch.linspace(-8, 8, 161)
 slopes = {}
-for label, loss in {"log(1 - D)": minimax_generator_loss, "-log D": generator_loss}.items():
+for label, loss in {"log(1 − D)": minimax_generator_loss, "−log D": generator_loss}.items():
     logits = a.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(len(a) * loss(logits), logits)
     slopes[label] = (a, gradient)

@@ -1082,7 +1082,7 @@ explore_diffusion()
 pictures = [diffusion_picture(t, seed, "3", 2.0)[0] for t in (0.96, 0.8, 0.6, 0.4, 0.0)]
 titles = [f"t = {t}" for t in (0.96, 0.8, 0.6, 0.4, 0.0)]
 fig = show_images(pictures, titles, columns=5)
-show(fig, "Five times of a reverse process: the noisy image on the left, its estimate on the right, first a blur.")
+show(fig, "Five times of a reverse process, each with x_t and its estimate: a three, first specked, then clean.")
 
 # %% [markdown]
 r"""

@@ -535,7 +535,7 @@ slide_figure(show_images(tiles, titles), "dps-restoration")
 # %% [markdown]
 r"""
 **What to see.** From top to bottom: the digit, what is observed, and two draws. One network, trained for none of
-these problems, restores them all. Nearly every draw is a clean digit; not all are the right one: where the data leave
+these problems, restores them all. Most draws are clean digits; not all are the right one: where the data leave
 a choice, DPS chooses. Moduli are the hardest: they are the same for an image that is moved or turned by 180°, and
 between these solutions a descent may get lost.
 
@@ -820,5 +820,5 @@ r"""
 **Hand in**: this notebook with the six exercises passed, your answers to the questions in bold, and one painted mask
 for which the six completions show two different digits.
 
-**Next**: notebook 18 tells a diffusion in words what to draw.
+**Next**: notebook 18, still to come, tells a diffusion in words what to draw.
 """
