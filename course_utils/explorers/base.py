@@ -43,9 +43,9 @@ Numbers = Mapping[str, float | str]
 Draw = Callable[..., tuple[Tensor, Numbers]]
 Watch = Callable[[Tensor, float], object]  # of a picture and E
 Settings = dict[str, Any]
-F = TypeVar("F", bound="Explore")
-
 Explore = Callable[..., "Explorer"]
+F = TypeVar("F", bound=Explore)
+
 EXPLORERS: dict[str, Explore] = {}  # the explorers of the lessons imported so far, by the name of the function
 
 
