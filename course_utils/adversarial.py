@@ -36,6 +36,7 @@ __all__ = [
     "DigitGenerator",
     "PatchDiscriminator",
     "PortraitNetwork",
+    "StyleGenerator",
     "adain",
     "discriminator_loss",
     "gan_training_step",
@@ -43,12 +44,11 @@ __all__ = [
     "invert",
     "load_digit_generator",
     "load_portrait_network",
+    "load_style_generator",
     "minimax_generator_loss",
-    "mix_styles",
     "patch_logits",
     "portrait_edges",
     "slerp",
-    "style_of",
 ]
 
 Function = Callable[[Tensor], Tensor]
@@ -128,7 +128,7 @@ def gan_training_step(
     return loss_D.item(), loss_G.item()
 
 
-LATENT = 32  # dimensions of z
+LATENT = 32  # dimensions of z, and of w
 EPOCHS = (1, 5, 20, 60)
 """The epochs after which the generator of digits was kept; the last ends the training."""
 
@@ -277,43 +277,73 @@ def adain(features: Float[Tensor, "n c h w"], style: Float[Tensor, "n c2"]) -> F
     return scale * (features - mu) / (variance + EPSILON).sqrt() + mean
 
 
-def style_of(features: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2"]:
-    """Return the style that `adain` would set to get these features: standard deviations, then means, of each channel.
+STYLE_WIDTHS = (64, 64, 32, 16)
+"""Channels of `StyleGenerator` at its scales, of 4 × 4, 8 × 8, 16 × 16 and 32 × 32 pixels."""
 
-    ``adain(x, style_of(y))`` has the content of x and the style of y. Huang and Belongie (2017).
+
+class StyleGenerator(nn.Module):
+    """From z (n, 32) to digits (n, 1, 32, 32) in [-1, 1]: ``synthesis([w] * 4)`` with w = ``mapping(z)``.
+
+    What is drawn begins with a constant. At each of four scales w gives the styles of two convolutions, by a linear map
+    each: all that z decides comes in by `adain`. Karras et al. (2019), in small.
     """
-    if require_image(features, "features").ndim != 4:
-        raise ValueError(f"features must have shape (n, c, h, w), got {tuple(features.shape)}")
-    variance, mu = torch.var_mean(features, dim=(2, 3), correction=0)
-    return torch.cat([variance.sqrt(), mu], dim=1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [layer for _ in range(3) for layer in (nn.Linear(LATENT, LATENT), nn.LeakyReLU(0.2))]
+        self.mapping = nn.Sequential(*layers)
+        self.constant = nn.Parameter(torch.randn(1, STYLE_WIDTHS[0], 4, 4))
+        entering = (STYLE_WIDTHS[0], *STYLE_WIDTHS[:-1])
+        self.scales = nn.ModuleList(_StyleScale(a, b) for a, b in zip(entering, STYLE_WIDTHS, strict=True))
+        self.gray = nn.Conv2d(STYLE_WIDTHS[-1], 1, 1)
+        for layer in self.mapping[::2]:  # w varies as much as z at first: otherwise all images are the same
+            nn.init.kaiming_normal_(layer.weight, a=0.2)  # type: ignore[arg-type]
+
+    def forward(self, z: Float[Tensor, "n 32"]) -> Float[Tensor, "n 1 32 32"]:
+        """Return an image for each z."""
+        return self.synthesis([self.mapping(z)] * len(self.scales))
+
+    def synthesis(
+        self, w: Sequence[Float[Tensor, "n 32"]], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n 1 32 32"]:
+        """Return images from one w for each scale, coarsest first; noise from the generator, or none, enters too.
+
+        After each convolution it is added with a learnt weight for each channel.
+        """
+        if len(require_sequence(w, "w")) != len(self.scales):
+            raise ValueError(f"w must be {len(self.scales)}, one for each scale, got {len(w)}")
+        x = self.constant.expand(len(w[0]), -1, -1, -1)
+        for k, (scale, w_k) in enumerate(zip(self.scales, w, strict=True)):
+            x = scale(F.interpolate(x, scale_factor=2) if k else x, w_k, generator)
+        return self.gray(x).tanh()
 
 
-STYLE_LAYERS = {8: 3, 16: 6}
-"""The layers of `DigitGenerator` that `mix_styles` can change, by their side in pixels: both after a ReLU."""
+class _StyleScale(nn.Module):
+    """Two convolutions at one scale, each followed by noise, a ReLU and `adain` with a style that is linear in w."""
+
+    def __init__(self, entering: int, channels: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in (entering, channels))
+        self.styles = nn.ModuleList(nn.Linear(LATENT, 2 * channels) for _ in range(2))
+        self.noise = nn.Parameter(torch.zeros(2, channels, 1, 1))
+        for style in self.styles:
+            nn.init.normal_(style.weight, std=0.5 * LATENT**-0.5)  # type: ignore[arg-type]
+            style.bias.data = torch.cat([torch.ones(channels), torch.zeros(channels)])
+
+    def forward(self, x: Tensor, w: Tensor, generator: torch.Generator | None) -> Tensor:
+        for convolution, style, weight in zip(self.convolutions, self.styles, self.noise, strict=True):
+            x = convolution(x)
+            if generator is not None:
+                x = x + weight * torch.randn(len(x), 1, *x.shape[2:], generator=generator).to(x)
+            x = adain(F.leaky_relu(x, 0.2).float(), style(w).float())  # in float32 also when trained in bfloat16
+        return x
 
 
-def mix_styles(
-    generator: DigitGenerator,
-    content: Float[Tensor, "n d"],
-    style: Float[Tensor, "n d"],
-    sides: Sequence[int] = tuple(STYLE_LAYERS),
-) -> Float[Tensor, "n 1 32 32"]:
-    """Return the images of the latent vectors ``content``, with the styles that ``style`` has at some scales.
-
-    At 8 × 8 or 16 × 16 pixels, or at both, the features get the mean and the standard deviation that each channel has
-    in the image of ``style``, by `adain`. Karras et al. (2019) learn the styles; here they are measured.
-    """
-    if not isinstance(generator, DigitGenerator):
-        raise TypeError(f"generator must be a DigitGenerator, got {type(generator).__name__}")
-    require_same_shape(require_tensor(content, "content"), require_tensor(style, "style"), ("content", "style"))
-    if unknown := set(require_sequence(sides, "sides")) - set(STYLE_LAYERS):
-        raise ValueError(f"sides must be among {', '.join(map(str, STYLE_LAYERS))}, got {sorted(unknown)}")
-    a, b = content, style
-    for k, layer in enumerate(generator):
-        a, b = layer(a), layer(b)
-        if k in [STYLE_LAYERS[side] for side in sides]:
-            a = adain(a, style_of(b))
-    return a
+def load_style_generator() -> StyleGenerator:
+    """Return the shipped style-based generator of digits, in evaluation mode."""
+    network = StyleGenerator()
+    network.load_state_dict(load_weights("digit_styles"))
+    return network.requires_grad_(False).eval()
 
 
 # --- from images to images -------------------------------------------------------------------------------------------

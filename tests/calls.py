@@ -295,13 +295,6 @@ OWN |= {
         "z0": lambda: random_image((2, 4), 1),
     },
     "adversarial.adain": {"features": lambda: random_image((2, 3, 4, 5)), "style": lambda: random_image((2, 6), 1)},
-    "adversarial.style_of": {"features": lambda: random_image((2, 3, 4, 5))},
-    "adversarial.mix_styles": {
-        "generator": lambda: built("adversarial", "load_digit_generator", epoch=5),
-        "content": lambda: random_image((2, 32)).float(),
-        "style": lambda: random_image((2, 32), 1).float(),
-        "sides": lambda: (8,),
-    },
     "adversarial.patch_logits": {
         "discriminator": lambda: lambda patches: patches.mean(dim=(1, 2, 3)),
         "condition": lambda: random_image((2, 1, 6, 7)),

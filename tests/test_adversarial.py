@@ -18,6 +18,7 @@ from course_utils.adversarial import (
     DigitGenerator,
     PatchDiscriminator,
     PortraitNetwork,
+    StyleGenerator,
     adain,
     discriminator_loss,
     gan_training_step,
@@ -25,12 +26,11 @@ from course_utils.adversarial import (
     invert,
     load_digit_generator,
     load_portrait_network,
+    load_style_generator,
     minimax_generator_loss,
-    mix_styles,
     patch_logits,
     portrait_edges,
     slerp,
-    style_of,
 )
 from course_utils.data import load_portraits
 
@@ -97,6 +97,7 @@ def test_a_step_moves_the_judge_first_and_each_network_once():
 
 @pytest.mark.parametrize(("network", "entering", "leaving"), [
     (DigitGenerator, (2, LATENT), (2, 1, 32, 32)),
+    (StyleGenerator, (2, LATENT), (2, 1, 32, 32)),
     (DigitDiscriminator, (2, 1, 32, 32), (2, 1)),
     (PortraitNetwork, (2, 1, 32, 32), (2, 3, 32, 32)),
     (PatchDiscriminator, (2, 4, 32, 32), (2, 1, 4, 4)),
@@ -107,7 +108,7 @@ def test_shapes_of_the_networks(network, entering, leaving):
 
 def test_shipped_networks_draw_images_between_minus_one_and_one():
     z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(0))
-    drawn = [load_digit_generator(epoch)(z) for epoch in EPOCHS]
+    drawn = [*(load_digit_generator(epoch)(z) for epoch in EPOCHS), load_style_generator()(z)]
     edges = portrait_edges(load_portraits().images[::230])
     drawn += [load_portrait_network(adversarial)(edges) for adversarial in (True, False)]
     for x in drawn:
@@ -166,22 +167,26 @@ def test_adain_is_instance_normalisation_with_a_style_for_each_image():
         adain(x, style[:, :3])
 
 
-def test_adain_sets_the_style_of_other_features():
-    x, y = randn(2, 3, 5, 4), randn(2, 3, 7, 6, seed=1)
-    assert torch.allclose(style_of(adain(x, style_of(y))), style_of(y), atol=1e-4)
-    assert torch.allclose(adain(x, style_of(x)), x, atol=1e-4)
+def test_adain_sets_the_deviations_and_the_means_of_the_channels():
+    x, style = randn(2, 3, 5, 4), randn(2, 6, seed=1)
+    variance, mu = torch.var_mean(adain(x, style), dim=(2, 3), correction=0)
+    assert torch.allclose(
+        torch.cat([variance.sqrt(), mu], dim=1), torch.cat([style[:, :3].abs(), style[:, 3:]], dim=1), atol=1e-4
+    )
 
 
-def test_mixing_with_the_own_style_changes_nothing_and_with_another_one_the_strokes():
-    network = load_digit_generator()
-    z, other = randn(2, 4, LATENT).float()
-    own = network(z)
-    assert torch.allclose(mix_styles(network, z, z), own, atol=1e-2)
-    assert torch.equal(mix_styles(network, z, other, ()), own)
-    mixed = [mix_styles(network, z, other, sides) for sides in ((8,), (16,), (8, 16))]
-    assert all((x - own).abs().max() > 0.1 for x in mixed)
-    with pytest.raises(ValueError, match=r"sides must be among 8, 16, got \[4\]"):
-        mix_styles(network, z, other, (4,))
+def test_styles_act_at_their_scale():
+    network = load_style_generator()
+    w, other = network.mapping(randn(2, 4, LATENT).float())
+    scales = len(network.scales)
+    own = network.synthesis([w] * scales)
+    for k in range(scales):
+        mixed = network.synthesis([other if j == k else w for j in range(scales)])
+        assert (mixed - own).abs().max() > 0.1
+        unchanged = network.synthesis([w.roll(1, 0)] * scales)
+        assert torch.allclose(unchanged, own.roll(1, 0), atol=1e-5)  # each image has its own style
+    with pytest.raises(ValueError, match="w must be 4, one for each scale, got 3"):
+        network.synthesis([w] * 3)
 
 
 # --- portraits -------------------------------------------------------------------------------------------------------

@@ -11,17 +11,24 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_count, require_number
-from course_utils.adversarial import EPOCHS, LATENT, DigitGenerator, load_digit_generator, mix_styles
+from course_utils.adversarial import (
+    EPOCHS,
+    LATENT,
+    DigitGenerator,
+    StyleGenerator,
+    load_digit_generator,
+    load_style_generator,
+)
 from course_utils.explorers.base import Explorer, Numbers, choice, count_slider, explorer, slider
 from course_utils.explorers.gradient_descent import PicturePointer
 from course_utils.features import DigitClassifier, load_digit_classifier
 
 TRAINED = {f"GAN, {n} epoch{'s' * (n > 1)}": n for n in reversed(EPOCHS)}
 STYLES = {
-    "styles of A": (8, 16),
-    "styles of A, at 8 × 8": (8,),
-    "styles of A, at 16 × 16": (16,),
-}  # the sides in pixels
+    "styles": (),
+    "styles, A's at 4 × 4 and 8 × 8": (0, 1),
+    "styles, A's at 16 × 16 and 32 × 32": (2, 3),
+}  # the scales that have the styles of A
 NETWORKS = (*TRAINED, *STYLES)
 LENGTHS = ("as in the plane", "brought to √32")
 
@@ -39,8 +46,8 @@ def _classifier() -> DigitClassifier:
 
 
 @cache
-def _generator(network: str) -> DigitGenerator:
-    return load_digit_generator(TRAINED.get(network, EPOCHS[-1]))
+def _generator(network: str) -> DigitGenerator | StyleGenerator:
+    return load_digit_generator(TRAINED[network]) if network in TRAINED else load_style_generator()
 
 
 @lru_cache(maxsize=64)
@@ -60,7 +67,10 @@ def plane(
 def _draw(network: str, z: Tensor, first: Tensor) -> Tensor:
     """Return the images of codes, perhaps with the styles of ``first``, the code A, at some scales."""
     generator = _generator(network)
-    return generator(z) if network in TRAINED else mix_styles(generator, z, first.expand_as(z), STYLES[network])
+    if isinstance(generator, DigitGenerator):
+        return generator(z)
+    w, of_first = generator.mapping(z), generator.mapping(first.expand_as(z))
+    return generator.synthesis([of_first if k in STYLES[network] else w for k in range(len(generator.scales))])
 
 
 @lru_cache(maxsize=16)
@@ -103,7 +113,7 @@ def gan_picture(
 
     Parameters
     ----------
-    network : one of ``NETWORKS``; the last ones draw the content of the point with the styles of A.
+    network : one of ``NETWORKS``; the last two have the styles of A at some scales, of the point at the others.
     length : one of ``LENGTHS``.
     s, t : the code is z_A + s (z_B - z_A) + t (z_C - z_A): A is (0, 0), B is (1, 0), C is (0, 1).
     """

@@ -1,4 +1,4 @@
-"""The adversarial networks of lesson 15: digits, and portraits from their edges."""
+"""The adversarial networks of lesson 15: digits, digits by styles, portraits from their edges."""
 
 from collections.abc import Callable
 
@@ -14,6 +14,7 @@ from course_utils.adversarial import (
     DigitGenerator,
     PatchDiscriminator,
     PortraitNetwork,
+    StyleGenerator,
     discriminator_loss,
     generator_loss,
     portrait_edges,
@@ -56,23 +57,74 @@ def digit_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     epoch = str(network.step.item() // EPOCH)
     if network.step.item() % EPOCH == 0 and epoch in network.snapshots:
         network.snapshots[epoch].load_state_dict(network.generator.state_dict())
-    device = next(network.parameters()).device
-    i = torch.randint(len(DIGITS), (BATCH,), generator=generator)
-    real, z = DIGITS[i].to(device), torch.randn(BATCH, LATENT, generator=generator).to(device)
+    real, z = draw(network, generator, BATCH)
     with torch.autocast(real.device.type, torch.bfloat16):
         return game(network.discriminator, real, network.generator(z))
 
 
+def draw(network: nn.Module, generator: torch.Generator, n: int) -> tuple[Tensor, Tensor]:
+    """Return n digits and n latent vectors, where the network is."""
+    device = next(network.parameters()).device
+    i = torch.randint(len(DIGITS), (n,), generator=generator)
+    return DIGITS[i].to(device), torch.randn(n, LATENT, generator=generator).to(device)
+
+
 @torch.no_grad()
-def digit_held_out(snapshots: nn.Module) -> dict[str, float]:
-    """Return the Fréchet distance of 500 drawn digits from the 500 that have not been seen, after some epochs."""
+def distance(generator: nn.Module) -> float:
+    """Return the Fréchet distance of 500 drawn digits from the 500 that have not been seen."""
     features = load_digit_classifier().features
-    unseen = features(load_square_digits(450, 500)[0])
     z = torch.randn(500, LATENT, generator=torch.Generator().manual_seed(0))
-    return {
-        f"frechet_{epoch}": frechet_distance(features(generator.eval()(z)), unseen)
-        for epoch, generator in snapshots.items()
-    }
+    return frechet_distance(features(generator.eval()(z)), features(load_square_digits(450, 500)[0]))
+
+
+def digit_held_out(snapshots: nn.Module) -> dict[str, float]:
+    """Return the Fréchet distance after some epochs."""
+    return {f"frechet_{epoch}": distance(generator) for epoch, generator in snapshots.items()}
+
+
+# --- digits by styles ------------------------------------------------------------------------------------------------
+
+FEW_DIGITS = 32
+SHIFT = 3  # pixels, at most
+
+
+class BatchDeviation(nn.Module):
+    """Add a channel with the standard deviation over the batch: a judge that has it sees one image again and again.
+
+    T. Karras, T. Aila, S. Laine, J. Lehtinen (2018), "Progressive growing of GANs".
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maps (n, c, h, w) and the new one, the same everywhere."""
+        deviation = (x.float().var(dim=0, correction=0) + 1e-8).sqrt().mean().to(x)
+        return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], dim=1)
+
+
+class StyleGame(nn.Module):
+    """A style-based generator, and a discriminator that also sees how much a batch varies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator, self.discriminator = StyleGenerator(), DigitDiscriminator()
+        self.discriminator.insert(5, BatchDeviation())
+        self.discriminator[-1] = nn.Linear(129 * 8 * 8, 1)
+
+
+def style_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
+    """Return both losses of a batch; half of the images have the styles of another z from some scale on.
+
+    Real and drawn digits are moved alike: 4,500 digits are soon known by heart (Zhao et al., 2020, "Differentiable
+    augmentation for data-efficient GAN training").
+    """
+    real, z = draw(network, generator, FEW_DIGITS)
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
+    with torch.autocast(real.device.type, torch.bfloat16):
+        w = network.generator.mapping(z)
+        other = torch.where(torch.arange(len(w), device=w.device)[:, None] < len(w) // 2, w.flip(0), w)
+        scales = len(network.generator.scales)
+        start = torch.randint(1, scales, (1,), generator=generator).item()
+        fake = network.generator.synthesis([w] * start + [other] * (scales - start), generator)
+        return game(network.discriminator, real.roll(shift, (-2, -1)), fake.roll(shift, (-2, -1)))
 
 
 # --- portraits from edges --------------------------------------------------------------------------------------------
@@ -144,6 +196,17 @@ RECIPES = {
         rate=3e-4,
         betas=(0.5, 0.999),
         shipped=lambda network: network.snapshots,
+    ),
+    "digit_styles": Recipe(
+        "a style-based generator of digits at 32x32",
+        "mnist_digits, 450 of each",
+        2400,
+        StyleGame,
+        style_loss,
+        lambda network: {"frechet": distance(network)},
+        rate=4e-4,
+        betas=(0.5, 0.999),
+        shipped=lambda network: network.generator,
     ),
     "pix2pix_portraits": pix2pix("from edges to portraits, by a U-net and a judge of patches", adversarial=True),
     "pix2pix_portraits_l1": pix2pix(
