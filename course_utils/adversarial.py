@@ -285,7 +285,8 @@ class StyleGenerator(nn.Module):
     """From z (n, 32) to digits (n, 1, 32, 32) in [-1, 1]: ``synthesis([w] * 4)`` with w = ``mapping(z)``.
 
     What is drawn begins with a constant. At each of four scales w gives the styles of two convolutions, by a linear map
-    each: all that z decides comes in by `adain`. Karras et al. (2019), in small.
+    each: all that z decides comes in by `adain`. Karras et al. (2019), in small, and without
+    their noise.
     """
 
     def __init__(self) -> None:
@@ -303,39 +304,31 @@ class StyleGenerator(nn.Module):
         """Return an image for each z."""
         return self.synthesis([self.mapping(z)] * len(self.scales))
 
-    def synthesis(
-        self, w: Sequence[Float[Tensor, "n 32"]], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "n 1 32 32"]:
-        """Return images from one w for each scale, coarsest first; noise from the generator, or none, enters too.
-
-        After each convolution it is added with a learnt weight for each channel.
-        """
+    def synthesis(self, w: Sequence[Float[Tensor, "n 32"]]) -> Float[Tensor, "n 1 32 32"]:
+        """Return images from one w for each scale, coarsest first."""
         if len(require_sequence(w, "w")) != len(self.scales):
             raise ValueError(f"w must be {len(self.scales)}, one for each scale, got {len(w)}")
         x = self.constant.expand(len(w[0]), -1, -1, -1)
         for k, (scale, w_k) in enumerate(zip(self.scales, w, strict=True)):
-            x = scale(F.interpolate(x, scale_factor=2) if k else x, w_k, generator)
+            x = scale(F.interpolate(x, scale_factor=2) if k else x, w_k)
         return self.gray(x).tanh()
 
 
 class _StyleScale(nn.Module):
-    """Two convolutions at one scale, each followed by noise, a ReLU and `adain` with a style that is linear in w."""
+    """Two convolutions at one scale, each followed by a leaky ReLU and `adain` with a style that is linear in w."""
 
     def __init__(self, entering: int, channels: int) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in (entering, channels))
         self.styles = nn.ModuleList(nn.Linear(LATENT, 2 * channels) for _ in range(2))
-        self.noise = nn.Parameter(torch.zeros(2, channels, 1, 1))
         for style in self.styles:
             nn.init.normal_(style.weight, std=0.5 * LATENT**-0.5)  # type: ignore[arg-type]
             style.bias.data = torch.cat([torch.ones(channels), torch.zeros(channels)])
 
-    def forward(self, x: Tensor, w: Tensor, generator: torch.Generator | None) -> Tensor:
-        for convolution, style, weight in zip(self.convolutions, self.styles, self.noise, strict=True):
-            x = convolution(x)
-            if generator is not None:
-                x = x + weight * torch.randn(len(x), 1, *x.shape[2:], generator=generator).to(x)
-            x = adain(F.leaky_relu(x, 0.2).float(), style(w).float())  # in float32 also when trained in bfloat16
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        for convolution, style in zip(self.convolutions, self.styles, strict=True):
+            x = F.leaky_relu(convolution(x), 0.2)
+            x = adain(x.float(), style(w).float())  # in float32 also when trained in bfloat16
         return x
 
 

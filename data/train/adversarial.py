@@ -29,12 +29,16 @@ DIGITS = load_square_digits()[0]
 EPOCH = len(DIGITS) // BATCH  # steps
 
 
-def game(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Return both losses in one sum, each with a gradient for its own network only: they move at the same time."""
+def game(discriminator: nn.Module, real: Tensor, fake: Tensor, *, both: bool = True) -> Tensor:
+    """Return both losses in one sum, each with a gradient for its own network only: they move at the same time.
+
+    Or the discriminator's alone: only it moves.
+    """
     loss = discriminator_loss(discriminator(real).float(), discriminator(fake.detach()).float())
-    discriminator.requires_grad_(False)
-    loss = loss + generator_loss(discriminator(fake).float())
-    discriminator.requires_grad_(True)
+    if both:
+        discriminator.requires_grad_(False)
+        loss = loss + generator_loss(discriminator(fake).float())
+        discriminator.requires_grad_(True)
     return loss
 
 
@@ -85,7 +89,7 @@ def digit_held_out(snapshots: nn.Module) -> dict[str, float]:
 # --- digits by styles ------------------------------------------------------------------------------------------------
 
 FEW_DIGITS = 32
-SHIFT = 3  # pixels, at most
+EVERY = 2  # steps, the generator moves
 
 
 class BatchDeviation(nn.Module):
@@ -108,23 +112,23 @@ class StyleGame(nn.Module):
         self.generator, self.discriminator = StyleGenerator(), DigitDiscriminator()
         self.discriminator.insert(5, BatchDeviation())
         self.discriminator[-1] = nn.Linear(129 * 8 * 8, 1)
+        self.register_buffer("step", torch.tensor(0))
 
 
 def style_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return both losses of a batch; half of the images have the styles of another z from some scale on.
+    """Return the losses of a batch; half of the images have the styles of another z from some scale on.
 
-    Real and drawn digits are moved alike: 4,500 digits are soon known by heart (Zhao et al., 2020, "Differentiable
-    augmentation for data-efficient GAN training").
+    The generator moves in every second step only: a faster one runs away from the judge, with all its images alike.
     """
+    network.step += 1
     real, z = draw(network, generator, FEW_DIGITS)
-    shift = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
     with torch.autocast(real.device.type, torch.bfloat16):
         w = network.generator.mapping(z)
         other = torch.where(torch.arange(len(w), device=w.device)[:, None] < len(w) // 2, w.flip(0), w)
         scales = len(network.generator.scales)
         start = torch.randint(1, scales, (1,), generator=generator).item()
-        fake = network.generator.synthesis([w] * start + [other] * (scales - start), generator)
-        return game(network.discriminator, real.roll(shift, (-2, -1)), fake.roll(shift, (-2, -1)))
+        fake = network.generator.synthesis([w] * start + [other] * (scales - start))
+        return game(network.discriminator, real, fake, both=network.step.item() % EVERY == 0)
 
 
 # --- portraits from edges --------------------------------------------------------------------------------------------
@@ -200,11 +204,12 @@ RECIPES = {
     "digit_styles": Recipe(
         "a style-based generator of digits at 32x32",
         "mnist_digits, 450 of each",
-        2400,
+        3600,
         StyleGame,
         style_loss,
         lambda network: {"frechet": distance(network)},
         rate=4e-4,
+        average=0.995,
         betas=(0.5, 0.999),
         shipped=lambda network: network.generator,
     ),

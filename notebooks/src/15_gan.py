@@ -770,7 +770,7 @@ w = network.mapping(z)
 by_styles = synthesis(w, w, w, w)
 print("your AdaIN draws what the course's draws:", torch.allclose(by_styles, network(z), atol=1e-3))
 fig = show_images([mosaic(by_styles[:48], 16)])
-show(fig, "Three rows of sixteen drawn digits with clean strokes; about half of them are legible.")
+show(fig, "Three rows of sixteen drawn digits with clean strokes, most of them legible, some between two digits.")
 
 # %%
 sure, digit = classifier(by_styles).softmax(dim=1).max(dim=1)
@@ -780,8 +780,8 @@ print(f"d² = {round(frechet(by_styles), -1):.0f}; the generator of section 4: {
 
 # %% [markdown]
 r"""
-The strokes are clean, but $d^2$ is larger than in section 4: the same few shapes come again and again, many are no
-digit, and three digits are hardly ever drawn. It is enough to see what styles do.
+All ten digits are drawn, though not equally often, and some shapes are none. $d^2$ is about that of section 4, with all
+that $z$ decides coming in by your AdaIN.
 
 **Style mixing.** Two images, each with its own $w$. The coarse scales get one, the fine scales the other: which scale
 knows what?
@@ -820,10 +820,10 @@ for name, x in mixed.items():
 
 # %% [markdown]
 r"""
-**What to see.** On the left the digit is mostly that of the column, as bold or as thin as that of the row. On the right
-it is mostly that of the row, as bold as that of the column: the correlations of the brightness say the same. Up to
-8 × 8 pixels it is decided where the strokes go, from 16 × 16 on how bold they are. Nobody has asked for this division
-of labour. In training, half of the images were mixed in this way, so that no scale relies on the others.
+**What to see.** On the left the digit is mostly that of the column, on the right that of the row. Up to 8 × 8 pixels it
+is decided which digit is drawn, where its strokes go, and most of the brightness with them. From 16 × 16 on only the
+strokes themselves change: their edges, their ends, a loop that opens or closes. Nobody has asked for this division of
+labour. In training, half of the images were mixed in this way, so that no scale relies on the others.
 
 **Truncation.** Far from the mean of the vectors $w$ there were few images to learn from. Karras et al. pull every $w$
 towards the mean, $w' = \bar w + \psi\,(w - \bar w)$, and trade variety for quality.
@@ -845,8 +845,7 @@ show(fig, "Five squares of sixteen digits: sixteen times the same shape, then mo
 # %% [markdown]
 r"""
 Towards the mean the classifier is surer of each image, and the images are more alike: quality for variety, as promised.
-The Fréchet distance asks for both, and prefers variety here: it falls all the way up. This generator has too little
-to begin with, and truncation takes away what it lacks.
+The Fréchet distance asks for both. It is smallest near $\psi = 1$, and large where digits are missing.
 
 **Question.** $\psi = 0$ draws one image, that of $\bar w$. Is it the mean of all images? And why is $d^2$ so large
 there, though the classifier is surer of this image than, on average, of the others?
