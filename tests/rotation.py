@@ -1,4 +1,4 @@
-"""What takes minutes has its turn every second day: half of the lessons one day, the others the next."""
+"""What takes minutes has its turn every few days: a share of the lessons one day, others the next."""
 
 import datetime
 import os
@@ -7,6 +7,11 @@ TODAY = datetime.datetime.now(datetime.UTC).date().toordinal()
 EVERYTHING = os.environ.get("COURSE_ALL") == "1"  # all of them at once
 
 
-def of_today(names, today=TODAY, everything=EVERYTHING):
-    """Return every second name, all of them when ``everything``."""
-    return [name for turn, name in enumerate(sorted(names)) if everything or (today + turn) % 2 == 0]
+def turn_of(number, turns, today=TODAY):
+    """Return which of ``turns`` turns, from 0 on, the lesson of that number has today; the next one tomorrow."""
+    return (today + number) % turns
+
+
+def of_today(names, turns, today=TODAY, everything=EVERYTHING):
+    """Return one name in ``turns``, others every day; all of them when ``everything``."""
+    return [name for number, name in enumerate(sorted(names)) if everything or turn_of(number, turns, today) == 0]

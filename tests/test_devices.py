@@ -136,7 +136,7 @@ def test_a_lesson_names_its_device_once(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Matplotlib asks for it
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("name", of_today(source_files()))
+@pytest.mark.parametrize("name", of_today(source_files(), 3))
 def test_a_lesson_runs_there(name):
     """Run the code of a lesson whole, but for its checks, which have inputs of their own on the CPU."""
     dtype, variables = torch.get_default_dtype(), {}

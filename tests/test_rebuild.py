@@ -8,7 +8,7 @@ from tests.rotation import of_today
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", of_today(source_files()))
+@pytest.mark.parametrize("name", of_today(source_files(), 3))
 def test_two_builds_are_the_same(name, tmp_path):
     (notebook,) = build([name], out=tmp_path)
     first = notebook.read_bytes()

@@ -1,9 +1,9 @@
 """Every student copy runs from top to bottom, untouched or filled with right answers: no student is ever stopped.
 
 A filled copy imports its answers from the bank: the k-th right answer of every exercise together, and, in rotation,
-variants in single precision, with a gradient left on, in loops, by small steps. Every copy is filled with the variants
-one day and with some k the next, so that all of them have their turn. ``COURSE_FILLINGS=3 pytest …`` repeats the run of
-k = 3, ``COURSE_FILLINGS=all`` makes all of them.
+variants in single precision, with a gradient left on, in loops, by small steps. Every copy runs untouched one day,
+filled with the variants the next and with some k the day after, so that all of them have their turn.
+``COURSE_FILLINGS=3 pytest …`` repeats the run of k = 3, ``COURSE_FILLINGS=all`` makes all of them.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from course_utils.classroom import ROOT
 from course_utils.classroom.build import execute, exercise_name, read_source, source_files
 from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
-from tests.rotation import TODAY
+from tests.rotation import EVERYTHING, TODAY, turn_of
 
 pytestmark = pytest.mark.slow
 WORDS = ("float32", "undetached", "loops", "small_step")  # in the names of the variants in the bank
@@ -31,16 +31,17 @@ def longest(name):
     return max(len(answers) for answers in bank.RIGHT.values())
 
 
-def fillings(name, turn, asked=ASKED, today=TODAY):
-    """Return what the ``turn``-th notebook is filled with: some k, as text, or "variants"."""
+def fillings(name, number, asked=ASKED, today=TODAY, everything=EVERYTHING):
+    """Return what the notebook of that number is filled with: some k, as text, "variants", or nothing: "untouched"."""
     if asked == "all":
         return [*map(str, range(longest(name))), "variants"]
     if asked:
         return asked.split(",")
-    return [str((today // 2 + turn) % longest(name)) if (today + turn) % 2 else "variants"]
+    of_the_day = ["untouched", "variants", str((today // 3 + number) % longest(name))]
+    return of_the_day if everything else [of_the_day[turn_of(number, 3, today)]]
 
 
-FILLED = [(name, k) for turn, name in enumerate(sorted(source_files())) for k in fillings(name, turn)]
+RUNS = [(name, k) for number, name in enumerate(sorted(source_files())) for k in fillings(name, number)]
 
 
 def records_of(executed):
@@ -91,7 +92,7 @@ def _graded(cell):
     return cell.metadata.get("nbgrader", {}) if cell.cell_type == "code" else {}
 
 
-@pytest.mark.parametrize(("name", "filling"), FILLED)
+@pytest.mark.parametrize(("name", "filling"), [run for run in RUNS if "untouched" not in run])
 def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_path):
     copy = student_copy(read_source(source_files()[name]))
     tasks = [cell for cell in copy.cells if _graded(cell).get("solution") and _graded(cell)["grade_id"] in EXERCISES]
@@ -103,14 +104,15 @@ def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_pat
 
 
 def test_every_right_answer_has_its_turn():
-    for turn, name in enumerate(sorted(source_files())):
-        days = range(TODAY, TODAY + 2 * longest(name) + 2)
-        seen = {k for day in days for k in fillings(name, turn, "", day)}
-        assert seen == {*map(str, range(longest(name))), "variants"} == set(fillings(name, turn, "all"))
-        assert fillings(name, turn, "3,variants") == ["3", "variants"]
+    for number, name in enumerate(sorted(source_files())):
+        days = range(TODAY, TODAY + 3 * longest(name) + 3)
+        seen = {k for day in days for k in fillings(name, number, "", day, everything=False)}
+        assert seen == {*map(str, range(longest(name))), "variants", "untouched"}
+        assert seen == {*fillings(name, number, "all"), "untouched"}
+        assert fillings(name, number, "3,variants") == ["3", "variants"]
 
 
-@pytest.mark.parametrize("name", sorted(notebook_files(ROOT)))
+@pytest.mark.parametrize("name", [name for name, filling in RUNS if filling == "untouched"])
 def test_the_untouched_copy_runs_to_its_end(name, tmp_path):
     original = nbformat.read(notebook_files(ROOT)[name], as_version=4)
     exercises = [found for cell in original.cells if (found := exercise_name(cell.source))]

@@ -19,12 +19,13 @@ from course_utils.explorers import deblurring, tv_denoising
 from course_utils.images import load_image
 from tests.browser import screenshots
 from tests.browser.conftest import ROOT, wait_until
+from tests.rotation import of_today
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = notebook_files(ROOT)
 SCREENSHOTS = os.environ.get("COURSE_SCREENSHOTS")  # a folder: the pictures of the README are written there
 
-every_notebook = pytest.mark.parametrize("book", sorted(NOTEBOOKS), indirect=True)
+every_notebook = pytest.mark.parametrize("book", of_today(NOTEBOOKS, 2), indirect=True)
 
 
 def one_notebook(name):
