@@ -7,7 +7,7 @@ x = 2u - 1. A denoiser is any function (x, t) -> ε̂ that estimates the noise; 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -236,21 +236,26 @@ class UNet(nn.Module):
     """A small U-net (x_t, t, words) -> ε̂ of four scales: down to an eighth of the image, and up with the skips.
 
     ``words`` is a vector of 0 and 1 for each image, which words describe it; zeros, or None, are no description.
+    ``inputs`` is the number of channels of x_t with what is joined to it, ``channels`` that of ε̂; None if it is the
+    same. ``control`` is added to the features of the three first scales and to those of the last (lesson 18).
     O. Ronneberger, P. Fischer, T. Brox (2015); time and words in every block as in P. Dhariwal, A. Nichol (2021).
     """
 
     FREQUENCIES = 32
 
-    def __init__(self, channels: int = 1, width: int = 32, words: int = 10, embedding: int = 128) -> None:
+    def __init__(
+        self, channels: int = 1, width: int = 32, words: int = 10, embedding: int = 128, inputs: int | None = None
+    ) -> None:
         super().__init__()
         c = _require_multiple(width, "width")
-        for n, name in ((channels, "channels"), (words, "words"), (embedding, "embedding")):
+        inputs = channels if inputs is None else inputs
+        for n, name in ((channels, "channels"), (words, "words"), (embedding, "embedding"), (inputs, "inputs")):
             require_count(n, name)
         self.time = nn.Sequential(
             nn.Linear(2 * self.FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.word = nn.Linear(words, embedding, bias=False)
-        self.first = nn.Conv2d(channels, c, 3, padding=1)
+        self.first = nn.Conv2d(inputs, c, 3, padding=1)
         self.down1, self.down2 = Block(c, c, embedding), Block(c, 2 * c, embedding)
         self.down3, self.middle = Block(2 * c, 3 * c, embedding), Block(3 * c, 3 * c, embedding)
         self.up3, self.up2 = Block(6 * c, 2 * c, embedding), Block(4 * c, c, embedding)
@@ -267,13 +272,18 @@ class UNet(nn.Module):
         embedding = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return embedding if words is None else embedding + self.word(words)
 
-    def forward(self, x: Tensor, t: Time, words: Tensor | None = None) -> Tensor:
-        """Return ε̂(x_t, t), of the shape of x: ``(batch, channels, H, W)``, sides divisible by 8."""
+    def forward(
+        self, x: Tensor, t: Time, words: Tensor | None = None, control: Sequence[Tensor | float] = (0.0, 0.0, 0.0, 0.0)
+    ) -> Tensor:
+        """Return ε̂(x_t, t), of the size of x: ``(batch, channels, H, W)``, sides divisible by 8."""
         e = self.embed(t, words, x)
         h1 = self.down1(self.first(x), e)
         h2 = self.down2(F.avg_pool2d(h1, 2), e)
         h3 = self.down3(F.avg_pool2d(h2, 2), e)
         h = self.middle(F.avg_pool2d(h3, 2), e)
+        *skips, residual = control
+        h = h + residual
+        h1, h2, h3 = (skip + more for skip, more in zip((h1, h2, h3), skips, strict=True))
         for block, skip in ((self.up3, h3), (self.up2, h2), (self.up1, h1)):
             h = block(torch.cat([F.interpolate(h, scale_factor=2), skip], dim=1), e)
         return self.last(F.silu(self.norm(h)))
@@ -282,9 +292,9 @@ class UNet(nn.Module):
 def load_unet(name: str) -> UNet:
     """Load a trained network, for evaluation; its sizes are those of the weights."""
     weights = load_weights(name)
-    width, channels = weights["first.weight"].shape[:2]
+    width, inputs = weights["first.weight"].shape[:2]
     embedding, words = weights["word.weight"].shape
-    network = UNet(channels, width, words, embedding)
+    network = UNet(len(weights["last.weight"]), width, words, embedding, inputs)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 

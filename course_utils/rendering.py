@@ -15,9 +15,21 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils._validation import require_callable, require_count, require_number, require_tensor
+from course_utils._validation import require_callable, require_count, require_generator, require_number, require_tensor
 
-__all__ = ["OBJECTS", "camera_rays", "cut", "march", "normals", "render", "sphere_coordinates"]
+__all__ = [
+    "OBJECTS",
+    "camera_rays",
+    "chrome_ball",
+    "cut",
+    "light_scenes",
+    "march",
+    "normals",
+    "random_lights",
+    "read_light",
+    "render",
+    "sphere_coordinates",
+]
 
 Distance = Callable[[Tensor], Tensor]
 Paint = Callable[[Tensor], Tensor]
@@ -195,3 +207,96 @@ def sphere_coordinates(points: Float[Tensor, "N 3"]) -> Float[Tensor, "N 2"]:
     p = F.normalize(_require_points(points, "points"), dim=-1)
     latitude = torch.asin(p[..., 0].clamp(-1, 1)) / (math.pi / 2)
     return torch.stack([latitude, torch.atan2(p[..., 2], p[..., 1]) / math.pi], dim=-1)
+
+
+# --- light probes (lesson 18) ----------------------------------------------------------------------------------------
+# Here x points to the right, y up and z to the eye, which is far away; images are gray.
+
+BALL = 0.5  # radius of the chrome ball in the middle of the scene, which is [-1, 1]²
+MATTE = 5  # other balls
+SCENE_SIDE = 32  # pixels
+SHARPNESS = 40.0  # of the light as a mirror shows it
+WALL, MATTE_ALBEDO, SHADE = 0.75, 0.85, 0.15
+
+
+def _plane(side: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the coordinates x and y of the pixels' centres, each (side, side)."""
+    axis = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) * (2 / side) - 1
+    return axis[None, :].expand(side, side), -axis[:, None].expand(side, side)
+
+
+def chrome_ball(side: int) -> Bool[Tensor, "side side"]:
+    """Return where the chrome ball is: what a network that paints it may change."""
+    x, y = _plane(require_count(side, "side"), torch.zeros(()))
+    return x.square() + y.square() < BALL**2
+
+
+def random_lights(n: int, generator: torch.Generator) -> Float[Tensor, "n 3"]:
+    """Return directions to the light, uniform on the part of the sphere in front of the wall: z > 0.35."""
+    require_generator(generator)
+    z = 0.35 + 0.65 * torch.rand(require_count(n, "n"), generator=generator)
+    angle = 2 * math.pi * torch.rand(n, generator=generator)
+    radius = (1 - z.square()).sqrt()
+    return torch.stack([radius * angle.cos(), radius * angle.sin(), z], dim=1)
+
+
+def light_scenes(lights: Float[Tensor, "n 3"], generator: torch.Generator) -> Float[Tensor, "n 1 32 32"]:
+    """Return scenes in [0, 1], each under one light: five matte balls before a wall, and a chrome ball in the middle.
+
+    A matte ball has the radiance a max(0, ⟨n, l⟩) + 0.15 where its normal is n, the wall likewise, and the balls cast
+    shadows on it. The chrome ball shows the light where r = 2 ⟨n, v⟩ n - v, its direction v to the eye mirrored at n,
+    is near l: exp(40 (⟨r, l⟩ - 1)), on a gray that is brighter above.
+    """
+    if require_tensor(lights, "lights").ndim != 2 or lights.shape[1] != 3:
+        raise ValueError(f"lights must have shape (n, 3), got {tuple(lights.shape)}")
+    require_generator(generator)
+    side = SCENE_SIDE
+    x, y = _plane(side, lights)
+    l_x, l_y, l_z = (lights[:, i, None, None] for i in range(3))
+    scene = SHADE + WALL * l_z.expand(-1, side, side)
+    angle = 2 * math.pi * (torch.arange(MATTE) / MATTE + torch.rand(len(lights), 1, generator=generator))
+    radius = 0.16 + 0.12 * torch.rand(len(lights), MATTE, generator=generator)
+    albedo = MATTE_ALBEDO - 0.4 * torch.rand(len(lights), MATTE, generator=generator)
+    centres = torch.stack([angle.cos(), angle.sin()], dim=-1) * 0.74
+    balls = [(centres[:, k, 0], centres[:, k, 1], radius[:, k], albedo[:, k]) for k in range(MATTE)]
+    shapes = [tuple(value.to(lights)[:, None, None] for value in ball) for ball in balls]
+    for a, b, r, _ in shapes:  # the wall touches the balls: a shadow is a disc moved away from the light
+        moved = (x - a + r * l_x / l_z).square() + (y - b + r * l_y / l_z).square() < r.square()
+        scene = torch.where(moved, SHADE, scene)
+    for a, b, r, rho in shapes:
+        scene = torch.where(
+            (x - a).square() + (y - b).square() < r.square(), _lambert(x - a, y - b, r, lights, rho), scene
+        )
+    mirror = _mirrored(x / BALL, y / BALL)
+    glare = torch.exp(SHARPNESS * (mirror[0] * l_x + mirror[1] * l_y + mirror[2] * l_z - 1))
+    chrome = (0.35 + 0.2 * mirror[1] + glare).clamp(max=1)
+    return torch.where(chrome_ball(side).to(lights.device), chrome, scene)[:, None]
+
+
+def _lambert(x: Tensor, y: Tensor, r: Tensor, lights: Tensor, albedo: Tensor) -> Tensor:
+    z = (r.square() - x.square() - y.square()).clamp(min=0).sqrt()
+    l_x, l_y, l_z = (lights[:, i, None, None] for i in range(3))
+    return (albedo * ((x * l_x + y * l_y + z * l_z) / r).clamp(min=0) + SHADE).clamp(max=1)
+
+
+def _mirrored(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return r = 2 ⟨n, v⟩ n - v for the normal n = (x, y, z) of the unit ball and v = (0, 0, 1)."""
+    z = (1 - x.square() - y.square()).clamp(min=0).sqrt()
+    return 2 * z * x, 2 * z * y, 2 * z.square() - 1
+
+
+def read_light(scenes: Float[Tensor, "n 1 H W"]) -> Float[Tensor, "n 3"]:
+    """Return the direction to the light that the chrome ball shows: the mean of r over its brightest pixels.
+
+    A pixel weighs as much as it is brighter than 0.7 of the brightest one's excess over the ball's median.
+    """
+    if require_tensor(scenes, "scenes").ndim != 4 or scenes.shape[1] != 1 or scenes.shape[2] != scenes.shape[3]:
+        raise ValueError(f"scenes must have shape (n, 1, H, H), got {tuple(scenes.shape)}")
+    side = scenes.shape[-1]
+    inside = chrome_ball(side).to(scenes.device)
+    x, y = _plane(side, scenes)
+    r = torch.stack(_mirrored(x / BALL, y / BALL))[:, inside]
+    ball = scenes[:, 0, inside]
+    excess = ball - ball.median(dim=1, keepdim=True).values
+    weights = (excess - 0.7 * excess.max(dim=1, keepdim=True).values).clamp(min=0)
+    return F.normalize(weights @ r.T, dim=1)

@@ -359,6 +359,60 @@ OWN |= {
     "posterior.plug_and_play": {"denoise": lambda: lambda u: 0.9 * u},
     "posterior.load_dncnn": {"level": lambda: "06"},
 }
+WORDED = {
+    "portraits": lambda: built("data", "load_portraits"),
+    "network": lambda: lambda x, t, words=None, added=None: x / 2,
+    "words": lambda: torch.eye(3, dtype=torch.float64),
+    "scale": lambda: 2.0,
+    "encoder": lambda: lambda x: x[..., ::2, ::2],
+    "decoder": lambda: lambda z: z.repeat_interleave(2, -1),
+    "x": lambda: random_image((3, 2, 8, 6)),
+    "x0": lambda: random_image((3, 2, 8, 6)),
+    "z": lambda: random_image((3, 2, 4, 3)),
+    "images": lambda: random_image((3, 2, 8, 6)),
+    "mean": lambda: random_image((2,)),
+    "std": lambda: torch.tensor([0.5, 2.0], dtype=torch.float64),
+    "t": lambda: torch.tensor([0.2, 0.5, 0.8], dtype=torch.float64),
+    "noise": lambda: random_image((3, 2, 4, 3), 1),
+    "small": lambda: random_image((3, 2, 4, 3), 2),
+    "subject": lambda: random_image((3, 2, 4, 3), 3),
+    "prior": lambda: random_image((2, 2, 4, 3), 4),
+    "subject_words": lambda: torch.eye(3, dtype=torch.float64),
+    "prior_words": lambda: torch.eye(3, dtype=torch.float64)[:2],
+    "weight": lambda: 0.5,
+    "scenes": lambda: random_image((3, 1, 8, 8)).float(),
+}
+OWN |= {
+    f"text_to_image.{name}": WORDED
+    for name in ("vocabulary", "captions", "held_out_combinations", "network_portraits", "told", "latent_statistics")
+}
+OWN |= {
+    f"text_to_image.{name}": WORDED
+    for name in ("encode", "decode", "latent_noise_loss", "subject_loss", "super_resolution_condition", "Enlarger")
+}
+OWN |= {
+    "text_to_image.embed_caption": {
+        "words": lambda: ("a", "b"),
+        "table": lambda: {"a": torch.ones(3), "b": torch.zeros(3)},
+    },
+    "text_to_image.zero_convolution": {"channels": lambda: 3, "out": lambda: 2},
+    "text_to_image.Control": {"base": lambda: little_unet()},
+    "text_to_image.add_word": {"network": lambda: little_unet()},
+    "text_to_image.load_control": {"base": lambda: trained_unet()},
+    "text_to_image.control_step": WORDED
+    | {
+        "base": lambda: lambda x, t, words, added: x * added,
+        "control": lambda: GATE,
+        "optimizer": lambda: torch.optim.SGD(GATE.parameters(), 0.1),
+        "drawing": lambda: random_image((3, 1, 8, 6), 5),
+        "noise": lambda: random_image((3, 2, 8, 6), 1),
+    },
+    "text_to_image.LightPainter": WORDED,
+    "rendering.chrome_ball": {"side": lambda: 8},
+    "rendering.random_lights": {"n": lambda: 3},
+    "rendering.light_scenes": {"lights": lambda: torch.eye(3) + 0.5},
+    "rendering.read_light": {"scenes": lambda: random_image((3, 1, 8, 8))},
+}
 # a protocol, records, a file
 LEFT_OUT = {
     "generators.Architecture",
@@ -370,6 +424,31 @@ LEFT_OUT = {
     "slides.SlideFigure",
     "textures.Synthesis",
 }
+
+
+class Gate(torch.nn.Module):
+    """A control with one number."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x, t, words, drawing):
+        """Return what is multiplied with x."""
+        return self.gate * drawing.mean()
+
+
+GATE = Gate()
+
+
+def little_unet():
+    """Return a small U-net."""
+    return built("diffusion", "UNet", channels=3, width=8, words=4, embedding=16)
+
+
+def trained_unet():
+    """Return the network that the trained control belongs to."""
+    return importlib.import_module("course_utils.diffusion").load_unet("portrait_diffusion")
 
 
 def small_solid():

@@ -14,6 +14,7 @@ USERS = [
     *sorted((ROOT / "data").rglob("*.py")),
 ]
 REASONS = {
+    "diffusion.UNet.forward(control)": "passed to the network by lesson 18",
     "optim.accelerated_gradient(objective)": "the same option for the three methods, which a reader compares",
     "optim.gradient_descent(objective)": "the same option for the three methods, which a reader compares",
     "metrics.psnr(data_range)": "for images in [0, 255], which a reader may have",
