@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from course_utils._validation import (
     require_callable,
     require_count,
+    require_flag,
     require_generator,
     require_number,
     require_same_shape,
@@ -237,14 +238,22 @@ class UNet(nn.Module):
 
     ``words`` is a vector of 0 and 1 for each image, which words describe it; zeros, or None, are no description.
     ``inputs`` is the number of channels of x_t with what is joined to it, ``channels`` that of ε̂; None if it is the
-    same. ``control`` is added to the features of the three first scales and to those of the last (lesson 18).
+    same. ``control`` is added to the features of the three first scales and to those of the last (lesson 18). With
+    ``velocity`` the last layer gives v̂, and ε̂ = √ᾱ v̂ + √(1 - ᾱ) x_t: however v̂ errs, x̂_0 = √ᾱ x_t - √(1 - ᾱ) v̂ errs
+    no more, even where ᾱ is nearly 0 (T. Salimans, J. Ho, 2022, "Progressive distillation").
     O. Ronneberger, P. Fischer, T. Brox (2015); time and words in every block as in P. Dhariwal, A. Nichol (2021).
     """
 
     FREQUENCIES = 32
 
     def __init__(
-        self, channels: int = 1, width: int = 32, words: int = 10, embedding: int = 128, inputs: int | None = None
+        self,
+        channels: int = 1,
+        width: int = 32,
+        words: int = 10,
+        embedding: int = 128,
+        inputs: int | None = None,
+        velocity: bool = False,
     ) -> None:
         super().__init__()
         c = _require_multiple(width, "width")
@@ -263,6 +272,8 @@ class UNet(nn.Module):
         self.norm, self.last = nn.GroupNorm(8, c), nn.Conv2d(c, channels, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        if require_flag(velocity, "velocity"):
+            self.register_buffer("velocity", torch.ones(()))  # the weights' file tells `load_unet`
 
     def embed(self, t: Time, words: Tensor | None, like: Tensor) -> Tensor:
         """Return the embedding of time and words, one for each image of the batch ``like``."""
@@ -286,7 +297,11 @@ class UNet(nn.Module):
         h1, h2, h3 = (skip + more for skip, more in zip((h1, h2, h3), skips, strict=True))
         for block, skip in ((self.up3, h3), (self.up2, h2), (self.up1, h1)):
             h = block(torch.cat([F.interpolate(h, scale_factor=2), skip], dim=1), e)
-        return self.last(F.silu(self.norm(h)))
+        y = self.last(F.silu(self.norm(h)))
+        if not hasattr(self, "velocity"):
+            return y
+        a = per_image(alpha_bar(t), x)
+        return a.sqrt() * y + (1 - a).sqrt() * x[:, : y.shape[1]]
 
 
 def load_unet(name: str) -> UNet:
@@ -294,7 +309,7 @@ def load_unet(name: str) -> UNet:
     weights = load_weights(name)
     width, inputs = weights["first.weight"].shape[:2]
     embedding, words = weights["word.weight"].shape
-    network = UNet(len(weights["last.weight"]), width, words, embedding, inputs)
+    network = UNet(len(weights["last.weight"]), width, words, embedding, inputs, "velocity" in weights)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 

@@ -35,7 +35,7 @@ Network = TypeVar("Network", bound=nn.Module)
 FIRST_HELD_OUT, EVERY = 3, 4  # one role in four has a tone that is held out
 
 
-PORTRAIT_UNET = {"channels": 3, "width": 40, "words": 63, "embedding": 160}
+PORTRAIT_UNET: dict[str, int] = {"channels": 3, "width": 40, "words": 63, "embedding": 160}
 """What the `UNet` of the portraits is made with."""
 
 

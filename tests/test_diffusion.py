@@ -174,3 +174,17 @@ def test_the_network_begins_with_zero_and_no_words_are_words_of_zero():
     assert loss.equal(noise_loss(described, x, generator()))
     loss.backward()
     assert all(p.grad is not None for p in network.parameters())
+
+
+def test_a_network_of_the_velocity_errs_little_where_hardly_anything_of_the_image_is_left():
+    torch.manual_seed(0)
+    plain = UNet(channels=2, inputs=3, width=8, words=4)
+    torch.nn.init.normal_(plain.last.weight)
+    network = UNet(channels=2, inputs=3, width=8, words=4, velocity=True)
+    network.load_state_dict(plain.state_dict() | {"velocity": torch.ones(())})
+    x, t = normal(2, 3, 8, 16).float(), torch.tensor([0.3, 0.999])
+    a = alpha_bar(t)[:, None, None, None]
+    v = plain(x, t)
+    torch.testing.assert_close(network(x, t), a.sqrt() * v + (1 - a).sqrt() * x[:, :2])
+    x0 = denoised(x[:, :2], t, network(x, t))
+    torch.testing.assert_close(x0, a.sqrt() * x[:, :2] - (1 - a).sqrt() * v, rtol=1e-3, atol=1e-3)

@@ -1,5 +1,6 @@
 """The networks of lesson 18 on emoji portraits: judge, diffusion with words, latent space, control, cascade."""
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from course_utils.adversarial import portrait_edges
 from course_utils.classroom.training import Recipe
 from course_utils.data import load_portraits
-from course_utils.diffusion import UNet, load_unet, noise_loss
+from course_utils.diffusion import FIRST, LAST, UNet, alpha_bar, diffuse, load_unet, noise_loss, per_image
 from course_utils.text_to_image import (
     PORTRAIT_UNET,
     Autoencoder,
@@ -57,19 +58,32 @@ def judged(network: nn.Module) -> dict[str, float]:
     return {name: x.double().mean().item() for name, x in (("role", role), ("tone", tone), ("both", role & tone))}
 
 
-def words_loss(network: nn.Module, images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the noise loss of a batch of the images seen, some of whose words are dropped."""
+def velocity_loss(network: Callable[..., Tensor], x0: Tensor, words: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the mean of (ε̂ - ε)² / ᾱ: the square error of the velocity, so that times near 1 count.
+
+    There the words say most, the tone above all, and the noise loss is nearly 0 whatever the network makes of them.
+    """
+    t = FIRST + (LAST - FIRST) * torch.rand(len(x0), generator=generator)
+    noise = torch.randn(x0.shape, generator=generator)
+    x0, t, noise = (value.to(words.device) for value in (x0, t, noise))
+    error = network(diffuse(x0, t, noise), t, words) - noise
+    return (error.square() / per_image(alpha_bar(t), x0)).mean()
+
+
+def batch(without: float, dropped: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the numbers of portraits that were seen, and their captions, some of them and some words dropped."""
     i = SEEN[torch.randint(len(SEEN), (BATCH,), generator=generator)]
-    kept = torch.rand(BATCH, 1, generator=generator) >= WITHOUT_WORDS
-    said = torch.rand(BATCH, WORDS.shape[1], generator=generator) >= WORD_DROPPED
-    device = next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        return noise_loss(told(network, (WORDS[i] * kept * said).to(device)), images[i].to(device), generator)
+    kept = torch.rand(BATCH, 1, generator=generator) >= without
+    said = torch.rand(BATCH, WORDS.shape[1], generator=generator) >= dropped
+    return i, WORDS[i] * kept * said
 
 
 def diffusion_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the noise loss of a batch of portraits."""
-    return words_loss(network, IMAGES, generator)
+    """Return the loss of the velocity of a batch of portraits."""
+    i, words = batch(WITHOUT_WORDS, WORD_DROPPED, generator)
+    device = next(network.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        return velocity_loss(network, IMAGES[i], words.to(device), generator)
 
 
 @torch.no_grad()
@@ -83,7 +97,7 @@ def diffusion_held_out(network: nn.Module) -> dict[str, float]:
 
 def unet() -> UNet:
     """Return the network of portraits, with its first weights."""
-    return UNet(**PORTRAIT_UNET)
+    return UNet(**PORTRAIT_UNET, velocity=True)
 
 
 # --- latent space ----------------------------------------------------------------------------------------------------
@@ -120,8 +134,11 @@ def latents() -> Tensor:
 
 
 def latent_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the noise loss of the latents of a batch."""
-    return words_loss(network, latents(), generator)
+    """Return the loss of the velocity of the latents of a batch."""
+    i, words = batch(WITHOUT_WORDS, WORD_DROPPED, generator)
+    x0, device = latents()[i], next(network.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        return velocity_loss(network, x0, words.to(device), generator)
 
 
 @torch.no_grad()
@@ -156,13 +173,12 @@ class Controlled(nn.Module):
 
 
 def control_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the noise loss of a batch with its drawings; half of the captions are dropped."""
-    i = SEEN[torch.randint(len(SEEN), (BATCH,), generator=generator)]
-    words = WORDS[i] * (torch.rand(BATCH, 1, generator=generator) >= 0.5)
+    """Return the loss of the velocity of a batch with its drawings; half of the captions are dropped."""
+    i, words = batch(0.5, 0.0, generator)
     device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16):
         controlled = Controlled(network, DRAWINGS[i].to(device))
-        return noise_loss(told(controlled, words.to(device)), IMAGES[i].to(device), generator)
+        return velocity_loss(controlled, IMAGES[i], words.to(device), generator)
 
 
 @torch.no_grad()
@@ -182,7 +198,7 @@ CROP = 32
 
 
 def cascade_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the noise loss of crops of a batch, beside the same crops at half their size with some noise."""
+    """Return the loss of the velocity of crops of a batch, beside the same at half their size with some noise."""
     i = SEEN[torch.randint(len(SEEN), (BATCH,), generator=generator)]
     top, left = (2 * torch.randint((64 - CROP) // 2 + 1, (2,), generator=generator)).tolist()
     x = LARGE[i, :, top : top + CROP, left : left + CROP]
@@ -192,7 +208,7 @@ def cascade_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     )
     device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16):
-        return noise_loss(told(Enlarger(network, small.to(device)), WORDS[i].to(device)), x.to(device), generator)
+        return velocity_loss(Enlarger(network, small.to(device)), x, WORDS[i].to(device), generator)
 
 
 @torch.no_grad()
@@ -231,8 +247,8 @@ RECIPES = {
     ),
     "portrait_latents": recipe(
         "noise prediction on the latents of portraits, with words",
-        6000,
-        lambda: UNet(**PORTRAIT_UNET | {"channels": 4}),
+        5000,
+        lambda: UNet(**PORTRAIT_UNET | {"channels": 4}, velocity=True),
         latent_loss,
         latent_held_out,
     ),
@@ -241,8 +257,8 @@ RECIPES = {
     ),
     "portrait_cascade": recipe(
         "noise prediction on portraits at 64x64 beside those at 32x32",
-        2000,
-        lambda: UNet(**PORTRAIT_UNET | {"width": 32, "inputs": 6}),
+        2500,
+        lambda: UNet(**PORTRAIT_UNET | {"width": 32, "inputs": 6}, velocity=True),
         cascade_loss,
         cascade_held_out,
     ),

@@ -820,5 +820,5 @@ r"""
 **Hand in**: this notebook with the six exercises passed, your answers to the questions in bold, and one painted mask
 for which the six completions show two different digits.
 
-**Next**: notebook 18, still to come, tells a diffusion in words what to draw.
+**Next**: notebook 18 tells a diffusion in words what to draw.
 """

@@ -54,7 +54,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from course_utils.adversarial import portrait_edges
 from course_utils.checks import check, hint
 from course_utils.data import load_portraits
-from course_utils.diffusion import UNet, diffuse, load_unet, noise_loss, sample
+from course_utils.diffusion import UNet, denoised, diffuse, load_unet, noise_loss, sample
 from course_utils.explorers.text_to_image import explore_text_to_image, text_to_image_picture
 from course_utils.metrics import psnr
 from course_utils.plotting import show, show_images
@@ -144,6 +144,7 @@ def embed_caption(words, table):
     """Return Σ table[word] over the words that are said, each once.
 
     words: a list or tuple of words; table: dictionary word -> vector (d,), at least one.  Returns (d,).
+    Raises ValueError or KeyError for a word that is not in the table.
     """
     ### BEGIN SOLUTION
     total = torch.zeros_like(next(iter(table.values())))
@@ -191,6 +192,29 @@ r"""
 Nobody told the network what a word means. Those with vectors in nearly the same direction change a picture in nearly
 the same way.
 
+When do the words speak? Take the portraits that this network has never seen (section 2 says which), at several times
+$t$, and look at the error of $\hat x_0$ with their own words, with those of other portraits, and without words.
+"""
+
+# %%
+new = held_out_combinations(portraits).to(device)
+noise = torch.randn(images[new].shape, generator=source(seed), device=device)
+print("   t   own words   others' words   no words     mean square error of x̂_0")
+for t in (0.98, 0.9, 0.7, 0.4, 0.1):
+    x = diffuse(images[new], t, noise)
+    with torch.no_grad():
+        words = bags[new], bags[new].roll(9, 0), 0 * bags[new]
+        errors = [(denoised(x, t, network(x, t, w)) - images[new]).square().mean().item() for w in words]
+    print(f"{t:4} {errors[0]:11.3f} {errors[1]:15.3f} {errors[2]:10.3f}")
+
+# %% [markdown]
+r"""
+At late times only the words can say whether a face is dark; at early ones the picture shows it, and wrong words hardly
+hurt. An error of $\hat\varepsilon$ near $t = 1$ is divided by $\sqrt{\bar\alpha} \approx 0$ in $\hat x_0$. So this
+network estimates the *velocity* $v = \sqrt{\bar\alpha}\, \varepsilon - \sqrt{1 - \bar\alpha}\, x_0$ inside, and gives
+$\hat\varepsilon = \sqrt{\bar\alpha}\, \hat v + \sqrt{1 - \bar\alpha}\, x_t$ (Salimans and Ho, 2022): whatever $t$,
+$\hat x_0 = \sqrt{\bar\alpha}\, x_t - \sqrt{1 - \bar\alpha}\, \hat v$ errs no more than $\hat v$.
+
 Now draw. As in notebook 16, the estimate of the noise with words and the one without are combined by guidance,
 $\hat\varepsilon = \hat\varepsilon(x_t, t) + w\,(\hat\varepsilon(x_t, t, c) - \hat\varepsilon(x_t, t))$; the network
 can do without words since a tenth of its training was without. `told(network, words, w)` is the denoiser with both
@@ -235,7 +259,7 @@ portraits out of five.
 """
 
 # %%
-new, kept = held_out_combinations(portraits).to(device), kept_from_the_judge(portraits).to(device)
+kept = kept_from_the_judge(portraits).to(device)
 role, tone = portraits.role.to(device), portraits.tone.to(device)
 judge = load_portrait_classifier().to(device)
 
@@ -330,6 +354,7 @@ r"""
 ### Exercise 2 — to the latents (5 min, in class)
 
 Write `encode(x, encoder, mean, std)`: $z = (E(x) - \mu) / s$, with a mean and a standard deviation for each channel.
+Nothing is clipped, here and in exercise 3.
 
 <details><summary>Hint</summary>
 
@@ -411,12 +436,13 @@ r"""
 
 Write `latent_noise_loss(network, encoder, x0, words, t, noise)`: the mean of $\bigl(\hat\varepsilon(z_t, t, c) -
 \varepsilon\bigr)^2$ with $z_t = \sqrt{\bar\alpha(t)}\, z_0 + \sqrt{1 - \bar\alpha(t)}\, \varepsilon$ and $z_0$ the
-latents of $x_0$. No gradient goes into the encoder.
+latents of $x_0$. Here `encoder` is a function from images to latents, with shift and scale in it, like `to_latents`
+above. No gradient goes into it; the network must get its own.
 
 <details><summary>Hint</summary>
 
-`diffuse(z0, t, noise)` is notebook 16's. `torch.no_grad()` or `detach` keep gradients out of the encoder; of what
-else must they not be kept out? `hint("latent_noise_loss")` tells more.
+`diffuse(z0, t, noise)` is notebook 16's. `torch.no_grad()` or `detach` keep gradients out of the encoder: how much of
+your function may stand under them? `hint("latent_noise_loss")` tells more.
 
 </details>
 """
@@ -585,9 +611,10 @@ r"""
 ### Exercise 6 — one step of training the control (10 min, in class)
 
 Write `control_step(base, control, optimizer, x0, words, drawing, t, noise)`. The loss is the mean of
-$(\hat\varepsilon - \varepsilon)^2$ where the base estimates the noise of $x_t$ with what the control adds. Take one
-step of the optimizer, which has the control's weights only, and return the loss before it, as a number. The base
-stays as it is.
+$(\hat\varepsilon - \varepsilon)^2$ where the base estimates the noise of $x_t$ with what the control adds: a list of
+features, passed on whole. Take one step of the optimizer, which has the control's weights only, and return the loss
+before that step, as a number. Gradients from before may be left in the weights. The base is frozen already
+(`load_unet` does it): leave it as it is.
 
 <details><summary>Hint</summary>
 
@@ -599,7 +626,7 @@ Frozen does not mean that no gradient goes *through* it. `hint("control_step")` 
 
 # %%
 def control_step(base, control, optimizer, x0, words, drawing, t, noise):
-    """Take one step of the optimizer on the control's weights, and return the loss before it.
+    """Take one step of the optimizer on the control's weights, and return the loss before that step.
 
     base(x, t, words, added) and control(x, t, words, drawing) as above; x0, noise: (n, 3, H, W); words: (n, words);
     drawing: (n, 1, H, W); t: (n,).  Returns a float.  Zhang et al. (2023).
@@ -723,8 +750,9 @@ r"""
 ### Exercise 7 — the loss of a subject (8 min, at home)
 
 Write `subject_loss(network, subject, subject_words, prior, prior_words, weight, generator)`. `noise_loss` of notebook
-16 takes a denoiser $(x, t) \mapsto \hat\varepsilon$, images, and a generator with which it draws times and noise;
-begin with the subject. `told(network, words)` is the denoiser that has been told the words.
+16 takes a denoiser $(x, t) \mapsto \hat\varepsilon$, images, and a generator with which it draws times and noise.
+Call it for the subject first, so that your numbers are those of this notebook. `told(network, words)` is the denoiser
+that has been told the words.
 
 <details><summary>Hint</summary>
 
@@ -829,8 +857,9 @@ and joined to $x_t$ along the channels.
 r"""
 ### Exercise 8 — the condition (5 min, at home)
 
-Write `super_resolution_condition(x, small)`: $x_t$ first, then the small image enlarged to its size, by bilinear
-interpolation, pixels being squares (`align_corners=False`).
+Write `super_resolution_condition(x, small)`: $x_t$ first, then the small image enlarged to the size of $x_t$, by
+bilinear interpolation. The corners of the two images coincide, not the centres of their corner pixels
+(`align_corners=False`). The ratio of the sizes need not be a whole number.
 
 <details><summary>Hint</summary>
 

@@ -1,6 +1,8 @@
 """Answers to the exercises of notebook 18: right ones in several styles, and the wrong ones that students write."""
 
+from copy import deepcopy
 from functools import reduce
+from itertools import groupby
 
 import torch
 from torch import nn
@@ -137,7 +139,114 @@ def caption_remembers_words(words, table):
     return caption_by_loop(words, table)
 
 
-CAPTION_RIGHT = [caption_by_loop, caption_by_dictionary, caption_by_stack, caption_by_matrix, caption_by_reduce]
+def caption_by_walking_the_table(words, table):
+    if set(words) - table.keys():
+        raise ValueError("unknown words")
+    total = zero_of(table).clone()
+    for word, vector in table.items():
+        if word in words:
+            total += vector
+    return total
+
+
+def caption_by_embedding_bag(words, table):
+    known = list(table)
+    numbers = sorted({known.index(word) for word in words})
+    if not numbers:
+        return zero_of(table)
+    return F.embedding_bag(torch.tensor([numbers]), torch.stack(list(table.values())), mode="sum")[0]
+
+
+def caption_by_einsum(words, table):
+    number = {word: k for k, word in enumerate(table)}
+    bag = torch.zeros(len(number), dtype=torch.float64)
+    for word in words:
+        bag[number[word]] = 1
+    return torch.einsum("w,wd->d", bag, torch.stack(list(table.values())).double())
+
+
+def caption_begins_with_the_table(words, table):
+    total = next(iter(table.values())).clone()
+    for word in set(words):
+        total += table[word]
+    return total
+
+
+def caption_neighbours_once(words, table):
+    return sum((table[word] for word, _ in groupby(words)), zero_of(table))
+
+
+def caption_leaves_out_what_is_said_twice(words, table):
+    return sum((table[word] for word in set(words) if words.count(word) == 1), zero_of(table))
+
+
+def caption_by_root_of_number(words, table):
+    return caption_by_loop(words, table) / max(1, len(set(words))) ** 0.5
+
+
+def caption_one_word_of_the_set(words, table):
+    total = zero_of(table)
+    for word in set(words):
+        total = zero_of(table) + table[word]
+    return total
+
+
+def caption_clears_the_table(words, table):
+    total = next(iter(table.values()))
+    total.zero_()
+    for word in set(words):
+        total = total + table[word]
+    return total
+
+
+def caption_of_zeros_and_ones(words, table):
+    return torch.tensor([float(word in words) for word in table])
+
+
+def caption_of_nothing_is_a_scalar(words, table):
+    total = torch.zeros(())
+    for word in set(words):
+        total = total + table[word]
+    return total
+
+
+def caption_returns_the_error(words, table):
+    if set(words) - table.keys():
+        return ValueError("unknown words")
+    return caption_by_loop(words, table)
+
+
+def caption_prints_and_returns_nothing(words, table):
+    return None if set(words) - table.keys() else caption_by_loop(words, table)
+
+
+def caption_raises_if_no_word_is_known(words, table):
+    if words and not set(words) & table.keys():
+        raise ValueError("unknown words")
+    return caption_ignores_unknown(words, table)
+
+
+def caption_looks_at_the_first_word(words, table):
+    if words and words[0] not in table:
+        raise ValueError("unknown word")
+    return caption_ignores_unknown(words, table)
+
+
+def caption_asserts(words, table):
+    assert set(words) <= table.keys()
+    return caption_by_loop(words, table)
+
+
+CAPTION_RIGHT = [
+    caption_by_loop,
+    caption_by_dictionary,
+    caption_by_stack,
+    caption_by_matrix,
+    caption_by_reduce,
+    caption_by_walking_the_table,
+    caption_by_embedding_bag,
+    caption_by_einsum,
+]
 CAPTION_WRONG = [
     ("weight", caption_with_repetition),
     ("normalisation", caption_mean),
@@ -155,6 +264,19 @@ CAPTION_WRONG = [
     ("type", caption_of_nothing_is_a_number),
     ("exception", caption_without_the_empty_one),
     ("exception", caption_remembers_words),
+    ("start", caption_begins_with_the_table),
+    ("weight", caption_neighbours_once),
+    ("weight", caption_leaves_out_what_is_said_twice),
+    ("normalisation", caption_by_root_of_number),
+    ("truncation", caption_one_word_of_the_set),
+    ("mutates-input", caption_clears_the_table),
+    ("shape", caption_of_zeros_and_ones),
+    ("shape", caption_of_nothing_is_a_scalar),
+    ("value", caption_returns_the_error),
+    ("value", caption_prints_and_returns_nothing),
+    ("value", caption_raises_if_no_word_is_known),
+    ("value", caption_looks_at_the_first_word),
+    ("exception", caption_asserts),
 ]
 
 # --- encode ----------------------------------------------------------------------------------------------------------
@@ -219,7 +341,76 @@ def encode_without_encoder(x, encoder, mean, std):
     return (x - along(mean)) / along(std)
 
 
-ENCODE_RIGHT = [encode_plain, encode_by_view, encode_by_moving_axes, encode_by_loop, encode_by_einsum]
+def encode_by_batch_norm(x, encoder, mean, std):
+    return F.batch_norm(encoder(x), mean, std.square(), eps=0.0)
+
+
+def encode_on_a_copy(x, encoder, mean, std):
+    z = encoder(x).clone()
+    z -= mean[None, :, None, None]
+    z /= std[None, :, None, None]
+    return z
+
+
+def encode_by_a_copy_of_the_encoder(x, encoder, mean, std):
+    return (deepcopy(encoder).requires_grad_(False)(x) - along(mean)) / along(std)
+
+
+def encode_four_channels(x, encoder, mean, std):
+    z = encoder(x).clone()
+    for c in range(4):
+        z[:, c] = (z[:, c] - mean[c]) / std[c]
+    return z
+
+
+def encode_along_rows(x, encoder, mean, std):
+    return (encoder(x) - mean[:, None]) / std[:, None]
+
+
+def encode_along_images(x, encoder, mean, std):
+    return (encoder(x) - mean[:, None, None, None]) / std[:, None, None, None]
+
+
+def encode_scale_along_columns(x, encoder, mean, std):
+    return (encoder(x) - along(mean)) / std
+
+
+def encode_of_each_image(x, encoder, mean, std):
+    y = encoder(x)
+    return (y - y.mean(dim=(2, 3), keepdim=True)) / y.std(dim=(2, 3), keepdim=True)
+
+
+def encode_by_instance_norm(x, encoder, mean, std):
+    return F.instance_norm(encoder(x))
+
+
+def encode_by_batch_norm_of_std(x, encoder, mean, std):
+    return F.batch_norm(encoder(x), mean, std)
+
+
+def encode_by_batch_norm_with_eps(x, encoder, mean, std):
+    return F.batch_norm(encoder(x), mean, std.square())
+
+
+def encode_scales_the_image(x, encoder, mean, std):
+    return encoder((x - along(mean)) / along(std))
+
+
+def encode_changes_the_mean(x, encoder, mean, std):
+    mean.neg_()
+    return (encoder(x) + along(mean)) / along(std)
+
+
+ENCODE_RIGHT = [
+    encode_plain,
+    encode_by_view,
+    encode_by_moving_axes,
+    encode_by_loop,
+    encode_by_einsum,
+    encode_by_batch_norm,
+    encode_on_a_copy,
+    encode_by_a_copy_of_the_encoder,
+]
 ENCODE_WRONG = [
     ("mean", named("encode_no_mean", encode_by(lambda y, m, s: y / s))),
     ("normalisation", named("encode_no_scale", encode_by(lambda y, m, s: y - m))),
@@ -237,7 +428,18 @@ ENCODE_WRONG = [
     ("mean", encode_one_for_all),
     ("truncation", encode_first_channel),
     ("value|exception", encode_normalises_the_image),
-    ("exception|shape", encode_without_encoder),
+    ("constant", encode_without_encoder),
+    ("exception", encode_four_channels),
+    ("axis", encode_along_rows),
+    ("axis", encode_along_images),
+    ("axis", encode_scale_along_columns),
+    ("value", encode_of_each_image),
+    ("value", encode_by_instance_norm),
+    ("square-root", encode_by_batch_norm_of_std),
+    ("epsilon", encode_by_batch_norm_with_eps),
+    ("order", encode_scales_the_image),
+    ("mutates-input", encode_changes_the_mean),
+    ("order", named("encode_exchanged", encode_by(lambda y, m, s: (y - s) / m))),
     ("clipping", named("encode_clips", encode_by(lambda y, m, s: ((y - m) / s).clamp(-1, 1)))),
 ]
 
@@ -294,7 +496,43 @@ def decode_never(z, decoder, mean, std):
     return torch.zeros(len(z), 3, 2 * z.shape[2], 2 * z.shape[3])
 
 
-DECODE_RIGHT = [decode_plain, decode_by_view, decode_by_moving_axes, decode_by_addcmul]
+def decode_by_convolution(z, decoder, mean, std):
+    return decoder(F.conv2d(z, torch.diag(std)[:, :, None, None], mean))
+
+
+def decode_on_a_copy(z, decoder, mean, std):
+    return decoder(z.clone().mul_(along(std)).add_(along(mean)))
+
+
+def decode_image_by_image(z, decoder, mean, std):
+    return torch.cat([decoder((y * along(std) + along(mean))[None]) for y in z])
+
+
+def decode_adds_to_the_image(z, decoder, mean, std):
+    return decoder(along(std) * z) + along(mean)
+
+
+def decode_along_rows(z, decoder, mean, std):
+    return decoder(std[:, None] * z + mean[:, None])
+
+
+def decode_to_show(z, decoder, mean, std):
+    return (decode_plain(z, decoder, mean, std) + 1) / 2
+
+
+def decode_without_decoder(z, decoder, mean, std):
+    return along(std) * z + along(mean)
+
+
+DECODE_RIGHT = [
+    decode_plain,
+    decode_by_view,
+    decode_by_moving_axes,
+    decode_by_addcmul,
+    decode_by_convolution,
+    decode_on_a_copy,
+    decode_image_by_image,
+]
 DECODE_WRONG = [
     ("mean|normalisation", named("decode_nothing", decode_by(lambda z, m, s: z))),
     ("mean", named("decode_no_mean", decode_by(lambda z, m, s: s * z))),
@@ -307,7 +545,12 @@ DECODE_WRONG = [
     ("order", named("decode_exchanged", decode_by(lambda z, m, s: m * z + s))),
     ("axis", decode_along_columns),
     ("order", decode_scales_the_image),
-    ("exception|shape", decode_channels_of_the_image),
+    ("order", decode_channels_of_the_image),
+    ("order", decode_adds_to_the_image),
+    ("axis", decode_along_rows),
+    ("value", decode_to_show),
+    ("constant", decode_without_decoder),
+    ("clipping", named("decode_clips_the_latents", decode_by(lambda z, m, s: s * z.clamp(-1, 1) + m))),
     ("mean", decode_one_for_all),
     ("clipping", decode_clips),
     ("mutates-input", decode_in_place),
@@ -390,7 +633,71 @@ def a_(t):
     return alpha_bar(t)[:, None, None, None]
 
 
-LATENT_RIGHT = [latent_loss_plain, latent_loss_detached, latent_loss_by_hand, latent_loss_image_by_image]
+def latent_loss_by_inference_mode(network, encoder, x0, words, t, noise):
+    with torch.inference_mode():
+        z0 = encoder(x0)
+    error = (network(diffuse(z0, t, noise), t, words) - noise).flatten()
+    return torch.einsum("i,i->", error, error) / len(error)
+
+
+def latent_loss_by_functional_call(network, encoder, x0, words, t, noise):
+    z0 = encoder(x0).detach().clone().requires_grad_()
+    weights = dict(network.named_parameters())
+    return F.mse_loss(torch.func.functional_call(network, weights, (diffuse(z0, t, noise), t, words)), noise)
+
+
+def latent_loss_by_norm(network, encoder, x0, words, t, noise):
+    z = diffuse(encoder(x0), t, noise).detach()
+    return (network(z, t, words) - noise).norm() ** 2 / noise.numel()
+
+
+def latent_loss_freezes_the_encoder(network, encoder, x0, words, t, noise):
+    for p in encoder.parameters():
+        p.requires_grad_(False)
+    return latent_loss_moves_the_encoder(network, encoder, x0, words, t, noise)
+
+
+def latent_loss_calls_eval(network, encoder, x0, words, t, noise):
+    encoder.eval()
+    return latent_loss_plain(network, encoder, x0, words, t, noise)
+
+
+def latent_loss_goes_back(network, encoder, x0, words, t, noise):
+    loss = latent_loss_plain(network, encoder, x0, words, t, noise)
+    loss.backward()
+    return loss
+
+
+def latent_loss_made_new(network, encoder, x0, words, t, noise):
+    return torch.tensor(latent_loss_plain(network, encoder, x0, words, t, noise).item(), requires_grad=True)
+
+
+def latent_loss_half_detached(network, encoder, x0, words, t, noise):
+    z = diffuse(encoder(x0).detach(), t, noise)
+    error = network(z, t, words) - noise
+    return (error * error.detach()).mean()
+
+
+def latent_loss_arguments_exchanged(network, encoder, x0, words, t, noise):
+    z = diffuse(encoder(x0).detach(), t, noise)
+    return (network(z, words, t) - noise).square().mean()
+
+
+def latent_loss_changes_the_noise(network, encoder, x0, words, t, noise):
+    z = diffuse(encoder(x0).detach(), t, noise)
+    noise -= network(z, t, words)
+    return noise.square().mean()
+
+
+LATENT_RIGHT = [
+    latent_loss_plain,
+    latent_loss_detached,
+    latent_loss_by_hand,
+    latent_loss_image_by_image,
+    latent_loss_by_inference_mode,
+    latent_loss_by_functional_call,
+    latent_loss_by_norm,
+]
 LATENT_WRONG = [
     ("autograd", latent_loss_moves_the_encoder),
     ("autograd", latent_loss_without_gradient),
@@ -416,6 +723,20 @@ LATENT_WRONG = [
     ("square-root", named("latent_loss_norm", latent_loss_by(end=lambda error: error.norm()))),
     ("shape", named("latent_loss_each_image", latent_loss_by(end=lambda error: error.square().mean(dim=(1, 2, 3))))),
     ("order", named("latent_loss_other_time", latent_loss_by(time=lambda t: 1 - t))),
+    ("mutates-input", latent_loss_freezes_the_encoder),
+    ("exception", latent_loss_calls_eval),
+    ("autograd", latent_loss_goes_back),
+    ("autograd", latent_loss_made_new),
+    ("autograd", latent_loss_half_detached),
+    ("order", latent_loss_arguments_exchanged),
+    ("mutates-input", latent_loss_changes_the_noise),
+    ("order", named("latent_loss_square_of_mean", latent_loss_by(end=lambda error: error.mean().square()))),
+    ("value", named("latent_loss_variance", latent_loss_by(end=lambda error: error.var()))),
+    ("value", named("latent_loss_time_is_alpha", latent_loss_by(time=alpha_bar))),
+    ("value", named("latent_loss_time_in_thousands", latent_loss_by(time=lambda t: 1000 * t))),
+    ("mean", named("latent_loss_one_time", latent_loss_by(z=lambda z0, t, e: diffuse(z0, t[0], e)))),
+    ("shape", named("latent_loss_not_reduced", latent_loss_by(end=lambda error: error.square()))),
+    ("normalisation", named("latent_loss_half", latent_loss_by(end=lambda error: 0.5 * error.square().mean()))),
 ]
 
 # --- zero_convolution ------------------------------------------------------------------------------------------------
@@ -499,7 +820,70 @@ def zero_in_place_of_a_leaf(channels, out):
     return convolution
 
 
-ZERO_RIGHT = [zero_by_init, zero_by_data, zero_by_loop, zero_by_parameters]
+class ZeroConvolution(nn.Conv2d):
+    def reset_parameters(self):
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+def zero_by_subclass(channels, out):
+    return ZeroConvolution(channels, out, 1, padding="same")
+
+
+def zero_by_state(channels, out):
+    convolution = nn.Conv2d(channels, out, 1)
+    convolution.load_state_dict({name: torch.zeros_like(p) for name, p in convolution.state_dict().items()})
+    return convolution
+
+
+def zero_frozen_meanwhile(channels, out):
+    convolution = nn.Conv2d(channels, out, 1).requires_grad_(False)
+    convolution.weight.zero_()
+    convolution.bias.zero_()
+    return convolution.requires_grad_(True)
+
+
+def zero_in_inference_mode(channels, out):
+    with torch.inference_mode():
+        return zero_by_init(channels, out)
+
+
+def zero_in_double_precision(channels, out):
+    return zero_by_init(channels, out).double()
+
+
+def zero_one_bias(channels, out):
+    convolution = zero_by_init(channels, out)
+    convolution.bias = nn.Parameter(torch.zeros(1))
+    return convolution
+
+
+def zero_bias_frozen(channels, out):
+    convolution = zero_by_init(channels, out)
+    convolution.bias.requires_grad_(False)
+    return convolution
+
+
+def zero_without_effect(channels, out):
+    convolution = nn.Conv2d(channels, out, 1)
+    torch.zeros_like(convolution.weight), torch.zeros_like(convolution.bias)
+    convolution.zero_grad()
+    return convolution
+
+
+def zero_in_a_sequence(channels, out):
+    return nn.Sequential(zero_by_init(channels, out))
+
+
+ZERO_RIGHT = [
+    zero_by_init,
+    zero_by_data,
+    zero_by_loop,
+    zero_by_parameters,
+    zero_by_subclass,
+    zero_by_state,
+    zero_frozen_meanwhile,
+]
 ZERO_WRONG = [
     ("value", named("zero_bias_forgotten", zero_by(plain, bias=None))),
     ("value", named("zero_weight_forgotten", zero_by(plain, weight=None))),
@@ -517,6 +901,12 @@ ZERO_WRONG = [
     ("type", zero_weights_only),
     ("type", zero_returns_init),
     ("autograd", zero_in_place_of_a_leaf),
+    ("autograd", zero_in_inference_mode),
+    ("precision", zero_in_double_precision),
+    ("shape", zero_one_bias),
+    ("autograd", zero_bias_frozen),
+    ("value", zero_without_effect),
+    ("type", zero_in_a_sequence),
 ]
 
 # --- control_step ----------------------------------------------------------------------------------------------------
@@ -663,7 +1053,99 @@ def control_step_returns_nothing(base, control, optimizer, x0, words, drawing, t
     control_step_plain(base, control, optimizer, x0, words, drawing, t, noise)
 
 
-CONTROL_RIGHT = [control_step_plain, control_step_zero_first, control_step_zero_last, control_step_freezes_the_base]
+def control_step_by_autograd_grad(base, control, optimizer, x0, words, drawing, t, noise):
+    weights = list(control.parameters())
+    loss = right_loss(base, control, x0, words, drawing, t, noise)
+    for p, g in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        p.grad = g
+    optimizer.step()
+    return loss.tolist()
+
+
+def control_step_by_closure(base, control, optimizer, x0, words, drawing, t, noise):
+    def closure():
+        optimizer.zero_grad(set_to_none=False)
+        loss = right_loss(base, control, x0, words, drawing, t, noise)
+        loss.backward(inputs=list(control.parameters()))
+        return loss
+
+    return optimizer.step(closure).item()
+
+
+def control_step_beside_a_copy_of_the_base(base, control, optimizer, x0, words, drawing, t, noise):
+    frozen = deepcopy(base).requires_grad_(False)
+    return control_step_plain(frozen, control, optimizer, x0, words, drawing, t, noise)
+
+
+def control_step_by_functional_call(base, control, optimizer, x0, words, drawing, t, noise):
+    x = diffuse(x0, t, noise)
+    added = torch.func.functional_call(control, dict(control.named_parameters()), (x, t, words, drawing))
+    loss = F.mse_loss(base(x, t, words, added), noise)
+    control.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def control_step_measures_first(base, control, optimizer, x0, words, drawing, t, noise):
+    with torch.no_grad():
+        before = right_loss(base, control, x0, words, drawing, t, noise).item()
+    control_step_plain(base, control, optimizer, x0, words, drawing, t, noise)
+    return before
+
+
+def control_step_unfreezes_the_base(base, control, optimizer, x0, words, drawing, t, noise):
+    base.requires_grad_(True)
+    return control_step_plain(base, control, optimizer, x0, words, drawing, t, noise)
+
+
+def control_step_freezes_the_control(base, control, optimizer, x0, words, drawing, t, noise):
+    control.requires_grad_(False)
+    return control_step_plain(base, control, optimizer, x0, words, drawing, t, noise)
+
+
+def control_step_clips(base, control, optimizer, x0, words, drawing, t, noise):
+    loss = right_loss(base, control, x0, words, drawing, t, noise)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(control.parameters(), 0.01)
+    optimizer.step()
+    return loss.item()
+
+
+def control_step_own_noise(base, control, optimizer, x0, words, drawing, t, noise):
+    return control_step_plain(base, control, optimizer, x0, words, drawing, t, torch.randn_like(noise))
+
+
+def loss_given(side=lambda x, x0: x, own=lambda x, x0: x, said=lambda w: w, add=lambda added: added):
+    def loss(base, control, x0, words, drawing, t, noise):
+        x = diffuse(x0, t, noise)
+        added = control(side(x, x0), t, words, drawing)
+        return F.mse_loss(base(own(x, x0), t, said(words), add(added)), noise)
+
+    return loss
+
+
+def loss_arguments_exchanged(base, control, x0, words, drawing, t, noise):
+    x = diffuse(x0, t, noise)
+    return F.mse_loss(base(x, t, words, control(x, t, drawing, words)), noise)
+
+
+def loss_drawing_to_the_base(base, control, x0, words, drawing, t, noise):
+    return F.mse_loss(base(diffuse(x0, t, noise), t, words, drawing), noise)
+
+
+CONTROL_RIGHT = [
+    control_step_plain,
+    control_step_zero_first,
+    control_step_zero_last,
+    control_step_freezes_the_base,
+    control_step_by_autograd_grad,
+    control_step_by_closure,
+    control_step_beside_a_copy_of_the_base,
+    control_step_by_functional_call,
+    control_step_measures_first,
+]
 CONTROL_WRONG = [
     ("order", named("control_never_zero_grad", step_by(right_loss, zero=False))),
     ("autograd", named("control_never_backward", step_by(right_loss, back=False))),
@@ -693,6 +1175,22 @@ CONTROL_WRONG = [
     ("sign", control_step_uphill),
     ("order", control_step_loss_after),
     ("type", control_step_returns_nothing),
+    ("type", named("control_returns_a_scalar_tensor", step_by(right_loss, result=lambda loss: loss.detach()))),
+    ("mutates-input", control_step_unfreezes_the_base),
+    ("autograd", control_step_freezes_the_control),
+    ("step-size", control_step_clips),
+    ("value", control_step_own_noise),
+    ("value", named("control_sees_x0", step_by(loss_given(side=lambda x, x0: x0)))),
+    ("value", named("control_base_sees_x0", step_by(loss_given(own=lambda x, x0: x0)))),
+    ("value", named("control_base_without_words", step_by(loss_given(said=lambda w: 0 * w)))),
+    ("value", named("control_reversed", step_by(loss_given(add=lambda added: added[::-1])))),
+    ("value", named("control_first_only", step_by(loss_given(add=lambda added: added[:1])))),
+    ("order", named("control_arguments_exchanged", step_by(loss_arguments_exchanged))),
+    ("constant", named("control_drawing_to_the_base", step_by(loss_drawing_to_the_base))),
+    ("square-root", named("control_modulus", step_by(loss_by(end=lambda error: error.abs().mean())))),
+    ("square-root", named("control_root", step_by(loss_by(end=lambda error: error.square().mean().sqrt())))),
+    ("normalisation", named("control_half", step_by(loss_by(end=lambda error: 0.5 * error.square().mean())))),
+    ("autograd", named("control_loss_detached", step_by(loss_by(end=lambda error: error.square().mean().detach())))),
 ]
 
 # --- subject_loss ----------------------------------------------------------------------------------------------------
@@ -773,7 +1271,59 @@ def subject_loss_words_of_the_subject(network, subject, subject_words, prior, pr
     return noise_loss(hears, subject, generator) + weight * noise_loss(hears, prior, generator)
 
 
-SUBJECT_RIGHT = [subject_loss_plain, subject_loss_by_lambda, subject_loss_prior_first, subject_loss_by_loop]
+def subject_loss_by_scalar_product(network, subject, subject_words, prior, prior_words, weight, generator):
+    pairs = ((subject_words, subject), (prior_words, prior))
+    losses = torch.stack([noise_loss(told(network, words), x, generator) for words, x in pairs])
+    return losses @ losses.new_tensor([1.0, weight])
+
+
+def subject_loss_without_prior_at_zero(network, subject, subject_words, prior, prior_words, weight, generator):
+    loss = noise_loss(told(network, subject_words), subject, generator)
+    if weight > 0:
+        loss += weight * noise_loss(told(network, prior_words), prior, generator)
+    return loss
+
+
+def subject_loss_by_hand(network, subject, subject_words, prior, prior_words, weight, generator):
+    losses = []
+    for x0, words in ((subject, subject_words), (prior, prior_words)):
+        t = 0.001 + 0.998 * torch.rand(len(x0), generator=generator).to(x0)
+        noise = torch.randn(x0.shape, generator=generator).to(x0)
+        losses.append(F.mse_loss(network(diffuse(x0, t, noise), t, words), noise))
+    return torch.add(losses[0], losses[1], alpha=weight)
+
+
+def subject_loss_goes_back(network, subject, subject_words, prior, prior_words, weight, generator):
+    loss = subject_loss_plain(network, subject, subject_words, prior, prior_words, weight, generator)
+    loss.backward()
+    return loss
+
+
+def subject_loss_goes_back_and_keeps(network, subject, subject_words, prior, prior_words, weight, generator):
+    loss = subject_loss_plain(network, subject, subject_words, prior, prior_words, weight, generator)
+    loss.backward(retain_graph=True)
+    return loss
+
+
+def subject_loss_weight_is_guidance(network, subject, subject_words, prior, prior_words, weight, generator):
+    loss = noise_loss(told(network, subject_words), subject, generator)
+    return loss + noise_loss(told(network, prior_words, weight), prior, generator)
+
+
+def subject_loss_words_of_the_prior(network, subject, subject_words, prior, prior_words, weight, generator):
+    hears = told(network, prior_words)
+    return noise_loss(hears, subject, generator) + weight * noise_loss(hears, prior, generator)
+
+
+SUBJECT_RIGHT = [
+    subject_loss_plain,
+    subject_loss_by_lambda,
+    subject_loss_prior_first,
+    subject_loss_by_loop,
+    subject_loss_by_scalar_product,
+    subject_loss_without_prior_at_zero,
+    subject_loss_by_hand,
+]
 SUBJECT_WRONG = [
     ("weight", named("subject_no_weight", subject_by(lambda a, b, w: a + b))),
     ("weight", named("subject_weight_on_the_subject", subject_by(lambda a, b, w: w * a + b))),
@@ -787,8 +1337,8 @@ SUBJECT_WRONG = [
     ("value", named("subject_no_words", subject_by(lambda a, b, w: a + w * b, lambda s, p: (0 * s, 0 * p)))),
     ("value", named("subject_prior_without_words", subject_by(lambda a, b, w: a + w * b, lambda s, p: (s, 0 * p)))),
     ("value", named("subject_without_words", subject_by(lambda a, b, w: a + w * b, lambda s, p: (0 * s, p)))),
-    ("exception|order", named("subject_words_exchanged", subject_by(lambda a, b, w: a + w * b, lambda s, p: (p, s)))),
-    ("exception|order", subject_loss_words_of_the_subject),
+    ("order", named("subject_words_exchanged", subject_by(lambda a, b, w: a + w * b, lambda s, p: (p, s)))),
+    ("order", subject_loss_words_of_the_subject),
     ("randomness", subject_loss_seeds_again),
     ("randomness|value", subject_loss_own_generator),
     ("normalisation", subject_loss_together),
@@ -796,6 +1346,15 @@ SUBJECT_WRONG = [
     ("type", subject_loss_is_a_number),
     ("shape", subject_loss_is_a_pair),
     ("value", subject_loss_tells_nothing),
+    ("autograd", subject_loss_goes_back),
+    ("autograd", subject_loss_goes_back_and_keeps),
+    ("weight", subject_loss_weight_is_guidance),
+    ("order", subject_loss_words_of_the_prior),
+    ("autograd", named("subject_prior_detached", subject_by(lambda a, b, w: a + w * b.detach()))),
+    ("autograd", named("subject_detached", subject_by(lambda a, b, w: a.detach() + w * b))),
+    ("autograd", named("subject_both_detached", subject_by(lambda a, b, w: torch.tensor([a, w * b]).sum()))),
+    ("normalisation", named("subject_mean_weight", subject_by(lambda a, b, w: (a + w * b) / (1 + w)))),
+    ("weight", named("subject_weight_is_a_switch", subject_by(lambda a, b, w: a + b if w else a))),
 ]
 
 # --- super_resolution_condition --------------------------------------------------------------------------------------
@@ -847,7 +1406,49 @@ def condition_reduces(x, small):
     return torch.cat([F.adaptive_avg_pool2d(x, small.shape[-2:]), small], dim=1)
 
 
+def matrix_of_bilinear(n, N):
+    """Return the N × n matrix that enlarges along one axis."""
+    places = ((torch.arange(N, dtype=torch.float64) + 0.5) * n / N - 0.5).clamp(0, n - 1)
+    return (1 - (places[:, None] - torch.arange(n, dtype=torch.float64)).abs()).clamp(min=0)
+
+
+def condition_by_matrices(x, small):
+    down, across = (matrix_of_bilinear(small.shape[k], x.shape[k]) for k in (2, 3))
+    return torch.cat([x, torch.einsum("Ih,nchw,Jw->ncIJ", down, small.double(), across).to(x)], dim=1)
+
+
+def condition_by_factors(x, small):
+    factors = tuple(a / b for a, b in zip(x.shape[2:], small.shape[2:], strict=True))
+    return torch.hstack([x, F.interpolate(small, scale_factor=factors, mode="bilinear")])
+
+
+def condition_image_by_image(x, small):
+    pairs = zip(x, small, strict=True)
+    return torch.stack([torch.cat([u, F.interpolate(v[None], u.shape[1:], mode="bilinear")[0]]) for u, v in pairs])
+
+
+def condition_antialiased(x, small):
+    return torch.cat([x, F.interpolate(small, size=x.shape[-2:], mode="bilinear", antialias=True)], dim=1)
+
+
+def copies(x, small):
+    return small.repeat(1, 1, *(a // b for a, b in zip(x.shape[2:], small.shape[2:], strict=True)))
+
+
+def condition_square(x, small):
+    return torch.cat([x, F.interpolate(small, size=x.shape[-1], mode="bilinear")], dim=1)
+
+
+def condition_by_zeros_outside(x, small):
+    grid = F.affine_grid(torch.eye(2, 3).to(x).expand(len(x), 2, 3), [*small.shape[:2], *x.shape[2:]], False)
+    return torch.cat([x, F.grid_sample(small, grid, align_corners=False)], dim=1)
+
+
 CONDITION_RIGHT = [
+    condition_by_matrices,
+    condition_by_factors,
+    condition_image_by_image,
+    condition_antialiased,
     condition_plain,
     condition_default_corners,
     condition_by_upsample,
@@ -882,6 +1483,14 @@ CONDITION_WRONG = [
         named("condition_alternating", condition_by(bilinear, lambda x, y: torch.stack([x, y], dim=2).flatten(1, 2))),
     ),
     ("value", named("condition_x_twice", condition_by(bilinear, lambda x, y: torch.cat([x, x], dim=1)))),
+    ("value", named("condition_copies", condition_by(copies))),
+    ("shape", condition_square),
+    ("boundary", condition_by_zeros_outside),
+    ("clipping", named("condition_clips", condition_by(lambda x, s: bilinear(x, s).clamp(-1, 1)))),
+    ("clipping", named("condition_clips_x", condition_by(bilinear, lambda x, y: torch.cat([x.clamp(-1, 1), y], 1)))),
+    ("value", named("condition_to_show", condition_by(lambda x, s: (bilinear(x, s) + 1) / 2))),
+    ("shape", named("condition_side_by_side", condition_by(bilinear, lambda x, y: torch.cat([x, y], dim=-1)))),
+    ("type", named("condition_a_pair", condition_by(bilinear, lambda x, y: (x, y)))),
     ("value", named("condition_zeros", condition_by(bilinear, lambda x, y: torch.cat([x, 0 * y], dim=1)))),
 ]
 

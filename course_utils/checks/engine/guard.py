@@ -75,8 +75,10 @@ def _load_optimizers(function: Callable[..., Any]) -> None:
     """
     code = code_of(function)
     scope = getattr(function, "__globals__", {})
-    names = set(code.co_names) if code is not None else set()
-    if "optim" in names or any(str(getattr(scope.get(n), "__module__", "")).startswith("torch.optim") for n in names):
+    names = {*code.co_names, *code.co_varnames} if code is not None else set()
+    if any("optim" in name for name in names) or any(
+        str(getattr(scope.get(n), "__module__", "")).startswith("torch.optim") for n in names
+    ):
         torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 
 
