@@ -304,12 +304,16 @@ def load_control(base: UNet) -> Control:
 # N. Ruiz et al. (2023), 10.1109/CVPR52729.2023.02155. Slide "DreamBooth".
 
 
-def add_word(network: UNet) -> UNet:
-    """Return a copy of a network that hears one word more, the last one, which means nothing yet; it can be trained."""
+def add_word(network: UNet, generator: torch.Generator) -> UNet:
+    """Return a copy of a network that hears one word more, the last one, and that can be trained.
+
+    Its vector is drawn at random, about as long as those of the others: it means nothing yet, and is heard.
+    """
     copy = deepcopy(_require_unet(network, "network"))
     old = copy.word.weight.detach()
+    new = old.std() * torch.randn(len(old), 1, generator=require_generator(generator)).to(old)
     copy.word = nn.Linear(old.shape[1] + 1, len(old), bias=False, device=old.device)
-    copy.word.weight.data = torch.cat([old, torch.zeros_like(old[:, :1])], dim=1)
+    copy.word.weight.data = torch.cat([old, new], dim=1)
     return copy.requires_grad_(True)
 
 

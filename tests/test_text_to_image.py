@@ -187,12 +187,14 @@ def test_control_steps_move_the_control_alone_and_lower_the_loss():
 # --- subjects --------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_word_means_nothing_at_first():
+def test_a_new_word_is_heard_where_it_is_said_only():
     network = base()
-    longer, x, words = add_word(network.requires_grad_(False)), normal(2, 3, 16, 16), torch.eye(4)[:2]
-    for said in (0.0, 1.0):
-        new = torch.cat([words, torch.full((2, 1), said)], dim=1)
-        torch.testing.assert_close(longer(x, 0.3, new), network(x, 0.3, words))
+    longer = add_word(network.requires_grad_(False), source())
+    x, words = normal(2, 3, 16, 16), torch.eye(4)[:2]
+    unsaid, said = (torch.cat([words, torch.full((2, 1), value)], dim=1) for value in (0.0, 1.0))
+    torch.testing.assert_close(longer(x, 0.3, unsaid), network(x, 0.3, words))
+    assert not torch.allclose(longer(x, 0.3, said), network(x, 0.3, words), atol=1e-3)
+    assert longer.word.weight[:, -1].std().item() == pytest.approx(network.word.weight.std().item(), rel=0.5)
     assert all(p.requires_grad for p in longer.parameters())
     assert not any(p.requires_grad for p in network.parameters())
 

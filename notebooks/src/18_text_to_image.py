@@ -735,10 +735,10 @@ martian[:, 3:9] = 0  # and stands in the place of the tone
 
 # %% [markdown]
 r"""
-`add_word` makes a copy of the network that hears one word more, which means nothing yet. All weights of the copy are
-trained, for some seconds, on four pictures. It learns the word, and it learns more than we want: everything
-begins to look like the subject. So Ruiz et al. add a second term to the loss. Before training, let the network
-*itself* draw pictures of the class, from captions without the new word; then keep it able to draw them:
+`add_word` makes a copy of the network that hears one word more: a vector drawn at random, which means nothing yet. All
+weights of the copy are trained, for some seconds, on four pictures. It learns the word, and it learns more than we
+want: everything begins to look like the subject. So Ruiz et al. add a second term to the loss. Before training, let
+the network *itself* draw pictures of the class, from captions without the new word; then keep it able to draw them:
 
 $$\mathcal{L} = \mathcal{L}_\text{noise}(\text{subject}) + \lambda\, \mathcal{L}_\text{noise}(\text{own pictures}).$$
 
@@ -792,8 +792,9 @@ prior_words = torch.cat([prior_words, torch.zeros(len(prior), 1, device=device)]
 # %%
 def teach(weight, n=60):
     """Return a copy of the network that has learnt the new word."""
-    learner, generator = add_word(network), source(seed)
-    optimizer = torch.optim.Adam(learner.parameters(), lr=3e-4)
+    generator = source(seed)
+    learner = add_word(network, generator)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=6e-4)
     for _ in range(n):
         k = torch.randint(len(prior), (4,), generator=generator, device=device)
         optimizer.zero_grad()
