@@ -76,7 +76,7 @@ from course_utils.text_to_image import (
 
 # %%
 device = "cpu"  # or "cuda": networks and images go there
-steps = 20  # of DDIM, for each image
+steps = 15  # of DDIM, for each image
 guidance = 2.0
 seed = 0
 
@@ -181,16 +181,20 @@ learnt = dict(zip(known, network.word.weight.T, strict=True))
 caption = ["woman", "dark", "pilot"]
 error = (network.word(embed_caption(caption, one_hot)) - embed_caption(caption, learnt)).abs().max().item()
 print(f"{sum(p.numel() for p in network.parameters()):,} weights; the two tables agree: {error < 1e-5}")
+
+# %%
 vectors = torch.nn.functional.normalize(network.word.weight.T, dim=1)
-for word in ("light", "dark", "veil", "superhero"):
-    cosines = vectors @ vectors[known.index(word)]
-    near = [known[k] for k in cosines.argsort(descending=True)[1:4].tolist()]
-    print(f"nearest to {word!r}: {', '.join(near)}")
+cosines = vectors @ vectors.T
+tones = known[3:9]
+of_dark = " ".join(f"{tone} {c:.1f}," for tone, c in zip(tones, cosines[8, 3:9].tolist(), strict=True))
+print(f"cosines with 'dark': {of_dark[:-1]}")
+pairs = [(cosines[i, j].item(), known[i], known[j]) for i in range(len(known)) for j in range(i)]
+print("most alike:", "; ".join(f"{first}, {second}" for _, first, second in sorted(pairs, reverse=True)[:6]))
 
 # %% [markdown]
 r"""
-Nobody told the network what a word means. Those with vectors in nearly the same direction change a picture in nearly
-the same way.
+Nobody told the network what a word means, or that tones have an order. Words with vectors of nearly the same direction
+change a picture in nearly the same way.
 
 When do the words speak? Take the portraits that this network has never seen (section 2 says which), at several times
 $t$, and look at the error of $\hat x_0$ with their own words, with those of other portraits, and without words.
@@ -294,12 +298,20 @@ def nearest(pictures, among):
 
 everyone, seen = torch.arange(len(images), device=device), (~new).nonzero()[:, 0]
 drawn = {w: draw(bags[new], w) for w in (1.0, guidance, 6.0)}
+
+# %% tags=["nbval-ignore-output"] reason="passes of a network amplify rounding: the next cell prints what counts"
 print("guidance   role   tone   both   nearest portrait has both   standard deviation of a pixel")
 for w, pictures in drawn.items():
     k = nearest(pictures, everyone)
     right = ((role[k] == role[new]) & (tone[k] == tone[new])).double().mean().item()
     numbers = "".join(f"{share:5} %" for share in recognised(pictures, role[new], tone[new]))
     print(f"{w:8.0f} {numbers} {100 * right:22.0f} % {pictures.std().item():22.2f}")
+
+# %%
+both = {w: recognised(pictures, role[new], tone[new])[2] for w, pictures in drawn.items()}
+print(f"both words recognised in at least 80 % with w = {guidance:.0f}: {both[guidance] >= 80}")
+print(f"more often with w = 6 than with w = 1: {both[6.0] > both[1.0]}")
+assert both[guidance] >= 80
 
 # %%
 shown = [0, 2, 6, 9, 12, 15, 31, 34]
@@ -314,8 +326,8 @@ Above, the real portraits, which no network has seen; in the middle, what was dr
 nearest portrait that *was* seen. The drawing is not a copy of it: the network has put the tone of one portrait and
 the role of another together.
 
-Guidance pays: with $w = 1$, the model's own estimate of the law of the pictures, some are blotchy; $w = 2$ follows the
-words more closely. More exaggerates: contrasts grow, as the last column shows.
+Guidance pays: with $w = 1$, the model's own estimate of the law of the pictures, some tones are missed; $w = 2$ follows
+the words more closely. The judge likes still more of it, the eye does not: the next picture shows why.
 
 **Question.** Why would it prove less to hold out single portraits at random, in place of whole combinations with all
 their genders?
@@ -490,7 +502,7 @@ autoencoder: better than those, no latent diffusion can be. (It was trained on t
 read their rows as a ceiling.)
 """
 
-# %%
+# %% tags=["nbval-ignore-output"] reason="passes of a network amplify rounding: the next cell prints what counts"
 with torch.no_grad():
     z_drawn = sample(told(latent_network, bags[new], guidance), tuple(z.shape), steps, source(seed), clip=3.0)
     from_latents = decode(z_drawn, autoencoder.decoder, mean, std).clamp(-1, 1)
@@ -498,6 +510,10 @@ rows = {"real": images[new], "real, through the autoencoder": avg_pool2d(back, 2
 rows |= {"drawn in pixels": drawn[guidance], "drawn in latents": avg_pool2d(from_latents, 2)}
 for name, pictures in rows.items():
     print(f"{name:30}: role {{}} %, tone {{}} %, both {{}} %".format(*recognised(pictures, role[new], tone[new])))
+
+# %%
+shares = [recognised(pictures, role[new], tone[new])[2] for pictures in rows.values()]
+print("both recognised in at least 80 % of what was drawn in latents:", shares[3] >= 80)
 
 # %%
 k = shown[3]
@@ -660,8 +676,9 @@ print("the first loss is that of the base alone, the last of eight is below it")
 
 # %% [markdown]
 r"""
-The course has trained a control for longer, on pairs of portraits that were seen and their line drawings, half of
-them without words. Here it draws from the lines of portraits that no network has seen, and from one made by hand. The
+The course has trained a control for longer, on portraits that were seen and their line drawings, most of them without
+words, and mostly at late times: at early ones $x_t$ shows the lines already, and the control learns nothing. Here it
+draws from the lines of portraits that no network has seen, and from one made by hand. The
 words say the gender and the tone only. The second row is the base alone, from the same noise.
 """
 
@@ -705,9 +722,14 @@ def line_error(pictures):
     return ((portrait_edges(u) - lines[:6]).abs().sum() / lines[:6].sum()).item()
 
 
+# %% tags=["nbval-ignore-output"] reason="passes of a network amplify rounding: the next cell prints what counts"
 for name, x in {"real": images[chosen], "drawn with control": pictures, "drawn by the base": free_pictures}.items():
     print(f"{name:20}: error of the lines {line_error(x):.2f}")
-assert line_error(pictures) < 0.75 * line_error(free_pictures)
+
+# %%
+halved = line_error(pictures) < 0.5 * line_error(free_pictures)
+print(f"with control the error is less than half of that of the base: {halved}")
+assert halved
 
 # %% [markdown]
 r"""
@@ -822,12 +844,24 @@ old = [
 ]
 
 # %%
-results = {}
-for name, learner in learners.items():
-    results[name] = draw(torch.cat([wanted, new_word], dim=1), network=learner)
-    green = (results[name][:, 1] - results[name][:, 0])[:, 12:20, 12:20].mean(dim=(1, 2)) / 2
-    both = recognised(results[name][3:], *old)[2]
-    print(f"{name:13}: green {green[:3].mean().item():5.2f} (subject), {green[3:].mean().item():5.2f} (others)", both)
+results = {name: draw(torch.cat([wanted, new_word], dim=1), network=learner) for name, learner in learners.items()}
+greens = {
+    name: ((x[:, 1] - x[:, 0])[:, 12:20, 12:20].mean(dim=(1, 2)) / 2).reshape(2, 3).mean(dim=1).tolist()
+    for name, x in results.items()
+}
+
+# %% tags=["nbval-ignore-output"] reason="training amplifies rounding: the next cell prints what counts"
+for name, x in results.items():
+    subject_green, others_green = greens[name]
+    both = recognised(x[3:], *old)[2]
+    print(
+        f"{name:13}: green {subject_green:5.2f} (subject), {others_green:5.2f} (others); old words in {both} % of them"
+    )
+
+# %%
+for name, (subject_green, others_green) in greens.items():
+    told_apart = subject_green > 2 * max(others_green, 0)
+    print(f"{name:13}: the subject is more than twice as green as others: {told_apart}")
 
 # %% tags=["picture-by-statistics"] reason="training amplifies rounding: pixels move, the cell above prints statistics"
 pictures = [*subject[:2], *results["without prior"], *subject[2:], *results["with prior"]]
@@ -839,7 +873,9 @@ slide_figure(show_images([(x + 1) / 2 for x in pictures], titles, columns=8), "d
 r"""
 Left, the four pictures. Then, above without and below with the prior: the new word with three roles that the subject
 was never shown in, and three captions without the new word. Without the prior, others turn green as well: the network
-has learnt that people are green. With it they keep their colours.
+has learnt that people are green. With it they keep their colours, all but the cook. The subject was shown as a cook,
+and among the network's own pictures there is no *person* who is one: a prior keeps what it contains. (The judge knows
+no green, and reads a tone in the shade that is left.)
 
 **Question.** Why does the prior consist of pictures that the network has drawn, and not of the portraits that it was
 trained on?
@@ -918,8 +954,9 @@ slide_figure(show_images(pictures, titles, columns=8), "cascade")
 
 # %% [markdown]
 r"""
-The second diffusion invents the edges that the small image does not have. Left it begins with real portraits,
-reduced; right with drawn ones: words to 32 × 32 to 64 × 64, without a real pixel on the way.
+The second diffusion finds the edges that the small image does not have: it knows how these portraits are drawn, which
+bilinear interpolation does not. Left it begins with real portraits, reduced; right with drawn ones: words to 32 × 32
+to 64 × 64, without a real pixel on the way.
 
 **Question.** In training, the small images were given a little noise, of a random size. Which difference between
 training and use does that prepare for?
