@@ -678,8 +678,8 @@ print("the first loss is that of the base alone, the last of eight is below it")
 r"""
 The course has trained a control for longer, on portraits that were seen and their line drawings, most of them without
 words, and mostly at late times: at early ones $x_t$ shows the lines already, and the control learns nothing. Here it
-draws from the lines of portraits that no network has seen, and from one made by hand. The
-words say the gender and the tone only. The second row is the base alone, from the same noise.
+draws from the lines of portraits that no network has seen, and from one made by hand. The words say the gender and the
+tone only. The second row is the base alone, from the same noise.
 """
 
 # %%
