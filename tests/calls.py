@@ -384,8 +384,9 @@ WORDED = {
 }
 OWN |= {
     f"text_to_image.{name}": WORDED
-    for name in ("vocabulary", "captions", "held_out_combinations", "network_portraits", "told", "latent_statistics")
+    for name in ("vocabulary", "captions", "held_out_combinations", "kept_from_the_judge", "network_portraits")
 }
+OWN |= {f"text_to_image.{name}": WORDED for name in ("told", "latent_statistics")}
 OWN |= {
     f"text_to_image.{name}": WORDED
     for name in ("encode", "decode", "latent_noise_loss", "subject_loss", "super_resolution_condition", "Enlarger")
