@@ -81,7 +81,7 @@ def captions(portraits: Portraits) -> Float[Tensor, "n words"]:
 
 
 def held_out_combinations(portraits: Portraits) -> Bool[Tensor, " n"]:
-    """Say which portraits no network of lesson 18 has seen: one tone of every fourth role, with each gender.
+    """Say which portraits no network that draws in lesson 18 has seen: one tone of every fourth role, with each gender.
 
     The tone changes from role to role, so that each tone and each role is seen in other combinations.
     """

@@ -780,8 +780,8 @@ print(f"d² = {round(frechet(by_styles), -1):.0f}; the generator of section 4: {
 
 # %% [markdown]
 r"""
-All ten digits are drawn, though not equally often, and some shapes are none. $d^2$ is about that of section 4, with all
-that $z$ decides coming in by your AdaIN.
+The classifier finds all ten digits, some of them rarely; it must choose, and some shapes are no digit. $d^2$ is about
+that of section 4, with all that $z$ decides coming in by your AdaIN.
 
 **Style mixing.** Two images, each with its own $w$. The coarse scales get one, the fine scales the other: which scale
 knows what?
@@ -840,7 +840,7 @@ for psi, x in pulled.items():
     print(f"ψ = {psi:4}: sure by {sure:.2f}, spread of a pixel {spread:.2f}, ", end="")
     print(f"{kinds:2} digits drawn, d² = {round(frechet(x), -1):5.0f}")
 fig = show_images([mosaic(x[:16], 4) for x in pulled.values()], [f"ψ = {psi:g}" for psi in pulled])
-show(fig, "Five squares of sixteen digits: sixteen times the same shape, then more and more different ones.")
+show(fig, "Five squares of sixteen digits: sixteen times the same nine, then more and more different ones.")
 
 # %% [markdown]
 r"""
