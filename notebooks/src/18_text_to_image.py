@@ -321,7 +321,7 @@ print(f"more often with w = 6 than with w = 1: {both[6.0] > both[1.0]}")
 assert both[guidance] >= 80
 
 # %%
-shown = [0, 2, 6, 9, 12, 20, 31, 34]
+shown = [0, 2, 6, 9, 12, 31, 34, 20]
 truth, pictures = images[new][shown], drawn[guidance][shown]
 rows = [*truth, *pictures, *images[nearest(pictures, seen)]]
 titles = [said(bags[new][k]) for k in shown] + [""] * 16
@@ -331,7 +331,7 @@ slide_figure(show_images([(x + 1) / 2 for x in rows], titles, columns=8), "compo
 r"""
 Above, eight of the real portraits, which the painter has not seen; in the middle, what was drawn from their captions;
 below, the nearest portrait that *was* seen. The drawing is not a copy of it: the network has put the tone of one
-portrait and the role of another together. The sixth is one that the judge misreads: a supervillain is small, and little
+portrait and the role of another together. The last is one that the judge misreads: a supervillain is small, and little
 of the skin is seen.
 
 Guidance pays: with $w = 1$, the model's own estimate of the law of the pictures, some tones are missed; $w = 2$ follows
