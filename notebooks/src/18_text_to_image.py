@@ -67,7 +67,6 @@ from course_utils.text_to_image import (
     add_word,
     captions,
     held_out_combinations,
-    kept_from_the_judge,
     latent_statistics,
     load_autoencoder,
     load_control,
@@ -270,6 +269,8 @@ portraits out of five.
 """
 
 # %%
+from course_utils.text_to_image import kept_from_the_judge
+
 kept = kept_from_the_judge(portraits).to(device)
 role, tone = portraits.role.to(device), portraits.tone.to(device)
 judge = load_portrait_classifier().to(device)
@@ -548,7 +549,7 @@ def seconds(network, shape, n=3):
     return min(times)
 
 
-# %% tags=["nbval-ignore-output"] reason="a ratio of times"
+# %% tags=["nbval-ignore-output"] reason="a ratio of times, another one on each machine"
 in_pixels = UNet(channels=3, width=40, words=63, embedding=160).to(device)
 ratio = seconds(in_pixels, (4, 3, 64, 64)) / seconds(latent_network, (4, 4, 16, 16))
 print(f"a step in latents is {ratio:.0f} times as fast as one in pixels")
