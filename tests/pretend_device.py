@@ -116,10 +116,10 @@ class Functions(TorchFunctionMode):
 
 
 def indices(index):
-    """Return an index with its lists as tensors, which PyTorch would make on the device itself."""
+    """Return an index with its lists and ranges as tensors, which PyTorch would make on the device itself."""
     if isinstance(index, tuple):
-        return tuple(torch.tensor(part) if isinstance(part, list) and part else part for part in index)
-    return torch.tensor(index) if isinstance(index, list) and index else index
+        return tuple(indices(part) for part in index)
+    return torch.tensor(index) if isinstance(index, (list, range)) and len(index) else index
 
 
 def product(a, b):

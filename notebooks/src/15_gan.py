@@ -354,7 +354,7 @@ def modes(points):
     """Return how many of the eight Gaussians are drawn (by 1 % of the points), and the share of points on one."""
     distance, nearest = torch.cdist(points, centres).min(dim=1)
     on = distance < 0.18  # three standard deviations
-    return int((nearest[on].bincount(minlength=8) >= len(points) / 100).sum()), on.double().mean().item()
+    return int((nearest[on].bincount(minlength=8) >= len(points) / 100).sum()), on.float().mean().item()
 
 
 # %% tags=["picture-by-statistics"] reason="the game amplifies rounding: points move, the cell asserts the modes"
@@ -814,7 +814,7 @@ from_left, from_above = from_left.repeat_interleave(7), from_above.repeat(4)
 print("from above          digit of the left   of above   brightness goes with the left   with above")
 for name, x in mixed.items():
     found, ink = classifier(x).argmax(dim=1), x.mean(dim=(1, 2, 3))
-    same = [(found == digit[k]).double().mean().item() for k in (from_left, from_above)]
+    same = [(found == digit[k]).float().mean().item() for k in (from_left, from_above)]
     goes = [torch.corrcoef(torch.stack([ink, by_styles[k].mean(dim=(1, 2, 3))]))[0, 1] for k in (from_left, from_above)]
     print(f"{name[:-11]:20}{same[0]:17.0%} {same[1]:10.0%} {goes[0].item():31.1f} {goes[1].item():12.1f}")
 

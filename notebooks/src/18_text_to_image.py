@@ -84,8 +84,14 @@ seed = 0
 
 
 def source(seed):
-    """Return a generator of random numbers."""
-    return torch.Generator(device).manual_seed(seed)
+    """Return a generator of random numbers, which are drawn on the CPU."""
+    return torch.Generator().manual_seed(seed)
+
+
+@torch.no_grad()
+def reverse(denoiser, shape, seed=seed, clip=None):
+    """Return images drawn by DDIM, the denoiser being on the device."""
+    return sample(lambda x, t: denoiser(x.to(device), t).cpu(), shape, steps, source(seed), clip=clip).to(device)
 
 
 # %% [markdown]
@@ -206,7 +212,7 @@ $t$, and look at the error of $\hat x_0$ with their own words, with those of oth
 
 # %%
 new = held_out_combinations(portraits).to(device)
-noise = torch.randn(images[new].shape, generator=source(seed), device=device)
+noise = torch.randn(images[new].shape, generator=source(seed)).to(device)
 print("   t   own words   others' words   no words     mean square error of x̂_0")
 for t in (0.98, 0.9, 0.7, 0.4, 0.1):
     x = diffuse(images[new], t, noise)
@@ -233,11 +239,10 @@ inside.
 
 
 # %%
-@torch.no_grad()
 def draw(words, scale=guidance, seed=seed, network=network):
     """Return an image in [-1, 1] for each caption, by DDIM."""
     shape = (len(words), 3, 32, 32)
-    return sample(told(network, words, scale), shape, steps, source(seed), clip=1.0).clamp(-1, 1)
+    return reverse(told(network, words, scale), shape, seed, clip=1.0).clamp(-1, 1)
 
 
 def bag_of(*words):
@@ -281,7 +286,7 @@ def recognised(pictures, role, tone):
     """Return in how many of the pictures role, tone and both are recognised, in percent."""
     says_role, says_tone = (logits.argmax(dim=1) for logits in judge(pictures))
     right = torch.stack([says_role == role, says_tone == tone, (says_role == role) & (says_tone == tone)])
-    return [round(100 * share) for share in right.double().mean(dim=1).tolist()]
+    return [round(100 * share) for share in right.float().mean(dim=1).tolist()]
 
 
 # %%
@@ -311,7 +316,7 @@ drawn = {w: draw(bags[new], w) for w in (1.0, guidance, 6.0)}
 print("guidance   role   tone   both   nearest portrait has both")
 for w, pictures in drawn.items():
     k = nearest(pictures, everyone)
-    right = ((role[k] == role[new]) & (tone[k] == tone[new])).double().mean().item()
+    right = ((role[k] == role[new]) & (tone[k] == tone[new])).float().mean().item()
     numbers = "".join(f"{share:5} %" for share in recognised(pictures, role[new], tone[new]))
     print(f"{w:8.0f} {numbers} {100 * right:22.0f} %")
 
@@ -488,7 +493,7 @@ latent_noise_loss = check(latent_noise_loss)
 # %%
 latent_network = load_unet("portrait_latents").to(device)
 t = torch.linspace(0.05, 0.95, len(z), device=device)
-noise = torch.randn(z.shape, generator=source(seed), device=device)
+noise = torch.randn(z.shape, generator=source(seed)).to(device)
 with torch.no_grad():
     for name, words in (
         ("their words", bags[new]),
@@ -510,7 +515,7 @@ which flatters the first two rows.)
 
 # %% tags=["nbval-ignore-output"] reason="passes of a network amplify rounding: the next cell prints what counts"
 with torch.no_grad():
-    z_drawn = sample(told(latent_network, bags[new], guidance), tuple(z.shape), steps, source(seed))
+    z_drawn = reverse(told(latent_network, bags[new], guidance), tuple(z.shape))
     from_latents = decode(z_drawn, autoencoder.decoder, mean, std).clamp(-1, 1)
 rows = {"real": images[new], "real, through the autoencoder": avg_pool2d(back, 2)}
 rows |= {"drawn in pixels": drawn[guidance], "drawn in latents": avg_pool2d(from_latents, 2)}
@@ -614,7 +619,7 @@ drew, **to the bit**:
 drawings = portrait_edges(portraits.images).to(device)
 torch.manual_seed(seed)  # the first layer of the copy that sees the drawing
 fresh = Control(network).to(device)
-x = torch.randn(8, 3, 32, 32, generator=source(seed), device=device)
+x = torch.randn(8, 3, 32, 32, generator=source(seed)).to(device)
 with torch.no_grad():
     before = network(x, 0.6, bags[:8])
     after = network(x, 0.6, bags[:8], fresh(x, 0.6, bags[:8], drawings[:8]))
@@ -671,7 +676,7 @@ control_step = check(control_step)
 optimizer = torch.optim.Adam(fresh.parameters(), lr=1e-3)
 k = seen[:8]
 t = torch.linspace(0.2, 0.9, len(k), device=device)
-noise = torch.randn(images[k].shape, generator=source(seed), device=device)
+noise = torch.randn(images[k].shape, generator=source(seed)).to(device)
 batch = images[k], bags[k], drawings[k], t, noise
 losses = [control_step(network, fresh, optimizer, *batch) for _ in range(8)]
 with torch.no_grad():
@@ -827,7 +832,7 @@ def teach(weight, n=60):
     learner = add_word(network, generator)
     optimizer = torch.optim.Adam(learner.parameters(), lr=6e-4)
     for _ in range(n):
-        k = torch.randint(len(prior), (4,), generator=generator, device=device)
+        k = torch.randint(len(prior), (4,), generator=generator).to(device)
         optimizer.zero_grad()
         subject_loss(learner, subject, martian, prior[k], prior_words[k], weight, generator).backward()
         optimizer.step()
@@ -934,14 +939,13 @@ super_resolution_condition = check(super_resolution_condition)
 second = load_unet("portrait_cascade").to(device)
 
 
-@torch.no_grad()
 def enlarge(small, words, seed=seed):
     """Return images of 64 × 64 pixels, drawn by the second diffusion beside small ones."""
 
     def denoiser(x, t):
         return second(super_resolution_condition(x, small), t, words)
 
-    return sample(denoiser, (len(small), 3, 64, 64), steps, source(seed), clip=1.0).clamp(-1, 1)
+    return reverse(denoiser, (len(small), 3, 64, 64), seed, clip=1.0).clamp(-1, 1)
 
 
 # %%
@@ -1014,8 +1018,7 @@ for pictures of any kind. It paints four balls into each scene, from four noises
 # %%
 light_network = load_unet("light_probe").to(device)
 painter = LightPainter(light_network, 2 * scenes.repeat(4, 1, 1, 1) - 1)  # a denoiser of the ball, seeing the rest
-with torch.no_grad():
-    x = sample(painter, (64, 1, 32, 32), steps, source(seed), clip=1.0)
+x = reverse(painter, (64, 1, 32, 32), clip=1.0)
 painted = torch.where(chrome_ball(32).to(device), (x + 1) / 2, scenes.repeat(4, 1, 1, 1))
 directions = read_light(painted)
 mean_direction = torch.nn.functional.normalize(directions.reshape(4, 16, 3).mean(dim=0), dim=1)
