@@ -34,6 +34,7 @@ DOUBLE = {  # lessons that run on a device with float64 only, NVIDIA's and not A
     "07_tv_denoising": "gradients, rates and objectives are compared to 1e-10 and further",
     "08_constrained_inpainting": "projections are exact to 1e-12, and asserted so",
     "09_metrics": "images of one error to 1e-9 dB",
+    "11_style_transfer": "colours are matched by their covariances in float64",
     "16_diffusion": "its exact scores, which it compares with what is computed, are in float64",
     "17_diffusion_restoration": "the exact posterior of the faces is in float64",
 }
