@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_utils._validation import require_choice, require_count, require_number
-from course_utils.data import load_portraits
+from course_utils.data import Portraits, load_portraits
 from course_utils.diffusion import Denoiser, UNet, load_unet, sample
 from course_utils.explorers.base import Explorer, choice, count_slider, explorer, slider
 from course_utils.explorers.deblurring import KernelPad
@@ -29,8 +29,6 @@ from course_utils.text_to_image import (
 SIDE = 32
 STEPS, DRAFT = 12, 4  # of DDIM, and while a choice moves
 UNSAID = "not said"
-GENDERS = (UNSAID, "person", "woman", "man")
-TONES = (UNSAID, "yellow", "light", "medium light", "medium", "medium dark", "dark")
 
 Lines = Sequence[Sequence[int]]
 
@@ -49,20 +47,28 @@ class LinePad(KernelPad):
 
 
 @cache
-def _roles() -> tuple[str, ...]:
-    return (UNSAID, *sorted(role for role in load_portraits().roles if role))
+def _portraits() -> Portraits:
+    return load_portraits()
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """Return what can be said of gender, tone and role."""
+    portraits = _portraits()
+    roles = sorted(role for role in portraits.roles if role)
+    return {"gender": (UNSAID, *portraits.genders), "tone": (UNSAID, *portraits.tones), "role": (UNSAID, *roles)}
 
 
 @cache
 def _table() -> dict[str, Tensor]:
-    known = vocabulary(load_portraits())
+    known = vocabulary(_portraits())
     return dict(zip(known, torch.eye(len(known)), strict=True))
 
 
 @cache
 def _never_together() -> set[tuple[str, str]]:
     """Return the pairs of tone and role that were held out of training."""
-    portraits = load_portraits()
+    portraits = _portraits()
     kept = held_out_combinations(portraits).nonzero()[:, 0].tolist()
     return {(portraits.tones[portraits.tone[k]], portraits.roles[portraits.role[k]]) for k in kept}
 
@@ -100,8 +106,8 @@ def text_to_image_picture(
     lines : 32 rows of 32 cells, 1 on a line; nothing drawn, or None, is no control.
     steps : of DDIM.
     """
-    asked = ((gender, "gender", GENDERS), (tone, "tone", TONES), (role, "role", _roles()))
-    said = [require_choice(word, name, choices) for word, name, choices in asked]
+    asked = {"gender": gender, "tone": tone, "role": role}
+    said = [require_choice(word, name, _choices()[name]) for name, word in asked.items()]
     words = embed_caption([word for word in said if word != UNSAID], _table())[None]
     drawn = torch.zeros(SIDE, SIDE) if lines is None else torch.tensor(lines, dtype=torch.float32)
     if drawn.shape != (SIDE, SIDE):
@@ -109,7 +115,7 @@ def text_to_image_picture(
     denoiser = _denoiser(words, require_number(scale, "scale", minimum=0.0), drawn[None, None])
     start = torch.Generator().manual_seed(require_count(seed, "seed", 0))
     x = sample(denoiser, (1, 3, SIDE, SIDE), require_count(steps, "steps"), start, clip=1.0).clamp(-1, 1)
-    portraits = load_portraits()
+    portraits = _portraits()
     roles, tones = (torch.softmax(logits[0], dim=0).max(dim=0) for logits in _networks()[2](x))
     read = portraits.tones[tones.indices], portraits.roles[roles.indices] or "no role"
     numbers: dict[str, float | str] = {
@@ -132,9 +138,7 @@ def explore_text_to_image() -> Explorer:
         return picture, numbers | {"steps": f"{DRAFT}, while you move"}
 
     controls = {
-        "gender": choice("gender", GENDERS),
-        "tone": choice("tone", TONES),
-        "role": choice("role", _roles()),
+        **{name: choice(name, words) for name, words in _choices().items()},
         "scale": slider("guidance w", 2.0, 0.0, 6.0, 0.5),
         "seed": count_slider("seed", 0, 0, 30),
         "lines": LinePad(),
