@@ -284,7 +284,7 @@ class UNet(nn.Module):
         return embedding if words is None else embedding + self.word(words)
 
     def forward(
-        self, x: Tensor, t: Time, words: Tensor | None = None, control: Sequence[Tensor | float] = (0.0, 0.0, 0.0, 0.0)
+        self, x: Tensor, t: Time, words: Tensor | None = None, control: Sequence[Tensor] | None = None
     ) -> Tensor:
         """Return ε̂(x_t, t), of the size of x: ``(batch, channels, H, W)``, sides divisible by 8."""
         e = self.embed(t, words, x)
@@ -292,9 +292,8 @@ class UNet(nn.Module):
         h2 = self.down2(F.avg_pool2d(h1, 2), e)
         h3 = self.down3(F.avg_pool2d(h2, 2), e)
         h = self.middle(F.avg_pool2d(h3, 2), e)
-        *skips, residual = control
-        h = h + residual
-        h1, h2, h3 = (skip + more for skip, more in zip((h1, h2, h3), skips, strict=True))
+        if control is not None:
+            h1, h2, h3, h = (own + added for own, added in zip((h1, h2, h3, h), control, strict=True))
         for block, skip in ((self.up3, h3), (self.up2, h2), (self.up1, h1)):
             h = block(torch.cat([F.interpolate(h, scale_factor=2), skip], dim=1), e)
         y = self.last(F.silu(self.norm(h)))

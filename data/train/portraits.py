@@ -69,7 +69,8 @@ def velocity_loss(
     t = FIRST + (LAST - FIRST) * torch.rand(len(x0), generator=generator) ** (1 / late)
     noise = torch.randn(x0.shape, generator=generator)
     x0, t, noise = (value.to(words.device) for value in (x0, t, noise))
-    error = network(diffuse(x0, t, noise), t, words) - noise
+    with torch.autocast(words.device.type, torch.bfloat16):
+        error = network(diffuse(x0, t, noise), t, words) - noise
     return (error.square() / per_image(alpha_bar(t), x0)).mean()
 
 
@@ -84,9 +85,7 @@ def batch(without: float, dropped: float, generator: torch.Generator) -> tuple[T
 def diffusion_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     """Return the loss of the velocity of a batch of portraits."""
     i, words = batch(WITHOUT_WORDS, WORD_DROPPED, generator)
-    device = next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        return velocity_loss(network, IMAGES[i], words.to(device), generator)
+    return velocity_loss(network, IMAGES[i], words.to(next(network.parameters()).device), generator)
 
 
 @torch.no_grad()
@@ -139,9 +138,7 @@ def latents() -> Tensor:
 def latent_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     """Return the loss of the velocity of the latents of a batch."""
     i, words = batch(WITHOUT_WORDS, WORD_DROPPED, generator)
-    x0, device = latents()[i], next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        return velocity_loss(network, x0, words.to(device), generator)
+    return velocity_loss(network, latents()[i], words.to(next(network.parameters()).device), generator)
 
 
 @torch.no_grad()
@@ -185,9 +182,8 @@ def control_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
     both = both.roll(torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist(), (-2, -1))
     both = torch.where(torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5, both, both.flip(-1))
     device = next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        controlled = Controlled(network, both[:, 3:].to(device))
-        return velocity_loss(controlled, both[:, :3], words.to(device), generator, late=3.0)
+    controlled = Controlled(network, both[:, 3:].to(device))
+    return velocity_loss(controlled, both[:, :3], words.to(device), generator, late=3.0)
 
 
 @torch.no_grad()
@@ -216,8 +212,7 @@ def cascade_loss(network: nn.Module, generator: torch.Generator) -> Tensor:
         small.shape, generator=generator
     )
     device = next(network.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16):
-        return velocity_loss(Enlarger(network, small.to(device)), x, WORDS[i].to(device), generator)
+    return velocity_loss(Enlarger(network, small.to(device)), x, WORDS[i].to(device), generator)
 
 
 @torch.no_grad()
