@@ -307,7 +307,7 @@ def _expect_moves(theirs: _Game, mine: _Game, before: tuple[Tensor, Tensor], k: 
         return
     if k > 0:
         text = "The first step is right, the next one is not: backward adds to the gradients that are there. Call zero_grad() of both optimizers in each step, before their backward."
-        raise _known("order", text)
+        raise Mistake.certain("order", text)
     _expect_events(theirs, after, before)
     # where the generator moved before the discriminator, it was judged by the old one
     early = _direction(_fooled, before, k, "generator")
@@ -338,14 +338,8 @@ def _expect_moves(theirs: _Game, mine: _Game, before: tuple[Tensor, Tensor], k: 
     numbers = {"length of your step": (after[i] - before[i]).norm().item(), "expected": (right[i] - before[i]).norm().item()}
     factor = numbers["length of your step"] / numbers["expected"]
     if is_close(after[i] - before[i], factor * (right[i] - before[i]), 1e-6):
-        raise _known("normalisation", f"The {which} goes in the right direction, but {factor:.3g} times too far: its loss has means, and no factor.", numbers)
+        raise Mistake.certain("normalisation", f"The {which} goes in the right direction, but {factor:.3g} times too far: its loss has means, and no factor.", numbers)
     raise Mistake("value", f"The {which} does not go down the gradient of {which}_loss.", numbers)
-
-
-def _known(cause: str, text: str, numbers: dict[str, Any] | None = None) -> Mistake:
-    mistake = Mistake(cause, text, numbers)
-    mistake.known = True
-    return mistake
 
 
 def _expect_events(game: _Game, after: Sequence[Tensor], before: Sequence[Tensor]) -> None:
@@ -357,14 +351,14 @@ def _expect_events(game: _Game, after: Sequence[Tensor], before: Sequence[Tensor
     if steps and steps == ["generator", "discriminator"]:
         first = events.index("step generator")
         if "backward generator" not in events[:first] and "backward generator" in events:
-            raise _known("order", "The optimizers are exchanged: the generator's comes first, optimizer_G, optimizer_D = optimizers.")
-        raise _known("order", "The generator moves before the discriminator: the discriminator moves first, then judges.")
+            raise Mistake.certain("order", "The optimizers are exchanged: the generator's comes first, optimizer_G, optimizer_D = optimizers.")
+        raise Mistake.certain("order", "The generator moves before the discriminator: the discriminator moves first, then judges.")
     for name in names[::-1]:
         if steps.count(name) > 1:
-            raise _known("step-size", f"The {name}'s optimizer takes {steps.count(name)} steps: one for each network.")
+            raise Mistake.certain("step-size", f"The {name}'s optimizer takes {steps.count(name)} steps: one for each network.")
     for player, has_moved in zip(names, moved, strict=True):
         if has_moved and player not in steps:
-            raise _known("step-size", f"The {player} moves, but not by the given optimizer: call its step().")
+            raise Mistake.certain("step-size", f"The {player} moves, but not by the given optimizer: call its step().")
         if not has_moved:
             _raise_not_moved(events, player, steps)
 
@@ -372,13 +366,13 @@ def _expect_events(game: _Game, after: Sequence[Tensor], before: Sequence[Tensor
 def _raise_not_moved(events: list[str], player: str, steps: list[str]) -> None:
     symbol = "optimizer_G" if player == "generator" else "optimizer_D"
     if player not in steps:
-        raise _known("constant", f"The {player} does not move: call {symbol}.step() after backward.")
+        raise Mistake.certain("constant", f"The {player} does not move: call {symbol}.step() after backward.")
     if f"backward {player}" not in events:
         text = "discriminator(fake) in the generator's loss must not be detached, nor drawn under no_grad()" if player == "generator" else "call backward on its loss"
-        raise _known("autograd", f"The {player} does not move, since no gradient reaches its weights: {text}.")
+        raise Mistake.certain("autograd", f"The {player} does not move, since no gradient reaches its weights: {text}.")
     if events.index(f"step {player}") < events.index(f"backward {player}"):
-        raise _known("order", f"{symbol}.step() comes before backward: it has no gradient yet.")
-    raise _known("order", f"The gradients of the {player} are set to zero between backward and step: zero_grad, then backward, then step.")
+        raise Mistake.certain("order", f"{symbol}.step() comes before backward: it has no gradient yet.")
+    raise Mistake.certain("order", f"The gradients of the {player} are set to zero between backward and step: zero_grad, then backward, then step.")
 
 
 def _expect_losses(result: Any, losses: tuple[float, float], before: tuple[Tensor, Tensor], theirs: _Game, k: int) -> None:

@@ -27,12 +27,6 @@ from course_utils.diffusion import alpha_bar, noise_loss
 Known = tuple[str, Any, str]
 
 
-def _known(cause: str, text: str, details: Mapping[str, Any] | None = None) -> Mistake:
-    mistake = Mistake(cause, text, dict(details or {}))
-    mistake.known = True
-    return mistake
-
-
 def _positive(n: int, seed: int) -> Tensor:
     """Return numbers between 0.4 and 2.6, in double precision, none of them 1."""
     return 0.4 + 2.2 * random_image((1, n), seed)[0].sigmoid()
@@ -163,8 +157,8 @@ def _expect_unknown_word(student: Student) -> None:
         except Exception as error:
             raise Mistake("exception", f"For a word that is not in the table you raise {type(error).__name__}: make it a ValueError or a KeyError.") from error
         if isinstance(result, Tensor):
-            raise _known("value", "A word that is not in the table is passed over in silence: nobody would notice a slip of the pen. Raise a ValueError.")
-        raise _known("value", f"For a word that is not in the table you return {result!r}: nobody has to look at it. Write raise ValueError(…).")
+            raise Mistake.certain("value", "A word that is not in the table is passed over in silence: nobody would notice a slip of the pen. Raise a ValueError.")
+        raise Mistake.certain("value", f"For a word that is not in the table you return {result!r}: nobody has to look at it. Write raise ValueError(…).")
 
 
 # --- latents ---------------------------------------------------------------------------------------------------------
@@ -521,7 +515,7 @@ def _expect_learning(layer: nn.Conv2d) -> None:
             for p, g in zip(weights, step, strict=True):
                 p.sub_(0.1 * g)
     except RuntimeError as error:
-        raise _known("autograd", "A step of training fails: what is made under torch.inference_mode() can never learn.") from error
+        raise Mistake.certain("autograd", "A step of training fails: what is made under torch.inference_mode() can never learn.") from error
     expect(all(bool(p.any()) for p in weights), "autograd", "A step of training does not move the layer.")
 
 
@@ -621,14 +615,14 @@ def _stepped(student: Student, base: _Network, side: _Side, optimizer: _Descent,
 def _raise_cut(base: _Network, side: _Side) -> None:
     """Raise the mistake of a loss that does not depend on the control's weights, as autograd sees it."""
     if not all(p.requires_grad for p in side.parameters()):
-        raise _known("autograd", "You freeze the control: it is what is trained. The base is frozen because the optimizer has not its weights.")
+        raise Mistake.certain("autograd", "You freeze the control: it is what is trained. The base is frozen because the optimizer has not its weights.")
     if not side.seen:
-        raise _known("constant", "The control is never called: the base is given control(x, t, words, drawing).")
+        raise Mistake.certain("constant", "The control is never called: the base is given control(x, t, words, drawing).")
     if "control without gradient" in side.events:
-        raise _known("autograd", "The control is evaluated without a gradient: no no_grad() around it.")
+        raise Mistake.certain("autograd", "The control is evaluated without a gradient: no no_grad() around it.")
     if base.seen and not base.seen[-1]["gradient"]:
-        raise _known("autograd", "The base is evaluated without a gradient. Frozen means that its weights do not move; the gradient must go through it to reach the control. No no_grad() around it.")
-    raise _known("autograd", "No gradient reaches the control: cut the graph nowhere, no detach() between the control and the loss. It must go through the base, which is frozen because the optimizer has not its weights.")
+        raise Mistake.certain("autograd", "The base is evaluated without a gradient. Frozen means that its weights do not move; the gradient must go through it to reach the control. No no_grad() around it.")
+    raise Mistake.certain("autograd", "No gradient reaches the control: cut the graph nowhere, no detach() between the control and the loss. It must go through the base, which is frozen because the optimizer has not its weights.")
 
 
 def _expect_number(result: Any) -> None:
@@ -659,7 +653,7 @@ def _expect_control_moved(
     if is_close(moved, right, 1e-6):
         return moved
     if last.any() and is_close(moved, right + last, 1e-6):
-        raise _known("order", "The first step is right, the next one is not: backward adds to the gradients that are there. Call optimizer.zero_grad() in each step, before backward.")
+        raise Mistake.certain("order", "The first step is right, the next one is not: backward adds to the gradients that are there. Call optimizer.zero_grad() in each step, before backward.")
     if not moved.any():
         _raise_not_moved(theirs, base)
     given = [dict(call) for call in theirs.seen[-1:]], [dict(call) for call in base.seen[-1:]], list(theirs.gave)
@@ -693,9 +687,9 @@ def _expect_control_moved(
     numbers = {"length of your step": moved.norm().item(), "expected": right.norm().item()}
     steps = theirs.events.count("step")
     if steps == 0:
-        raise _known("step-size", "The weights move, but not by the given optimizer: call optimizer.step().", numbers)
+        raise Mistake.certain("step-size", "The weights move, but not by the given optimizer: call optimizer.step().", numbers)
     if steps > 1:
-        raise _known("step-size", f"You call optimizer.step() {steps} times: one step.", numbers)
+        raise Mistake.certain("step-size", f"You call optimizer.step() {steps} times: one step.", numbers)
     factor = numbers["length of your step"] / numbers["expected"]
     if is_close(moved, factor * right, 1e-6):
         _raise_scaled(factor, losses, numbers)
@@ -707,11 +701,11 @@ def _raise_scaled(factor: float, losses: tuple[float, float], numbers: Mapping[s
     """Raise the mistake of a step in the right direction of another length."""
     mine, right = losses
     if abs(mine - right**0.5) < 1e-6 * right:
-        raise _known("square-root", "You took the root of the mean: the loss is the mean of the squares.", numbers)
+        raise Mistake.certain("square-root", "You took the root of the mean: the loss is the mean of the squares.", numbers)
     text = f"The step has the right direction, but is {factor:.3g} times as long"
     if abs(mine - right) < 1e-6 * right:
-        raise _known("step-size", f"{text}, though the loss is right: are the gradients clipped or scaled? Call backward on the loss itself, then step.", numbers)
-    raise _known("normalisation", f"{text}: the loss is the mean of the squares, without a factor.", numbers)
+        raise Mistake.certain("step-size", f"{text}, though the loss is right: are the gradients clipped or scaled? Call backward on the loss itself, then step.", numbers)
+    raise Mistake.certain("normalisation", f"{text}: the loss is the mean of the squares, without a factor.", numbers)
 
 
 def _compare_given(control: list[dict[str, Any]], base: list[dict[str, Any]], gave: list[Tensor], batch: tuple[Tensor, ...]) -> None:
@@ -723,10 +717,10 @@ def _compare_given(control: list[dict[str, Any]], base: list[dict[str, Any]], ga
     for who, calls in (("control", control), ("base", base)):
         for part, name in names.items():
             if calls and part in calls[-1] and (calls[-1][part] is None or not is_close(torch.as_tensor(calls[-1][part]).detach(), wanted[part])):
-                raise _known("value", f"The {who} is given {name}.")
+                raise Mistake.certain("value", f"The {who} is given {name}.")
     added = list(base[-1]["added"]) if base else []
     if len(added) != len(gave) or not all(is_close(x.detach(), y.detach()) for x, y in zip(added, gave, strict=True)):
-        raise _known("value", "The base is not given what the control returns: pass it on as it is, base(x, t, words, added).")
+        raise Mistake.certain("value", "The base is not given what the control returns: pass it on as it is, base(x, t, words, added).")
 
 
 def _raise_not_moved(side: _Side, base: _Network) -> None:
@@ -734,12 +728,12 @@ def _raise_not_moved(side: _Side, base: _Network) -> None:
     if not side.seen or "control without gradient" in events or not all(p.requires_grad for p in side.parameters()):
         _raise_cut(base, side)
     if "backward" not in events:
-        raise _known("autograd", "No gradient reaches the control: call loss.backward(), and cut the graph nowhere. It must go through the base, which is frozen because the optimizer has not its weights.")
+        raise Mistake.certain("autograd", "No gradient reaches the control: call loss.backward(), and cut the graph nowhere. It must go through the base, which is frozen because the optimizer has not its weights.")
     if "step" not in events:
-        raise _known("constant", "No weight moved: call optimizer.step() after loss.backward().")
+        raise Mistake.certain("constant", "No weight moved: call optimizer.step() after loss.backward().")
     if events.index("step") < events.index("backward"):
-        raise _known("order", "optimizer.step() comes before loss.backward(): it has no gradient yet, or that of the step before.")
-    raise _known("order", "The gradients are set to zero between backward and step, and nothing is left: zero_grad, then backward, then step.")
+        raise Mistake.certain("order", "optimizer.step() comes before loss.backward(): it has no gradient yet, or that of the step before.")
+    raise Mistake.certain("order", "The gradients are set to zero between backward and step, and nothing is left: zero_grad, then backward, then step.")
 
 
 def _expect_control_loss(result: float, expected: float, theirs: _Side, base: _Network, batch: tuple[Tensor, ...]) -> None:
@@ -920,4 +914,4 @@ def _recognise_layout(own: tuple[int, ...], shape: tuple[int, ...], small: tuple
         (n, 2 * c, *small): "x_t is made small: it stays as it is, and the small image is enlarged.",
     }
     if own in layouts:
-        raise _known("shape", layouts[own], {"your shape": own, "expected shape": (n, 2 * c, H, W)})
+        raise Mistake.certain("shape", layouts[own], {"your shape": own, "expected shape": (n, 2 * c, H, W)})

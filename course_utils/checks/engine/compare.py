@@ -41,9 +41,7 @@ def recognise(answer: Tensor | float, *known: Known, rtol: float | None = None) 
     """Raise the ``Mistake`` of the first known wrong answer ``(cause, value, message)`` that ``answer`` equals."""
     for cause, value, message in known:
         if is_close(answer, value, rtol):
-            mistake = Mistake(cause, message)
-            mistake.known = True
-            raise mistake
+            raise Mistake.certain(cause, message)
 
 
 def recognise_parts(
@@ -65,9 +63,7 @@ def recognise_parts(
             for slips in product(*(parts[name][1] for name in names)):
                 chosen = {name: value for name, (_, value, _) in zip(names, slips, strict=True)}
                 if is_close(answer, formula(**(right | chosen)), rtol):
-                    mistake = Mistake(slips[0][0], " ".join(message for *_, message in slips))
-                    mistake.known = True
-                    raise mistake
+                    raise Mistake.certain(slips[0][0], " ".join(message for *_, message in slips))
 
 
 # --- what can be wrong in any exercise -------------------------------------------------------------------------------

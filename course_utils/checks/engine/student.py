@@ -194,9 +194,7 @@ class Student:
         for kind, pattern, cause, advice in _KNOWN_CRASHES:
             entries = advice.startswith("@") and "must match" in str(error) and "*" in where  # a product entry by entry
             if isinstance(error, kind) and re.search(pattern, f"{error} {where}") and not entries:
-                mistake = Mistake(cause, f"{advice} {text}", shapes if cause in ("shape", "exception") else {})
-                mistake.known = True
-                return mistake
+                return Mistake.certain(cause, f"{advice} {text}", shapes if cause in ("shape", "exception") else {})
         if isinstance(error, KeyError) and any(isinstance(x, dict) for x in self.asked):
             advice = f"The argument has no key {error}: its keys change from call to call. Loop over them, none is written into the function."
             return Mistake("global", f"{advice} {text}")

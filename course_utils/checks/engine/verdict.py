@@ -122,6 +122,13 @@ class Mistake(Exception):
         self.details = {name: rounded(value) for name, value in (details or {}).items()}
         self.pictures = {label: _png(image) for label, image in (pictures or {}).items()}
 
+    @classmethod
+    def certain(cls, cause: str, message: str, details: Mapping[str, Any] | None = None) -> Mistake:
+        """Return a mistake that has been recognised for certain."""
+        mistake = cls(cause, message, details)
+        mistake.known = True
+        return mistake
+
 
 class NotAttempted(Exception):
     """Raised when the body of the exercise is still the stub."""
