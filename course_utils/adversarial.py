@@ -24,7 +24,7 @@ from course_utils._validation import (
     require_sequence,
     require_tensor,
 )
-from course_utils.data import load_weights
+from course_utils.data import load_network, load_weights
 from course_utils.fourier import gaussian_kernel
 from course_utils.operators import blur
 
@@ -334,9 +334,7 @@ class _StyleScale(nn.Module):
 
 def load_style_generator() -> StyleGenerator:
     """Return the shipped style-based generator of digits, in evaluation mode."""
-    network = StyleGenerator()
-    network.load_state_dict(load_weights("digit_styles"))
-    return network.requires_grad_(False).eval()
+    return load_network(StyleGenerator(), "digit_styles")
 
 
 # --- from images to images -------------------------------------------------------------------------------------------
@@ -424,9 +422,7 @@ class PortraitNetwork(nn.Module):
 def load_portrait_network(adversarial: bool = True) -> PortraitNetwork:
     """Return the shipped network from edges to portraits, trained with the judge or by the L1 error alone."""
     suffix = "" if require_flag(adversarial, "adversarial") else "_l1"
-    network = PortraitNetwork()
-    network.load_state_dict(load_weights(f"pix2pix_portraits{suffix}"))
-    return network.requires_grad_(False).eval()
+    return load_network(PortraitNetwork(), f"pix2pix_portraits{suffix}")
 
 
 def _layer(convolution: nn.Module) -> nn.Sequential:

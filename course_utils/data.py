@@ -17,12 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils._validation import require_choice, require_count, require_path
 
@@ -36,6 +36,7 @@ __all__ = [
     "load_digits",
     "load_faces",
     "load_kernel",
+    "load_network",
     "load_portraits",
     "load_square_digits",
     "load_weights",
@@ -281,13 +282,21 @@ def load_kernel(name: str) -> Float[Tensor, "h w"]:
 
 
 def load_weights(name: str) -> dict[str, Tensor]:
-    """Load the weights of a trained network, in float32: most are stored in half precision.
-
-    ``network.load_state_dict(load_weights(name))`` gives them to it.
-    """
+    """Load the weights of a trained network, in float32: most are stored in half precision."""
     from safetensors.torch import load_file
 
     return {key: value.float() for key, value in load_file(fetch(name)).items()}
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_network(network: Network, name: str) -> Network:
+    """Return a network with its trained weights, for evaluation: they have no gradient any more."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network must be a torch.nn.Module, got {type(network).__name__}")
+    network.load_state_dict(load_weights(name))
+    return network.eval().requires_grad_(False)
 
 
 def load_digits() -> tuple[Float[Tensor, "digits height width"], Int[Tensor, " digits"]]:

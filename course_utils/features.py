@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_utils._fast.winograd import WinogradConv2d
 from course_utils._validation import require_choice, require_device, require_image, require_same_device
-from course_utils.data import fetch, load_weights
+from course_utils.data import fetch, load_network, load_weights
 
 _CONVOLUTIONS = {  # channels of every 3x3 convolution, block by block; a pooling by 2 ends each block
     "vgg16": ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
@@ -364,6 +364,4 @@ class DigitClassifier(nn.Module):
 
 def load_digit_classifier() -> DigitClassifier:
     """Load the trained `DigitClassifier`, for evaluation."""
-    network = DigitClassifier()
-    network.load_state_dict(load_weights("digit_classifier"))
-    return network.eval().requires_grad_(False)
+    return load_network(DigitClassifier(), "digit_classifier")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -23,7 +23,7 @@ from course_utils._validation import (
     require_size,
     require_tensor,
 )
-from course_utils.data import load_weights
+from course_utils.data import load_network
 from course_utils.textures import gram_matrix
 
 __all__ = [
@@ -232,7 +232,7 @@ def texture_training_step(
 def load_texture_network(name: str) -> TextureNetwork:
     """Return one of the shipped `TEXTURES`, in evaluation mode."""
     made = TEXTURES[require_choice(name, "name", TEXTURES)]
-    return _load(TextureNetwork(made.widths, made.padding), f"texture_{name}")
+    return load_network(TextureNetwork(made.widths, made.padding), f"texture_{name}")
 
 
 # J. Johnson, A. Alahi, L. Fei-Fei (2016), "Perceptual losses for real-time style transfer and super-resolution",
@@ -274,15 +274,7 @@ def _normal(entering: int, leaving: int, side: int, stride: int = 1) -> list[nn.
 
 def load_style_network() -> StyleNetwork:
     """Return the shipped network that paints like `PAINTING`, in evaluation mode."""
-    return _load(StyleNetwork(), f"style_{PAINTING}")
-
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def _load(network: Network, name: str) -> Network:
-    network.load_state_dict(load_weights(name))
-    return network.requires_grad_(False).eval()
+    return load_network(StyleNetwork(), f"style_{PAINTING}")
 
 
 # --- solids (lesson 14) ----------------------------------------------------------------------------------------------
@@ -547,4 +539,4 @@ def solid_colors(
 
 def load_solid(name: str) -> SolidGenerator:
     """Return the trained generator of one of `SOLIDS`, in evaluation mode."""
-    return _load(SolidGenerator(SOLIDS[require_choice(name, "name", SOLIDS)]), f"solid_{name}")
+    return load_network(SolidGenerator(SOLIDS[require_choice(name, "name", SOLIDS)]), f"solid_{name}")

@@ -24,7 +24,7 @@ from course_utils._validation import (
     require_same_shape,
     require_tensor,
 )
-from course_utils.data import load_weights
+from course_utils.data import load_network
 from course_utils.diffusion import FIRST, Denoiser, alpha_bar, ddpm_step, denoised, diffuse, gaussian_score
 from course_utils.gaussian import FaceModel, condition
 from course_utils.operators import LinearOperator
@@ -253,9 +253,7 @@ class DnCNN(nn.Module):
 
 def load_dncnn(level: str) -> DnCNN:
     """Load the denoiser trained for noise of standard deviation 0.06, 0.10 or 0.20: level "06", "10" or "20"."""
-    network = DnCNN()
-    network.load_state_dict(load_weights(f"dncnn_{require_choice(level, 'level', ('06', '10', '20'))}"))
-    return network.eval().requires_grad_(False)
+    return load_network(DnCNN(), f"dncnn_{require_choice(level, 'level', ('06', '10', '20'))}")
 
 
 def _require_problem(x: Tensor, t: float, A: Callable[[Tensor], Tensor], v: Tensor, denoiser: object) -> None:

@@ -25,7 +25,7 @@ from course_utils._validation import (
     require_shape,
     require_tensor,
 )
-from course_utils.data import fetch, load_weights
+from course_utils.data import fetch, load_network
 from course_utils.features import VGGFeatures
 from course_utils.gaussian_textures import convolve, mix_gaussian_textures, white_noise
 from course_utils.images import center_crop, load_image, read_picture, shrink, to_gray, zoom_out
@@ -360,9 +360,7 @@ def _enlarging(n: int, m: int) -> nn.Sequential:
 
 def load_decoder(layer: str) -> Decoder:
     """Return the course's decoder of a layer, ``"relu3_1"`` or ``"relu4_1"``, trained by ``data/train/decoders.py``."""
-    decoder = Decoder(layer)
-    decoder.load_state_dict(load_weights(f"decoder_{layer}"))
-    return decoder.requires_grad_(False).eval()
+    return load_network(Decoder(layer), f"decoder_{layer}")
 
 
 # Gaussian models of features, and the optimal transport between them

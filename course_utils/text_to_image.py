@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -23,20 +22,15 @@ from course_utils._validation import (
     require_number,
     require_tensor,
 )
-from course_utils.data import Portraits, load_weights
+from course_utils.data import Portraits, load_network
 from course_utils.diffusion import Denoiser, Time, UNet, diffuse, guided, noise_loss
 from course_utils.rendering import chrome_ball
 
 Function = Callable[[Tensor], Tensor]
-Network = TypeVar("Network", bound=nn.Module)
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 FIRST_HELD_OUT, EVERY = 3, 4  # one role in four has a tone that is held out
-
-
-PORTRAIT_UNET: dict[str, int] = {"channels": 3, "width": 40, "words": 63, "embedding": 160}
-"""What the `UNet` of the portraits is made with."""
 
 
 def vocabulary(portraits: Portraits) -> tuple[str, ...]:
@@ -219,7 +213,7 @@ def latent_noise_loss(
 
 def load_autoencoder() -> Autoencoder:
     """Load the trained `Autoencoder`, for evaluation."""
-    return _loaded(Autoencoder(), "portrait_autoencoder")
+    return load_network(Autoencoder(), "portrait_autoencoder")
 
 
 # --- control ---------------------------------------------------------------------------------------------------------
@@ -297,7 +291,7 @@ def control_step(
 
 def load_control(base: UNet) -> Control:
     """Load the trained `Control` of ``portrait_diffusion``, which is the base, for evaluation."""
-    return _loaded(Control(base), "portrait_control")
+    return load_network(Control(base), "portrait_control")
 
 
 # --- subjects --------------------------------------------------------------------------------------------------------
@@ -402,13 +396,10 @@ class PortraitClassifier(nn.Module):
 
 def load_portrait_classifier() -> PortraitClassifier:
     """Load the trained `PortraitClassifier`, for evaluation."""
-    return _loaded(PortraitClassifier(), "portrait_classifier")
+    return load_network(PortraitClassifier(), "portrait_classifier")
 
 
 # --- light probes ----------------------------------------------------------------------------------------------------
-
-LIGHT_UNET = {"channels": 1, "width": 24, "words": 1, "embedding": 96, "inputs": 3}
-"""What the `UNet` that paints chrome balls is made with; it sees x_t, the scene without the ball, and where it is."""
 
 
 class LightPainter(nn.Module):
@@ -433,12 +424,6 @@ class LightPainter(nn.Module):
 
 
 # --- shared ----------------------------------------------------------------------------------------------------------
-
-
-def _loaded(network: Network, name: str) -> Network:
-    """Return the network with its trained weights, for evaluation."""
-    network.load_state_dict(load_weights(name))
-    return network.eval().requires_grad_(False)
 
 
 def _require_portraits(value: Portraits) -> Portraits:

@@ -158,6 +158,7 @@ OWN = {
     "images.read_picture": {"path": lambda: picture_path()},
     "data.load_kernel": {"name": lambda: "motion_1"},
     "data.load_weights": {"name": lambda: "digit_classifier"},
+    "data.load_network": {"network": lambda: built("features", "DigitClassifier"), "name": lambda: "digit_classifier"},
     "data.load_square_digits": {"first": lambda: 0, "last": lambda: 2},
     "metrics.frechet_distance": {
         "features_u": lambda: random_image((9, 4)),
@@ -384,12 +385,11 @@ WORDED = {
 }
 OWN |= {
     f"text_to_image.{name}": WORDED
-    for name in ("vocabulary", "captions", "held_out_combinations", "kept_from_the_judge", "network_portraits")
-}
-OWN |= {f"text_to_image.{name}": WORDED for name in ("told", "latent_statistics")}
-OWN |= {
-    f"text_to_image.{name}": WORDED
-    for name in ("encode", "decode", "latent_noise_loss", "subject_loss", "super_resolution_condition", "Enlarger")
+    for name in (
+        *("vocabulary", "captions", "held_out_combinations", "kept_from_the_judge", "network_portraits", "told"),
+        *("latent_statistics", "encode", "decode", "latent_noise_loss", "subject_loss"),
+        *("super_resolution_condition", "Enlarger", "LightPainter"),
+    )
 }
 OWN |= {
     "text_to_image.embed_caption": {
@@ -408,7 +408,6 @@ OWN |= {
         "drawing": lambda: random_image((3, 1, 8, 6), 5),
         "noise": lambda: random_image((3, 2, 8, 6), 1),
     },
-    "text_to_image.LightPainter": WORDED,
     "rendering.chrome_ball": {"side": lambda: 8},
     "rendering.random_lights": {"n": lambda: 3},
     "rendering.light_scenes": {"lights": lambda: torch.eye(3) + 0.5},

@@ -12,7 +12,6 @@ from course_utils.classroom.training import Recipe
 from course_utils.data import load_portraits
 from course_utils.diffusion import FIRST, LAST, UNet, alpha_bar, diffuse, load_unet, noise_loss, per_image
 from course_utils.text_to_image import (
-    PORTRAIT_UNET,
     Autoencoder,
     Control,
     Enlarger,
@@ -97,9 +96,9 @@ def diffusion_held_out(network: nn.Module) -> dict[str, float]:
     }
 
 
-def unet() -> UNet:
-    """Return the network of portraits, with its first weights."""
-    return UNet(**PORTRAIT_UNET, velocity=True)
+def unet(channels: int = 3, width: int = 40, inputs: int | None = None) -> UNet:
+    """Return a network of portraits, of their latents or of large ones, with its first weights."""
+    return UNet(channels, width, WORDS.shape[1], 160, inputs, velocity=True)
 
 
 # --- latent space ----------------------------------------------------------------------------------------------------
@@ -252,7 +251,7 @@ RECIPES = {
     "portrait_latents": recipe(
         "noise prediction on the latents of portraits, with words",
         5000,
-        lambda: UNet(**PORTRAIT_UNET | {"channels": 4}, velocity=True),
+        lambda: unet(channels=4),
         latent_loss,
         latent_held_out,
     ),
@@ -262,7 +261,7 @@ RECIPES = {
     "portrait_cascade": recipe(
         "noise prediction on portraits at 64x64 beside those at 32x32",
         2500,
-        lambda: UNet(**PORTRAIT_UNET | {"width": 32, "inputs": 6}, velocity=True),
+        lambda: unet(width=32, inputs=6),
         cascade_loss,
         cascade_held_out,
     ),
