@@ -535,7 +535,8 @@ slide_figure(show_images(pictures, titles, columns=6), "latent-diffusion")
 
 # %% [markdown]
 r"""
-The latents still look like the portrait: each number of a map stands for a square of 4 × 4 pixels and its surroundings.
+Head and shoulders can still be seen in the latents, best in the last channel: each number of a map stands for a square
+of 4 × 4 pixels and its surroundings.
 Below, what was drawn: the right people, with blurred hands and tools. Fine details are lost by the autoencoder already.
 
 What has it saved? The same network, with three channels in place of four, on the pixels of a portrait of 64 × 64:
@@ -885,10 +886,10 @@ slide_figure(show_images([(x + 1) / 2 for x in pictures], titles, columns=8), "d
 r"""
 Left, the four pictures. Then, above without and below with the prior: the new word with three roles that the subject
 was never shown in, and three captions without the new word. Without the prior, others turn green as well: the network
-has learnt that people are green. With it the doctor and the Santa keep their colours, though no doctor is in the
-prior. The cook does not: the subject was shown as a cook, and no *person* among the network's own pictures is one.
-The judge knows no green: it reads the green cook as medium, and counts it as right. There is a price: the subject is
-less green than without the prior.
+has learnt that people are green. With it the doctor is yellow again, though no doctor is in the prior, and the Santa
+nearly so. The cook stays green: the subject was shown as a cook, and no *person* among the network's own pictures is
+one. The judge knows no green: it reads the green cook as medium, and counts it as right. There is a
+price: the subject is less green than without the prior.
 
 **Question.** Why does the prior consist of pictures that the network has drawn, and not of the portraits that it was
 trained on?
