@@ -1,10 +1,14 @@
-"""What takes minutes has its turn every few days: a share of the lessons one day, others the next."""
+"""What takes minutes has its turn every few days: a share of the lessons one day, others the next.
+
+A round of the slow tests takes six days, in which a lesson runs once a day and rests on the last.
+"""
 
 import datetime
 import os
 
 TODAY = datetime.datetime.now(datetime.UTC).date().toordinal()
 EVERYTHING = os.environ.get("COURSE_ALL") == "1"  # all of them at once
+UNTOUCHED, BUILT, VARIANTS, PRETENDED, FILLED, _ = range(6)  # what is done with a lesson, day by day
 
 
 def turn_of(number, turns, today=TODAY):
@@ -12,6 +16,6 @@ def turn_of(number, turns, today=TODAY):
     return (today + number) % turns
 
 
-def of_today(names, turns, today=TODAY, everything=EVERYTHING):
-    """Return one name in ``turns``, others every day; all of them when ``everything``."""
-    return [name for number, name in enumerate(sorted(names)) if everything or turn_of(number, turns, today) == 0]
+def of_today(names, turns, turn=0, today=TODAY, everything=EVERYTHING):
+    """Return the names that have that turn today, one in ``turns``; all of them when ``everything``."""
+    return [name for number, name in enumerate(sorted(names)) if everything or turn_of(number, turns, today) == turn]

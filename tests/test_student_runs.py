@@ -1,8 +1,8 @@
 """Every student copy runs from top to bottom, untouched or filled with right answers: no student is ever stopped.
 
 A filled copy imports its answers from the bank: the k-th right answer of every exercise together, and, in rotation,
-variants in single precision, with a gradient left on, in loops, by small steps. Every copy runs untouched one day,
-filled with the variants the next and with some k the day after, so that all of them have their turn.
+variants in single precision, with a gradient left on, in loops, by small steps. In six days every copy runs untouched
+on one, filled with the variants on another and with some k on a third, so that all of them have their turn.
 ``COURSE_FILLINGS=3 pytest …`` repeats the run of k = 3, ``COURSE_FILLINGS=all`` makes all of them.
 """
 
@@ -18,7 +18,7 @@ from course_utils.classroom import ROOT
 from course_utils.classroom.build import execute, exercise_name, read_source, source_files
 from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
-from tests.rotation import EVERYTHING, TODAY, turn_of
+from tests.rotation import EVERYTHING, FILLED, TODAY, UNTOUCHED, VARIANTS, turn_of
 
 pytestmark = pytest.mark.slow
 WORDS = ("float32", "undetached", "loops", "small_step")  # in the names of the variants in the bank
@@ -32,13 +32,14 @@ def longest(name):
 
 
 def fillings(name, number, asked=ASKED, today=TODAY, everything=EVERYTHING):
-    """Return what the notebook of that number is filled with: some k, as text, "variants", or nothing: "untouched"."""
+    """Return what the notebook of that number is filled with: some k, as text, "variants", nothing: "untouched"."""
     if asked == "all":
         return [*map(str, range(longest(name))), "variants"]
     if asked:
         return asked.split(",")
-    of_the_day = ["untouched", "variants", str((today // 3 + number) % longest(name))]
-    return of_the_day if everything else [of_the_day[turn_of(number, 3, today)]]
+    turns = {UNTOUCHED: "untouched", VARIANTS: "variants", FILLED: str((today // 6 + number) % longest(name))}
+    turn = turn_of(number, 6, today)
+    return [filling for key, filling in turns.items() if everything or key == turn]
 
 
 RUNS = [(name, k) for number, name in enumerate(sorted(source_files())) for k in fillings(name, number)]
@@ -105,7 +106,7 @@ def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_pat
 
 def test_every_right_answer_has_its_turn():
     for number, name in enumerate(sorted(source_files())):
-        days = range(TODAY, TODAY + 3 * longest(name) + 3)
+        days = range(TODAY, TODAY + 6 * longest(name) + 6)
         seen = {k for day in days for k in fillings(name, number, "", day, everything=False)}
         assert seen == {*map(str, range(longest(name))), "variants", "untouched"}
         assert seen == {*fillings(name, number, "all"), "untouched"}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 NOTEBOOKS = notebook_files(ROOT)
 SCREENSHOTS = os.environ.get("COURSE_SCREENSHOTS")  # a folder: the pictures of the README are written there
 
-every_notebook = pytest.mark.parametrize("book", of_today(NOTEBOOKS, 2), indirect=True)
+every_notebook = pytest.mark.parametrize("book", of_today(NOTEBOOKS, 3), indirect=True)
 
 
 def one_notebook(name):
