@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
@@ -44,12 +45,11 @@ _COMMON = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
+_DARK, _LIGHT = "#1c1c1c", "#f0f0f0"
 _LIGHT_ON_DARK = {
-    "figure.facecolor": "#1c1c1c",
-    "savefig.facecolor": "#1c1c1c",
-    "axes.facecolor": "#1c1c1c",
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), _DARK),
     **dict.fromkeys(
-        ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color"), "#f0f0f0"
+        ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor", "xtick.color", "ytick.color"), _LIGHT
     ),
 }
 STYLES: dict[str, dict[str, Any]] = {
@@ -57,6 +57,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "print": {"font.size": 9, "axes.titlesize": 9, "lines.linewidth": 1.4, "lines.markersize": 6},
     "dark": _LIGHT_ON_DARK,
 }
+# Where zero is white on paper, it is the ground of a dark slide there: a panel of it would be a lamp.
+_ON_DARK: dict[str, tuple[str, ...]] = {"Blues": (_DARK, "#1d5f94", "#56b4e9", "#e3f2fc")}
+_ON_DARK[SIGNED_MAP] = ("#9bd0f5", "#3a86bd", _DARK, "#c4533c", "#ffb8a3")
+DARK_MAPS = {name: LinearSegmentedColormap.from_list(f"{name} on dark", colors) for name, colors in _ON_DARK.items()}
 
 
 class _PlainNumbers(LogFormatter):
@@ -74,6 +78,11 @@ def style_name() -> str:
 def style() -> Any:
     """Return matplotlib's settings for the current style."""
     return _COMMON | STYLES[style_name()]
+
+
+def paper() -> float:
+    """Return the gray in [0, 1] on which the current style draws: 1, white, except on dark slides."""
+    return float(to_rgb(style().get("figure.facecolor", "white"))[0])
 
 
 def new_figure(rows: int = 1, columns: int = 1, width: float = 10.0, height: float = 3.4) -> tuple[Figure, np.ndarray]:
@@ -225,10 +234,10 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def set_minus_signs(figure: Figure) -> None:
-    """Write negative numbers with a minus sign, as on the axes: Python's hyphen is shorter."""
+    """Write negative numbers and terms, such as −log D, with a minus sign, as on the axes: the hyphen is shorter."""
     if not isinstance(figure, Figure):
         raise TypeError(f"figure must be a matplotlib figure, got {type(figure).__name__}")
     for text in figure.findobj(Text):
-        written = re.sub(r"(?<![\w.])-(?=\d)", "−", text.get_text())
+        written = re.sub(r"(?<![\w.)\]}|-])-(?=[\w(‖|∇$\\])", "−", text.get_text())
         if written != text.get_text():
             text.set_text(written)

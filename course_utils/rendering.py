@@ -164,7 +164,13 @@ def _light(distance: Distance, points: Tensor, light: Tensor) -> Tensor:
 
 
 def render(
-    distance: Distance, paint: Paint, side: int, turn: float = 30.0, elevation: float = 25.0, samples: int = 1
+    distance: Distance,
+    paint: Paint,
+    side: int,
+    turn: float = 30.0,
+    elevation: float = 25.0,
+    samples: int = 1,
+    background: float = 1.0,
 ) -> Float[Tensor, "3 side side"]:
     """Return a picture of an object on a floor, in soft light: Lambert's law, the shadow, white where nothing is.
 
@@ -173,6 +179,7 @@ def render(
     distance : the object.
     paint : from points of its surface (N, 3) to their colours (N, 3). Called once, with what is seen.
     samples : a pixel is the mean of samples x samples rays, without stairs along the outline from 2 on.
+    background : gray in [0, 1] of what is white otherwise: where nothing is, and of the floor.
     """
     require_callable(paint, "paint")
     fine = require_count(side, "side") * require_count(samples, "samples")
@@ -180,7 +187,7 @@ def render(
     light = F.normalize(torch.tensor(LIGHT), dim=0)
     light = _turned(light, turn)
     t, hit = march(distance, origins, directions)
-    picture = torch.ones(len(origins), 3)
+    picture = torch.full((len(origins), 3), require_number(background, "background", minimum=0.0))
     points = origins[hit] + t[hit, None] * directions[hit]
     normal = normals(distance, points)
     lambert = (normal @ light).clamp(min=0) * _light(distance, points + 2 * NEAR * normal, light)
@@ -189,10 +196,10 @@ def render(
     down = (FLOOR - origins[:, 0]) / directions[:, 0].clamp(min=1e-9)
     on_floor = (~hit & (directions[:, 0] > 0) & (down < 12)).nonzero().squeeze(-1)
     ground = origins[on_floor] + down[on_floor, None] * directions[on_floor]
-    fade = torch.exp(-0.12 * ground[:, 1:].square().sum(dim=1))  # into the white background
+    fade = torch.exp(-0.12 * ground[:, 1:].square().sum(dim=1))  # into the background
     shade = 0.55 + 0.45 * _light(distance, ground, light)
     shade = shade * (1 - 0.3 * torch.exp(-4 * distance(ground).clamp(min=0)))  # where little sky is seen
-    picture[on_floor] = (1 - fade * (1 - FLOOR_COLOR * shade))[:, None].expand(-1, 3)
+    picture[on_floor] *= (1 - fade * (1 - FLOOR_COLOR * shade))[:, None]
     return F.avg_pool2d(picture.clamp(0, 1).T.reshape(3, fine, fine), samples)
 
 

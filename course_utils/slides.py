@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import Markdown, display
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,7 +29,7 @@ from matplotlib.text import Text
 
 from course_utils._validation import require_choice, require_mapping, require_path, require_sequence
 from course_utils.data import FETCHED
-from course_utils.plotting import set_minus_signs, show, style, style_name
+from course_utils.plotting import DARK_MAPS, set_minus_signs, show, style, style_name
 
 PACKAGE = Path(__file__).parent
 # A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
@@ -159,11 +161,22 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
 
 
 def _follow_ink(figure: Figure) -> None:
-    """Draw black lines and markers in the colour of the text, which is light in the dark style."""
-    ink = style().get("text.color", "black")
+    """On dark slides, draw dark gray lines in light gray, the white rims of points and the maps' white in the ground's.
+
+    Lines include their markers. Photographs, which are gray or in colour, stay what they are.
+    """
+    if style_name() != "dark":
+        return
     for line in figure.findobj(Line2D):
-        if to_rgb(line.get_color()) == (0.0, 0.0, 0.0):
-            line.set_color(ink)
+        gray, *others = to_rgb(line.get_color())
+        if others == [gray, gray] and gray < 0.5:
+            line.set_color(str((1 - gray) * to_rgb(style()["text.color"])[0]))
+    for points in figure.findobj(PathCollection):
+        if np.all(points.get_edgecolor() == 1.0):
+            points.set_edgecolor(style()["figure.facecolor"])
+    for artist in figure.findobj():
+        if isinstance(artist, ScalarMappable) and artist.get_cmap().name in DARK_MAPS:
+            artist.set_cmap(DARK_MAPS[artist.get_cmap().name])
 
 
 def _follow_letters(figure: Figure) -> None:

@@ -581,12 +581,14 @@ def test_negative_numbers_have_minus_signs_and_nothing_else_changes(export, monk
             {"n-th of 3-5": ([1, 2], [3, 4]), "-2 dB": ([1, 2], [4, 5])}, "x", "y", width=10.0
         )
         figure.axes[0].set_title("α = -1.33, λ = 1e-3", fontsize=16)
+        figure.axes[0].set_ylabel("-log D, min-max of (-x)")
         return figure
 
     monkeypatch.setenv("COURSE_FORMATS", "svg")
     folder = export(make)
     drawing = (folder / "toy.svg").read_text(encoding="utf-8")
-    assert all(text in drawing for text in (">α = −1.33, λ = 1e-3<", ">n-th of 3-5<", ">−2 dB<"))
+    written = (">α = −1.33, λ = 1e-3<", ">n-th of 3-5<", ">−2 dB<", ">−log D, min-max of (−x)<")
+    assert all(text in drawing for text in written)
     assert "α = -1.33, λ = 1e-3" in json.loads((folder / "toy.json").read_text(encoding="utf-8"))["texts"]
 
 
@@ -601,6 +603,38 @@ def test_black_lines_are_light_on_dark_slides(export, monkeypatch):
     assert (pixels(dark / "toy.png").min(axis=2) > 200).sum() > 300
     assert "#000000" not in (dark / "toy.svg").read_text(encoding="utf-8")
     assert "#000000" in (light / "toy.svg").read_text(encoding="utf-8")
+
+
+def brightest(picture):
+    """Return the share of a picture's pixels that are nearly white."""
+    return (picture.min(axis=2) > 200).mean()
+
+
+def test_dark_slides_have_no_white_panels_and_no_dark_lines(export, monkeypatch):
+    def make():
+        figure, axes = plotting.new_figure(1, 4)
+        flat = torch.linspace(-0.1, 0.1, 64).expand(64, 64)
+        plotting.draw_image(axes[0, 0], flat, (-1.0, 1.0), plotting.SIGNED_MAP)
+        plotting.draw_image(axes[0, 1], flat.abs(), (0.0, 1.0), "Blues")
+        axes[0, 2].scatter([1, 2], [1, 2], s=400, color="0.5", edgecolors="white", linewidths=20)
+        plotting.draw_image(axes[0, 3], torch.full((64, 64), plotting.paper()))
+        axes[0, 2].plot([1, 2], [2, 1], color="0.4")
+        return figure
+
+    monkeypatch.setenv("COURSE_FORMATS", "png,svg")
+    dark, light = export(make, "dark"), export(make, "slides", "light")
+    assert brightest(pixels(light / "toy.png")) > 0.9
+    assert brightest(pixels(dark / "toy.png")) < 0.01
+    line = mpl.colors.to_hex(3 * [0.6 * 0xF0 / 255])
+    assert f"stroke: {line}" in (dark / "toy.svg").read_text(encoding="utf-8")
+    assert "stroke: #666666" in (light / "toy.svg").read_text(encoding="utf-8")
+
+
+def test_photographs_are_the_same_on_dark_slides(export, monkeypatch):
+    monkeypatch.setenv("COURSE_FORMATS", "png")
+    dark, light = (pixels(export(two_images, style, style) / "toy.png") for style in ("dark", "slides"))
+    middle = slice(dark.shape[0] // 2, 3 * dark.shape[0] // 4), slice(dark.shape[1] // 8, 3 * dark.shape[1] // 8)
+    assert np.array_equal(dark[middle], light[middle])
 
 
 # ------------------------------------------------------------------------------------------- gallery and LaTeX
@@ -801,6 +835,22 @@ def test_maps_are_read_by_everyone(name, deficiency):
     else:
         assert np.all(steps > -0.1) or np.all(steps < 0.1)
         assert abs(lab[-1, 0] - lab[0, 0]) > 60
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_maps_of_dark_slides_are_read_by_everyone(deficiency):
+    assert set(plotting.DARK_MAPS) <= set(maps_in_use())
+    lab = {name: seen(dark(np.linspace(0, 1, 101))[:, :3], deficiency) for name, dark in plotting.DARK_MAPS.items()}
+    ground = seen([mpl.colors.to_rgb(STYLES["dark"]["axes.facecolor"])], deficiency)[0]
+    signed, density = lab[plotting.SIGNED_MAP], lab["Blues"]
+    assert deltaE_ciede2000(ground, signed[50]) < 1
+    assert deltaE_ciede2000(ground, density[0]) < 1
+    assert np.all(np.diff(signed[:51, 0]) < 0.1)
+    assert np.all(np.diff(signed[50:, 0]) > -0.1)
+    assert deltaE_ciede2000(signed[10], signed[-11]) > 30
+    assert deltaE_ciede2000(signed[30], signed[-31]) > 10
+    assert np.all(np.diff(density[:, 0]) > -0.1)
+    assert density[-1, 0] - density[0, 0] > 60
 
 
 def test_the_test_of_maps_would_refuse_a_rainbow():

@@ -19,7 +19,9 @@ NAMES = {
     "Kandinsky", "Landweber", "Newton", "Poisson", "Portilla", "Pv", "Radon", "Tychonov", "Van", "Wasserstein",
     "Wiener",
 }  # fmt: skip
-PROGRAMMED = re.compile(r"\b(float\d\d|u?int\d+|n_\w+|lams?|sigma|eps|tau|alpha|beta|rho|kappa|[a-z]_hat|log10)\b")
+PROGRAMMED = re.compile(
+    r"\b(float\d\d|u?int\d+|n_\w+|lams?|sigma|eps|tau|tol|std|alpha|beta|rho|kappa|[a-z]_hat|log10|kodim\d\d)\b"
+)
 IDENTIFIER = re.compile(r"\b[a-z]\w*_\w+\b")
 LAYER = re.compile(r"\b(conv|relu|pool)\d(_\d)?\b")  # the field's names, which stay
 FORMULA = re.compile(r"\$[^$]*\$")

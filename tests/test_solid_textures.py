@@ -227,6 +227,9 @@ def test_a_picture_has_the_painted_colour_a_shadow_and_a_white_background():
     assert blue == 0
     smooth = render(OBJECTS["sphere"], lambda p: torch.ones(len(p), 3), 24, samples=2)
     assert smooth.shape == (3, 24, 24)
+    on_dark = render(OBJECTS["sphere"], lambda p: torch.ones(len(p), 3), 24, samples=2, background=0.1)
+    assert torch.equal(on_dark[:, 12, 12], smooth[:, 12, 12])
+    assert torch.allclose(on_dark[:, 0], 0.1 * smooth[:, 0])
 
 
 def test_the_map_of_the_sphere():

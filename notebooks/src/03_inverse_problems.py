@@ -348,6 +348,7 @@ figure, axes = new_figure(1, 3, height=3.6)
 curves = {"TV": (shares, [psnr(u, small) for u in variation])}
 curves["least norm"] = (shares, [psnr(u, small) for u in least_norm])
 plot_curves(curves, "m / d", "PSNR (dB)", axis=axes[0, 0])
+move_legend(axes[0, 0], "upper center", (0.5, -0.25), columns=2)
 draw_image(axes[0, 1], least_norm[3], title="least norm, 0.4 d")
 draw_image(axes[0, 2], variation[3], title="TV, 0.4 d")
 slide_figure(figure, "compressive-sensing-transition")

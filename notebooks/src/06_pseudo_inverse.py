@@ -250,8 +250,8 @@ Gaussian at each of them (right): the size of $\hat v(\xi)$, sorted by $|\hat k(
 
 # %%
 box = torch.full((8, 8), 1 / 64, dtype=torch.float64)
-kernels = {"Gaussian, std 0.5": gaussian_kernel(0.5), "motion, length 15": motion_kernel(15.0, 30.0)}
-kernels |= {"Gaussian, std 2": kernel.cpu(), "box, 8 × 8": box}
+kernels = {"narrow Gaussian": gaussian_kernel(0.5), "motion, length 15": motion_kernel(15.0, 30.0)}
+kernels |= {"wide Gaussian": kernel.cpu(), "box, 8 × 8": box}
 rank = torch.arange(0, size**2, 64)  # one singular value in 64 is enough for a curve
 decay = {}
 for name, k in kernels.items():
@@ -345,7 +345,7 @@ def show_row(v, condition):
     """Return the figure Original | Blurred | Pseudo-inverse of the lecture."""
     u = pseudo_inverse_deblur(v, kernel, tol)
     titles = ["original\n", f"blurred, {condition}\nPSNR = {psnr(v, u0):.2f} dB"]
-    titles += [f"pseudo-inverse, tol = {tol:g}\nPSNR = {psnr(u, u0):.2f} dB"]
+    titles += [f"A⁺v, threshold {tol:g}\nPSNR = {psnr(u, u0):.2f} dB"]
     return show_images([u0, v, u], titles)
 
 
@@ -453,14 +453,14 @@ for name, observation in observations.items():
     print(f"{name:18} best tol = {tols[best]:.0e}, PSNR = {quality[name][1][best]:.2f} dB")
 
 # %%
-fig = plot_curves(quality, "tol, relative to max|k̂|", "PSNR (dB)", x_scale="log", width=10.0)
+fig = plot_curves(quality, "threshold over max|k̂|", "PSNR (dB)", x_scale="log", width=10.0)
 fig.axes[0].set_ylim(-30, 60)
 fig.axes[0].axvline(tol, color="0.6", linewidth=1)
 move_legend(fig.axes[0], "upper right", columns=2)
 show(
     fig,
-    "PSNR of the pseudo-inverse against tol for four observations. Without noise it rises as tol falls. "
-    "In float32, in 8 bits and with noise it has a maximum, at a larger tol the noisier the observation, "
+    "PSNR of the pseudo-inverse against its threshold for four observations. Without noise it rises as that falls. "
+    "In float32, in 8 bits and with noise it has a maximum, at a larger threshold the noisier the observation, "
     "and falls steeply to the left of it.",
 )
 
@@ -478,9 +478,13 @@ does not think of it would.
 v_stored = v.float().double()
 cases = [("64 bits", v, tol), ("32 bits", v_stored, tol), ("32 bits", v_stored, 1e-6)]
 images = [pseudo_inverse_deblur(data, kernel, t) for _, data, t in cases]
-titles = [f"{name}, tol = {t:g}\nPSNR = {psnr(u, u0):.2f} dB" for (name, _, t), u in zip(cases, images, strict=True)]
+titles = [
+    f"{name}, threshold {t:g}\nPSNR = {psnr(u, u0):.2f} dB" for (name, _, t), u in zip(cases, images, strict=True)
+]
 fig = show_images(images, titles)
-show(fig, "The photograph; a field of black and white noise; the photograph again, once tol is raised to 1e-6.")
+show(
+    fig, "The photograph; a field of black and white noise; the photograph again, once the threshold is raised to 1e-6."
+)
 single = pseudo_inverse_deblur(v.float(), kernel.float(), 0.0).double()
 # Its exact value is rounding noise, another one on each machine.
 print("all in float32, tol = 0, no noise: PSNR below 0 dB:", psnr(single, u0) < 0)
@@ -546,7 +550,7 @@ ridge_quality = {
     "noise σ = 4/255": (lams, [psnr(u, u0) for u in noisy_path]),
 }
 limit = psnr(pseudo_inverse_deblur(v, kernel, tol), u0)
-ridge_quality[f"truncated, no noise, tol = {tol:g}"] = ([lams[-1], lams[0]], [limit, limit])
+ridge_quality[f"truncated, no noise, threshold {tol:g}"] = ([lams[-1], lams[0]], [limit, limit])
 above = [lam for lam, value in zip(*ridge_quality["no noise"], strict=True) if value > limit]
 where = f"at λ = {above[0]:.0e}" if above else "nowhere: your ridge_path rounds more than the course's"
 print(f"without noise, ridge passes the truncated pseudo-inverse ({limit:.2f} dB) {where}")
@@ -775,7 +779,7 @@ part of $1/\texttt{tol}$.
 
 # %%
 s = torch.logspace(-3, 0, 300, dtype=torch.float64)
-filters = {"truncation, tol = 0.1": (s, (s > 0.1).double()), "ridge, λ = 0.01": (s, s**2 / (s**2 + 0.01))}
+filters = {"truncation, threshold 0.1": (s, (s > 0.1).double()), "ridge, λ = 0.01": (s, s**2 / (s**2 + 0.01))}
 filters["Landweber, τ = 1, n = 100"] = (s, 1 - (1 - s**2) ** 100)
 fig = plot_curves(filters, "singular value s", "factor on A⁺v", x_scale="log", width=10.0)
 show(

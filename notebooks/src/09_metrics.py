@@ -353,10 +353,10 @@ pair of parrots at a fifth of a bit a pixel (a gray image has 8), and a raccoon 
 """
 
 # %%
-experiment = {"temple": (0.19, (150, 100)), "kodim23": (0.20, (120, 400)), "raccoon": (0.70, (100, 300))}
+experiment = {"temple": (0.19, (150, 100)), "parrots": (0.20, (120, 400)), "raccoon": (0.70, (100, 300))}
 compressed = {}
 for name, (bits, _corner) in experiment.items():
-    u = to_gray(load_image(name)).to(device)
+    u = to_gray(load_image("kodim23" if name == "parrots" else name)).to(device)
     v, spent = compress_jpeg2000(u, bits)
     compressed[name] = (u, v)
     assert abs(spent - bits) < 0.02, "OpenJPEG missed the size"

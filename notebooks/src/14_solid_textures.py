@@ -57,7 +57,7 @@ from course_utils.explorers.solid_textures import explore_solid, solid_picture
 from course_utils.features import VGGFeatures
 from course_utils.generators import SOLIDS, SolidGenerator, load_solid, scramble, solid_colors
 from course_utils.images import load_image
-from course_utils.plotting import plot_curves, show, show_images
+from course_utils.plotting import paper, plot_curves, show, show_images
 from course_utils.rendering import OBJECTS, camera_rays, march, render, sphere_coordinates
 from course_utils.slides import slide_figure
 from course_utils.textures import gram_matrix
@@ -176,7 +176,7 @@ def carved(name, size):
 # %%
 cubes = []
 for name, u in exemplars.items():
-    cubes.append(render(OBJECTS["cube"], carved(name, 66), 320, samples=2))
+    cubes.append(render(OBJECTS["cube"], carved(name, 66), 320, samples=2, background=paper()))
     cubes[-1][:, :88, :88] = F.interpolate(u[None, :, :176, :176], scale_factor=0.5, mode="area")[0]
 slide_figure(show_images(cubes, [name.replace("_", " ") for name in SOLIDS], width=10), "solid-texture")
 
@@ -453,7 +453,7 @@ in a slice made of four blocks.
 
 # %%
 rock = solids["rock_layers"]
-apart, joined, some = torch.ones(3, 128, 128), torch.ones(3, 128, 128), torch.ones(3, 288, 288)
+apart, joined, some = (torch.full((3, side, side), paper()) for side in (128, 128, 288))
 for k in range(4):
     i, j = 64 * (k // 2), 64 * (k % 2)
     own = random_noises(rock, (64, 16, 64), torch.Generator().manual_seed(k))
@@ -685,7 +685,7 @@ scenes = {
 pictures = []
 for shape, name in scenes.values():
     paint = carved(name, 60) if name else wrapped(halves["ballast"])
-    pictures.append(render(OBJECTS[shape], paint, 256, 40, 35, samples=2))
+    pictures.append(render(OBJECTS[shape], paint, 256, 40, 35, samples=2, background=paper()))
 slide_figure(show_images(pictures, list(scenes), columns=4, width=10), "solid-surface")
 
 # %% [markdown]

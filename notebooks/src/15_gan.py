@@ -344,7 +344,7 @@ def film(kept):
         axis.imshow(D.T, extent=(-1.6, 1.6, -1.6, 1.6), origin="lower", cmap=SIGNED_MAP, vmin=0, vmax=1)
         axis.plot(*points[:300].T, ".", color="black", markersize=2)
         axis.plot(*centres.T, "o", color="#009e73", markersize=9, fillstyle="none", markeredgewidth=1.5)
-        axis.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[])
+        axis.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[], frame_on=False)
         axis.set_title(f"step {k}", fontsize=16)
     return fig
 
@@ -938,9 +938,8 @@ colored = {"L¹ alone": load_portrait_network(False), "pix2pix": load_portrait_n
 colored = {name: (network.to(device)(edges) + 1) / 2 for name, network in colored.items()}
 columns = torch.arange(0, int(held.sum()), 9)[:12]
 rows = [1 - edges.expand(-1, 3, -1, -1), *colored.values(), truth]
-pictures = torch.stack([x[columns] for x in rows])  # rows, columns, 3, 32, 32
-image = pictures.permute(2, 0, 3, 1, 4).reshape(3, -1, 32 * len(columns))
-slide_figure(show_images([image], ["edges, L¹ alone, pix2pix, truth"]), "pix2pix")
+strips = [x[columns].permute(1, 2, 0, 3).reshape(3, 32, -1) for x in rows]
+slide_figure(show_images(strips, ["edges", *colored, "truth"], columns=1), "pix2pix")
 
 
 # %%

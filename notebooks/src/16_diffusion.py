@@ -405,7 +405,7 @@ fig, axes = new_figure(1, 3, height=4.2)
 for axis, (title, path) in zip(axes[0], paths.items(), strict=True):
     axis.imshow(density.cpu(), cmap="Blues", vmax=1, origin="lower", extent=(0, 1, -3, 3), aspect="auto")
     axis.plot(times, torch.stack(path).cpu(), color=PALETTE[1], linewidth=1)
-    axis.set(xlabel="t", xticks=[0, 0.5, 1], ylim=(-3, 3))
+    axis.set(xlabel="t", xticks=[0, 0.5, 1], yticks=[-2, 0, 2], ylim=(-3, 3))
     axis.title.set_text(title)
 axes[0, 0].set_ylabel("x")
 slide_figure(fig, "diffusion-forward-reverse")

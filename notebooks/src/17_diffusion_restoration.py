@@ -57,7 +57,7 @@ from course_utils.gaussian import condition, fit_gaussian, project
 from course_utils.images import load_image, zoom_out
 from course_utils.metrics import psnr
 from course_utils.operators import Blur, Mask, ZoomOut
-from course_utils.plotting import draw_image, new_figure, show, show_images
+from course_utils.plotting import draw_image, new_figure, paper, show, show_images
 from course_utils.posterior import conjugate_gradient, load_dncnn, reverse_process
 from course_utils.restoration import project_known, tv_inpaint, tv_restore
 from course_utils.slides import slide_figure
@@ -428,7 +428,7 @@ for axis, x, title in zip(panels[[0, 0, 1], [0, 1, 0]], faces_shown, titles, str
     draw_image(axis, x.reshape(H, W), title=title)
 for axis, x, title in zip(panels[0, 2:], errors, names, strict=True):
     draw_image(axis, x.reshape(H, W), (-3.0, 3.0), color_map="RdBu_r", title=title)
-for axis, x, title in zip(panels[1, 1:], spreads, ["exact std", *["std"] * 4], strict=True):
+for axis, x, title in zip(panels[1, 1:], spreads, ["exact s.d.", *["s.d."] * 4], strict=True):
     draw_image(axis, x.reshape(H, W), (0.0, 0.7), color_map="cividis", title=title)
 slide_figure(fig, "dps-against-exact")
 
@@ -513,9 +513,9 @@ restored = {name: restore(name, zetas[name]) for name in operators}
 
 # %%
 def picture(rows):
-    """Return rows of images over [-1, 1] as one picture over [0, 1], with thin white lines between them."""
-    padded = [torch.nn.functional.pad(torch.cat(list(x), dim=-1)[0], (0, 0, 0, 1), value=1.0) for x in rows]
-    return (torch.cat(padded).clamp(-1, 1) + 1) / 2
+    """Return rows of images over [-1, 1] as one picture over [0, 1], with a line of paper under each."""
+    shown = [(torch.cat(list(x), dim=-1)[0].clamp(-1, 1) + 1) / 2 for x in rows]
+    return torch.cat([torch.nn.functional.pad(x, (0, 0, 0, 1), value=paper()) for x in shown])
 
 
 def visible(v, name):
@@ -552,7 +552,7 @@ for name in list(operators)[:4]:
     shown = [x0[1], visible(observed[name], name)[1], *draws, draws.mean(dim=0), 2 * draws.std(dim=0) - 1]
     for column, x in zip(columns, shown, strict=True):
         column.append([x])
-titles = ["$x_0$", "$v$", "draws", "", "", "", "mean", "std"]
+titles = ["$x_0$", "$v$", "draws", "", "", "", "mean", "s.d."]
 slide_figure(show_images([picture(column) for column in columns], titles), "posterior-samples")
 
 # %% tags=["nbval-ignore-output"] reason="a network run 50 times amplifies rounding; the next cell asserts what counts"

@@ -530,7 +530,7 @@ print("both recognised in at least 80 % of what was drawn in latents:", shares[3
 k = shown[3]
 latent_maps = [channel / 6 + 0.5 for channel in z[k]]
 pictures = [(large[new][k] + 1) / 2, *latent_maps, (back[k] + 1) / 2] + [(from_latents[j] + 1) / 2 for j in shown[:6]]
-titles = ["portrait", "z, 1", "z, 2", "z, 3", "z, 4", "decoded"] + [said(bags[new][j]) for j in shown[:6]]
+titles = ["portrait", "$z_1$", "$z_2$", "$z_3$", "$z_4$", "decoded"] + [said(bags[new][j]) for j in shown[:6]]
 slide_figure(show_images(pictures, titles, columns=6), "latent-diffusion")
 
 # %% [markdown]
