@@ -1,6 +1,6 @@
 """Remake the precomputed mixtures of notebook 12: mixtures/*.png, mixtures/mixtures.json and their entries.
 
-    python data/remake_mixtures.py                    remake all (three minutes)
+    python data/remake_mixtures.py                    remake all (ten minutes)
     python data/remake_mixtures.py wasserstein_50     remake these only
     python data/remake_mixtures.py --missing          make what is missing or was made with other settings
 
@@ -37,14 +37,14 @@ class Recipe:
     t: float
     first: str = "sand_ripples"
     second: str = "flagstones_blue"
-    side: int = 128
+    side: int = 256
     seed: int = 0
-    factors: tuple[int, ...] = (2, 1)
-    n_iterations: tuple[int, ...] = (30, 30)
+    factors: tuple[int, ...] = (4, 2, 1)
+    n_iterations: tuple[int, ...] = (40, 40, 40)
 
     def load_exemplars(self) -> list[Tensor]:
         """Return both textures, in float32."""
-        return [load_image(name, 256)[..., : self.side, : self.side].float() for name in (self.first, self.second)]
+        return [load_image(name, self.side).float() for name in (self.first, self.second)]
 
 
 RECIPES = {f"{name}_{round(100 * t)}": Recipe(name, t) for name in MIXTURES for t in (0.0, 0.25, 0.5, 0.75, 1.0)}

@@ -369,40 +369,43 @@ r"""
 
 Synthesize, for five values of $t$, the image whose features have at each layer the barycentre of the two textures'
 Gaussians. Beside it, the same with $(1 - t) G_1 + t G_2$, and notebook 02's mixture, which takes the Wasserstein
-barycentre of the *pixels'* stationary Gaussian models. The synthesized ones are precomputed (`make syntheses`, one to
-three minutes each), all with 60 evaluations; the cell after the figure verifies each by one evaluation of both losses.
+barycentre of the *pixels'* stationary Gaussian models. The synthesized ones are precomputed (`make syntheses`, a minute
+or two each), with 40 evaluations at each of three scales; the cell after the figure verifies each by one evaluation of
+both losses.
 """
 
 # %%
 records = mixture_records()
-first, second = (load(records["wasserstein_50"][key])[:, :128, :128] for key in ("first", "second"))
+first, second = (load(records["wasserstein_50"][key]) for key in ("first", "second"))
 rows = [[load_mixture(f"{kind}_{round(100 * t)}").float() for t in steps] for kind in ("wasserstein", "gram")]
 rows.append([gaussian_mixture_texture(first, second, t, torch.Generator().manual_seed(0)) for t in steps])
 titles = ["first", *[f"t = {t:g}" for t in steps], "second"]
 flat = [v for row in rows for v in (first, *row, second)]
 figure = show_images(flat, titles + [""] * 14, columns=7)
+figure.set_dpi(100)
 slide_figure(figure, "texture-interpolation")
 
 # %%
 deep = VGGFeatures("vgg16", TEXTURE_LAYERS, device=device)
 v1, v2 = deep(first), deep(second)
 goals = {t: [mixture(v1, v2, t) for mixture in (wasserstein_mixture, gram_mixture)] for t in steps}
-print("                 W2 loss   Gram loss")
+print("                W2 loss    Gram loss")
 for kind, row in zip(("wasserstein", "gram", "gaussian"), rows, strict=True):
     for t, x in zip(steps, row, strict=True):
         v = deep(x.to(device))
         losses = [float(goal(v)) for goal in goals[t]]
         recorded = records.get(f"{kind}_{round(100 * t)}", {}).get("losses_of_file", {}).values()
         assert all(math.isclose(a, b, rel_tol=2e-2) for a, b in zip(losses, recorded, strict=False))
-        print(f"{kind:11s} {t:.2f}    {losses[0]:6.2f}      {losses[1]:6.2f}")
+        print(f"{kind:11s} {t:.2f}    {losses[0]:7.3f}      {losses[1]:7.3f}")
 
 # %% [markdown]
 r"""
-**What to see.** Above, one material that changes as a whole: halfway, brown stones drawn out like ripples. In the
-middle row the average of Gram matrices is reached by a patchwork, with regions of sand and regions of stones. Below,
+**What to see.** At both ends the first two rows could pass for the exemplars. Between them, above, one material
+changes as a whole: halfway, stones drawn out like ripples, with light joints, all of one brown. In the middle row the
+average of Gram matrices is reached by a patchwork: islands of stones in the sand, then of sand in the stones. Below,
 notebook 02's mixture changes smoothly too, in colour, contrast and direction, and never has an edge. Halfway, each of
-the first two rows does better than the other on its own loss, and worse on the other's: a homogeneous mixture *does not
-have* the averaged statistics.
+the first two rows does better than the other on its own loss, and worse on the other's: a homogeneous mixture *does
+not have* the averaged statistics.
 
 **Question.** At $t = 0$ and $t = 1$ the first two rows have the same targets. Compare both losses of both rows there:
 which loss was the better one to minimize?
