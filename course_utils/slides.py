@@ -40,6 +40,7 @@ SLIDE_FONT = 16  # points at which notebooks write
 TALLEST_SLIDE = 0.58  # height over width that a slide has room for under its title
 PNG_DPI = 200  # least resolution of a figure's PNG: 2000 pixels across a slide
 FINEST_DPI = 400  # most
+SLACK = 1.0  # points by which a letter's box may be wider than its ink
 PREVIEW_DPI = 144  # in the gallery
 
 Card = Mapping[str, Any]
@@ -107,7 +108,8 @@ def slide_figure(figure: Figure, name: str) -> None:
 
     A figure that a slide cannot show is a ValueError: too tall, or a text under 8 points when a 4:3 slide shows it at
     full width. When the environment variable ``COURSE_FIGURES`` names a folder, the figure is written there too, in
-    the formats of ``COURSE_FORMATS``: so ``course figures`` gets the very picture that the notebook shows.
+    the formats of ``COURSE_FORMATS``: so ``course figures`` gets the very picture that the notebook shows. A text that
+    the edge of a file would cut is a ValueError then.
     """
     if not isinstance(figure, Figure):
         raise TypeError(f"figure must be a Matplotlib figure, got {type(figure).__name__}")
@@ -135,6 +137,18 @@ def _require_legible(figure: Figure, name: str) -> None:
             )
 
 
+def _require_whole(figure: Figure, name: str) -> None:
+    """Raise unless all that is written is inside the figure: a notebook widens its picture for it, a file cuts it."""
+    figure.draw_without_rendering()
+    for text in _written(figure):
+        box = text.get_window_extent()
+        beyond = max(-box.x0, -box.y0, box.x1 - figure.bbox.width, box.y1 - figure.bbox.height)
+        if beyond > SLACK * figure.dpi / 72:
+            raise ValueError(
+                f"{name}: {text.get_text()!r} is cut: it reaches {beyond * 72 / figure.dpi:.0f} points out"
+            )
+
+
 def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[str]) -> None:
     """Write the figure into ``folder``: a preview, one file per format, and what is to be read in it as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,6 +156,7 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     _follow_ink(figure)
     _follow_letters(figure)
     set_minus_signs(figure)
+    _require_whole(figure, entry.name)
     with plt.rc_context(style() | {"image.composite_image": False}):
         figure.savefig(folder / f"{entry.name}.preview.png", dpi=PREVIEW_DPI, metadata={"Software": None})
         resolution = _show_native_pixels(figure)
@@ -217,11 +232,16 @@ def _describe_svg(path: Path, alt: str) -> None:
 
 
 def _texts(figure: Figure) -> list[str]:
+    """Return what is written in the figure, as words."""
+    return [text.get_text().strip() for text in _written(figure)]
+
+
+def _written(figure: Figure) -> list[Text]:
     """Return what is written in the figure: titles, labels, legends and annotations, not the numbers of the axes."""
     rulers = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     ticks = {label for axis in rulers for label in axis.get_ticklabels(which="both")}
     texts = [text for text in figure.findobj(Text) if text not in ticks and text.get_visible()]
-    return [text.get_text().strip() for text in texts if text.get_text().strip()]
+    return [text for text in texts if text.get_text().strip()]
 
 
 def _color_maps(figure: Figure) -> list[str]:

@@ -554,6 +554,19 @@ def test_small_text_is_refused_in_every_style(style, small, export):
     plt.close("all")
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_a_text_that_a_file_would_cut_is_refused(style, export, monkeypatch):
+    def make(title="a title of one panel that is far too long for its place"):
+        figure = plotting.new_figure(1, 3)[0]
+        figure.axes[2].set_title(title, fontsize=plotting.style()["font.size"])
+        return figure
+
+    with pytest.raises(ValueError, match="one panel that is far too long for its place' is cut: it reaches"):
+        export(make, style)
+    export(lambda: make("a title that fits"), style)
+    plt.close("all")
+
+
 def test_text_added_by_a_notebook_follows_the_style(monkeypatch):
     monkeypatch.setenv("COURSE_STYLE", "dark")
     with plt.rc_context():

@@ -30,6 +30,7 @@ SOURCES = source_files()
 NAMES = sorted(SOURCES)
 TAGS = {BY_STATISTICS, "nbval-ignore-output"}
 LARGEST = 3e6  # bytes of a recorded notebook
+WIDEST = 72 * (10.0 + 2 * 0.1)  # pixels of a picture of a figure for slides, 10 inches at most, with its margins
 
 
 def notebook(name):
@@ -136,6 +137,8 @@ def test_a_notebook_is_small_and_its_pictures_are_gray_or_rgb(name):
             if png := output.get("data", {}).get("image/png"):
                 with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
                     assert picture.mode in {"1", "L", "P", "RGB"}, cell.source
+                    if "slide_figure(" in cell.source:
+                        assert picture.width <= WIDEST, "a text reaches beyond the figure, whose files cut it"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -330,7 +330,7 @@ assert both[guidance] >= 80
 shown = [0, 2, 6, 9, 12, 31, 34, 20]
 truth, pictures = images[new][shown], drawn[guidance][shown]
 rows = [*truth, *pictures, *images[nearest(pictures, seen)]]
-titles = [said(bags[new][k]) for k in shown] + [""] * 16
+titles = [said(bags[new][k]).replace(" ", "\n") for k in shown] + [""] * 16
 slide_figure(show_images([(x + 1) / 2 for x in rows], titles, columns=8), "composition")
 
 # %% [markdown]
