@@ -77,6 +77,17 @@ def test_a_part_of_a_network_can_be_shipped_alone(folder):
     assert tomllib.loads((folder / "line.toml").read_text())["parameters"] == 2
 
 
+def test_the_rate_grows_while_it_warms_up_and_falls_to_zero(folder):
+    warm = training.Training("line", Recipe(**(vars(line()) | {"warm_up": 4})), torch.device("cpu"))
+    plain = training.Training("line", line(), torch.device("cpu"))
+    rates = []
+    for _ in range(60):
+        warm.step(), plain.step()
+        rates.append(warm.optimizer.param_groups[0]["lr"] / plain.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.25, 0.5, 0.75, *[1.0] * 57])
+    assert plain.optimizer.param_groups[0]["lr"] < 1e-3 * line().rate
+
+
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(folder):
     training.train("line", "lines.py", line(), progress=False)
     whole = shipped_network("line", line()).weight.item()

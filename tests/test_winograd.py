@@ -47,3 +47,10 @@ def test_new_weights_and_another_precision_count():
 def test_elsewhere_than_on_the_cpu_it_is_pytorchs_convolution():
     layer = WinogradConv2d(3, 4).to("meta")
     assert layer(torch.empty(1, 3, 6, 7, device="meta")).shape == (1, 4, 6, 7)
+
+
+def test_under_autocast_it_is_pytorchs_convolution():
+    layer, image = WinogradConv2d(3, 4), random(1, 3, 17, 16).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = F.conv2d(image, layer.weight, layer.bias, padding=1)
+        torch.testing.assert_close(layer(image), expected, rtol=0, atol=0)

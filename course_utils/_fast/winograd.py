@@ -53,8 +53,8 @@ class WinogradConv2d(nn.Conv2d):
     """A 3 x 3 convolution, with one pixel of zeros around the image, whose weights are never trained.
 
     On the CPU it computes with Winograd's algorithm, the same values up to rounding in less time. For images of fewer
-    than `SMALLEST` pixels, and on another device, it is PyTorch's own convolution. Gradients reach the input, never the
-    weights.
+    than `SMALLEST` pixels, on another device, and under autocast, whose 8 bits are too few for the algorithm, it is
+    PyTorch's own convolution. Gradients reach the input, never the weights.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -72,7 +72,8 @@ class WinogradConv2d(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "batch n h w"]) -> Float[Tensor, "batch m h w"]:
         """Return the convolution of a batch."""
-        if input.device.type != "cpu" or input.shape[-2] * input.shape[-1] < SMALLEST:
+        small = input.shape[-2] * input.shape[-1] < SMALLEST
+        if small or input.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super().forward(input)
         if self._filters is None:
             adjoint = self.weight.flip(2, 3).transpose(0, 1)

@@ -45,7 +45,8 @@ class Recipe:
     ``network()`` returns it with its first weights, drawn after ``torch.manual_seed(seed)``. ``loss(network,
     generator)`` is the loss of one batch, drawn from the generator, which is on the CPU. ``held_out(network)`` returns
     named losses on images that were not trained on; it must be deterministic and take at most some seconds. ``rate`` is
-    Adam's first learning rate, which falls to 0 like a cosine; ``average`` > 0 ships the exponential average of the
+    Adam's first learning rate, which falls to 0 like a cosine; it grows to that over ``warm_up`` steps, so that Adam's
+    first ones, all of one length, do not undo a good start. ``average`` > 0 ships the exponential average of the
     weights with that decay. ``start(network, generator)`` sets the first weights where they are not drawn. ``betas``
     are Adam's. ``shipped(network)`` is the part that is shipped and judged, where that is not all: a GAN's generator.
     """
@@ -57,6 +58,7 @@ class Recipe:
     loss: Callable[[nn.Module, torch.Generator], Tensor]
     held_out: Callable[[nn.Module], dict[str, float]]
     rate: float = 1e-3
+    warm_up: int = 0
     average: float = 0.0
     start: Callable[[nn.Module, torch.Generator], None] | None = None
     betas: tuple[float, float] = (0.9, 0.999)
@@ -121,7 +123,10 @@ class Training:
 
     def step(self) -> float:
         """Take one step of Adam, and return the loss before it."""
-        rate = 0.5 * self.recipe.rate * (1 + math.cos(math.pi * len(self.losses) / self.recipe.steps))
+        k = len(self.losses)
+        rate = 0.5 * self.recipe.rate * (1 + math.cos(math.pi * k / self.recipe.steps))
+        if k < self.recipe.warm_up:
+            rate *= (k + 1) / self.recipe.warm_up
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss = self.recipe.loss(self.network, self.generator)
