@@ -11,13 +11,14 @@ NAMES ?=
 ELSEWHERE = $(if $(JOBS),--jobs $(JOBS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-browser notebooks pages syntheses networks diagnosis benchmark site clean
+.PHONY: help lab test test-all test-browser lowest lowest-tests notebooks pages syntheses networks diagnosis benchmark site clean
 
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
 	@echo "make test       lint, types, unit tests, every notebook executed and compared; without network or home folder"
 	@echo "make test-all   what executes notebooks again: two builds compared, student copies run, all figures, nbgrader"
 	@echo "make test-browser  student copies and explorers in JupyterLab and Chromium (sudo apt install chromium fonts-dejavu-core)"
+	@echo "make lowest     unit tests on the lowest versions that pyproject.toml allows (PYTHON=python3.11), in .venv-lowest"
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
 	@echo "make pages      the tables of README.md and notebooks/README.md, from the lessons and their cards"
 	@echo "make syntheses  remake data/syntheses and data/transfers, precomputed (an hour)"
@@ -26,7 +27,7 @@ help:
 	@echo "make diagnosis  the table of wrong answers: which are caught, and with the right cause"
 	@echo "make benchmark  times against scikit-image, deepinv, scikit-learn, plenoptic (NAMES=\"tv faces ...\" for some)"
 	@echo "make site       the course as static pages, in site/ (ADDRESS=https://github.com/OWNER/NAME for Binder and Colab)"
-	@echo "make clean      remove the virtual environment"
+	@echo "make clean      remove the virtual environments"
 	@echo "On Linux without a GPU: make lab TORCH_INDEX=<the CPU index address that PyTorch's selector gives>"
 
 # A run that was killed leaves an environment without pip, or packages that pip takes for installed: both are mended.
@@ -66,6 +67,12 @@ $(VENV)/site.stamp: pyproject.toml $(VENV)/torch.stamp
 	$(BIN)/python -m pip install --quiet --editable ".[site]"
 	@touch $@
 
+# pip cannot choose the lowest versions: uv does, in the environment that it is installed into.
+$(VENV)/lowest.stamp: pyproject.toml | $(VENV)/venv.stamp
+	$(INSTALL) uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --resolution lowest-direct --editable ".[test]"
+	@touch $@
+
 lab: $(VENV)/lab.stamp
 	$(BIN)/course student --out lab
 	$(BIN)/python -m jupyterlab lab
@@ -81,6 +88,13 @@ test-all: $(VENV)/test.stamp
 
 test-browser: $(VENV)/browser.stamp
 	$(BIN)/python -m pytest -m browser tests/browser
+
+lowest:
+	$(MAKE) VENV=$(VENV)-lowest lowest-tests
+
+lowest-tests: $(VENV)/lowest.stamp
+	$(BIN)/python -m pytest -W ignore::DeprecationWarning \
+	  -W ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning tests
 
 notebooks: $(VENV)/test.stamp
 	$(BIN)/course build $(NAMES)
@@ -106,4 +120,4 @@ site: $(VENV)/site.stamp
 	$(BIN)/course site $(if $(ADDRESS),--address $(ADDRESS))
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-lowest

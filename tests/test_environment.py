@@ -1,6 +1,7 @@
 """The set-up files say the same thing, and the package stays as light as it claims."""
 
 import ast
+import itertools
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import course_utils
@@ -37,6 +39,16 @@ def test_environment_yml_has_the_ranges_of_pyproject():
     assert sorted(conda) == sorted([*expected, "pip"])
     assert pip == ["--editable .[student]"]
     assert environment["channels"] == ["conda-forge"]
+
+
+def test_every_dependency_says_its_lowest_version():  # without, `make lowest` would take the first ever
+    extras = PROJECT["optional-dependencies"]
+    for line in itertools.chain(PROJECT["dependencies"], *extras.values()):
+        requirement = Requirement(line)
+        if requirement.name == PROJECT["name"]:
+            assert requirement.extras <= extras.keys()
+        else:
+            assert [limit.operator for limit in requirement.specifier] in ([">="], ["=="]), line
 
 
 @pytest.mark.parametrize("file", ["pyproject.toml", "environment.yml", "Makefile", ".pre-commit-config.yaml"])
