@@ -24,12 +24,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from course_utils._validation import require_choice, require_mapping, require_path, require_sequence
 from course_utils.data import FETCHED
-from course_utils.plotting import DARK_MAPS, set_minus_signs, show, style, style_name
+from course_utils.plotting import DARK_MAPS, SCALE, set_minus_signs, show, style, style_name
 
 PACKAGE = Path(__file__).parent
 # A figure 10 inches wide that a 4:3 beamer slide (5.04 inches) shows at full width: 16 points become 8 there. In print
@@ -155,6 +156,7 @@ def _export(figure: Figure, entry: SlideFigure, folder: Path, formats: Sequence[
     texts = _texts(figure)
     _follow_ink(figure)
     _follow_letters(figure)
+    _follow_size(figure)
     set_minus_signs(figure)
     _require_whole(figure, entry.name)
     with plt.rc_context(style() | {"image.composite_image": False}):
@@ -200,6 +202,19 @@ def _follow_letters(figure: Figure) -> None:
     for text in figure.findobj(Text):
         if text.get_fontsize() > size:
             text.set_fontsize(text.get_fontsize() * size / SLIDE_FONT)
+
+
+def _follow_size(figure: Figure) -> None:
+    """Draw lines and points that a notebook sized for slides in proportion to the figure, which is smaller in print."""
+    scale, width, side = SCALE[style_name()], style()["lines.linewidth"], style()["lines.markersize"]
+    legends = [line for legend in figure.findobj(Legend) for line in legend.get_lines()]
+    for line in legends + [line for axes in figure.axes for line in axes.lines]:
+        if line.get_linewidth() != width:
+            line.set_linewidth(line.get_linewidth() * scale)
+        if line.get_markersize() != side:
+            line.set_markersize(line.get_markersize() * scale)
+    for points in figure.findobj(PathCollection):
+        points.set_sizes([area * scale**2 for area in points.get_sizes()])
 
 
 def _show_native_pixels(figure: Figure) -> float:

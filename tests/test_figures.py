@@ -588,6 +588,25 @@ def test_letters_sized_by_a_notebook_keep_their_proportion(export, monkeypatch, 
     assert {float(px) for px in re.findall(r"font-size: ([\d.]+)px", drawing)} == {size}
 
 
+@pytest.mark.parametrize(("style", "scale"), [("slides", 1.0), ("dark", 1.0), ("print", 0.716)])
+def test_lines_and_points_sized_by_a_notebook_keep_their_proportion(export, monkeypatch, style, scale):
+    def make():
+        figure = plotting.plot_curves({"a": ([1, 2], [3, 4]), "b": ([1, 2], [2, 4])}, "x", "y", width=10.0)
+        axis = figure.axes[0]
+        drawn.extend([*axis.plot([1], [3], "o", markersize=5, linewidth=1), axis.scatter([2], [3], s=25)])
+        drawn.extend([axis.lines[0], axis.legend(fontsize=plotting.style()["font.size"]).get_lines()[0]])
+        return figure
+
+    drawn = []
+    monkeypatch.setenv("COURSE_FORMATS", "png")
+    export(make, style)
+    own, points, curve, handle = drawn
+    assert own.get_markersize() == pytest.approx(5 * scale)
+    assert own.get_linewidth() == pytest.approx(scale)
+    assert points.get_sizes() == pytest.approx([25 * scale**2])
+    assert curve.get_linewidth() == handle.get_linewidth() == plotting.style()["lines.linewidth"]
+
+
 def test_negative_numbers_have_minus_signs_and_nothing_else_changes(export, monkeypatch):
     def make():
         figure = plotting.plot_curves(

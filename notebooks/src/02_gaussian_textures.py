@@ -54,7 +54,7 @@ from course_utils.explorers.gaussian_textures import explore_gaussian_textures, 
 from course_utils.fourier import disk_kernel
 from course_utils.gaussian_textures import conditional_texture, convolve, enlarge_texton, kriging, white_noise
 from course_utils.images import load_image, to_gray
-from course_utils.plotting import draw_image, new_figure, plot_curves, show, show_images
+from course_utils.plotting import draw_image, new_figure, paper, plot_curves, show, show_images
 from course_utils.slides import slide_figure
 
 # %%
@@ -423,7 +423,7 @@ for t in (dot, texton(load("stones_yellow")[1])):
     pictures += [0.5 + shot_noise(t, n, seeded(5)) for n in copies] + [0.5 + convolve(t, z)]
 
 # %%
-figure = show_images(pictures, [*(f"n = {n}" for n in copies), "Gaussian"] * 2, columns=4, width=9)
+figure = show_images(pictures, [*(f"n = {n:,}" for n in copies), "Gaussian"] * 2, columns=4, width=9)
 slide_figure(figure, "shot-noise-limit")
 for row, name in enumerate(("disk", "stones")):
     skewness = [((x - x.mean()) / x.std()).pow(3).mean() for x in pictures[4 * row : 4 * row + 4]]
@@ -604,7 +604,7 @@ path = [
     for textons in (mixed, averaged)
     for rho, t in zip(weights, textons, strict=True)
 ]
-figure = show_images(path, [*(f"ρ = {rho}" for rho in weights), *[""] * 5], columns=5, width=8.5)
+figure = show_images(path, [*(f"ρ = {rho:g}" for rho in weights), *[""] * 5], columns=5, width=8.5)
 slide_figure(figure, "gaussian-texture-mixing")
 for name, textons in {"barycentre": mixed, "average of textons": averaged}.items():
     print(f"{name:19s} standard deviation: " + ", ".join(f"{(t.square().sum() / 3).sqrt():.3f}" for t in textons))
@@ -647,7 +647,7 @@ m, t = u.mean(dim=(-2, -1), keepdim=True), enlarge_texton(texton(u), (108, 240))
 sigma = 0.04
 estimate = m + kriging(whole - m, known, t, sigma, 60)
 filled = [m + conditional_texture(whole - m, known, t, seeded(seed), sigma, 60) for seed in (9, 10)]
-holes = torch.where(hidden, 1.0, whole)
+holes = torch.where(hidden, paper(), whole)
 results = [torch.where(hidden, w, whole) for w in (estimate, *filled)]
 figure = show_images([holes, *results], ["hidden", "kriging", "sample", "another"], columns=2, width=7.5)
 slide_figure(figure, "gaussian-texture-inpainting")
