@@ -53,7 +53,7 @@ from course_utils.fourier import gaussian_kernel
 from course_utils.images import load_image, read_picture
 from course_utils.metrics import psnr
 from course_utils.operators import Mask, ZoomOut
-from course_utils.plotting import plot_curves, show, show_images
+from course_utils.plotting import move_legend, plot_curves, show, show_images
 from course_utils.priors import smoothed_tv, smoothed_tv_gradient
 from course_utils.restoration import tv_restore
 from course_utils.slides import slide_figure
@@ -340,9 +340,10 @@ far = [(u - constrained)[~mask].square().mean().sqrt().item() for u in relaxed]
 reached = (tv_inpaint(v, mask, eps, n) - constrained)[~mask].square().mean().sqrt().item()
 
 # %%
-curves = {"error on ω": (lams, known), "distance to the solution off ω": (lams, far)}
+curves = {"error on ω": (lams, known), "distance off ω": (lams, far)}
 figure = plot_curves(curves, "λ", "root mean square", "log", "log")
 figure.axes[0].axhline(reached, color="0.4", linestyle=":")
+move_legend(figure.axes[0], "upper center", (0.5, -0.25), columns=2)
 slide_figure(figure, "constrained-against-relaxed")
 print(f"after {n} iterations, off the known pixels, relaxed at its best λ: {min(far):.4f}")
 print("constrained, at most a tenth of that:", reached < min(far) / 10)
