@@ -107,6 +107,7 @@ class VGGFeatures(nn.Module):
         halvings = sum(name.startswith("pool") for name, _ in self.stack.named_children())
         self.smallest_side = 2 ** (halvings + (padding == "reflect"))  # a mirror image needs two pixels
         self.requires_grad_(False).eval().to(device=require_device(device))
+        self.stack.to(memory_format=torch.channels_last)  # else each small convolution reorders its filters first
 
     def forward(self, image: Float[Tensor, "*batch_channels H W"]) -> dict[str, Float[Tensor, "*batch n h w"]]:
         """Return the features of an image at the chosen layers.

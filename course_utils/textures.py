@@ -511,28 +511,50 @@ def _features_energy(
     The second is E itself, or with ``whitening`` the loss of the notes of :func:`synthesize_texture`, which is zero
     where E is. The features may have more layers than the targets.
     """
-    whiteners = {} if whitening is None else {layer: _whitener(target, whitening) for layer, target in targets.items()}
+    if whitening is not None:
+        return _whitened_energy(targets, weights, whitening)
 
     def energy(features: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        used = {layer: features[layer] for layer in targets}
-        differences = _differences(statistic, used, targets, weights)
-        minimized = loss = _weighted_squares(differences, targets, weights)
-        if whiteners:
-            whitened = {layer: whiteners[layer](r) for layer, r in differences.items()}
-            minimized = _weighted_squares(whitened, targets, {layer: value**0.75 for layer, value in weights.items()})
-        return loss, minimized
+        loss = _statistics_loss(statistic, {layer: features[layer] for layer in targets}, targets, weights)
+        return loss, loss
 
     return energy
 
 
-def _whitener(target: Tensor, delta: float) -> Callable[[Tensor], Tensor]:
-    """Return the map R -> ‖G‖^(-1/4) (q_iᵀ R q_j) / √((λ_i + λ_j)/(2 λ_1) + δ), for the eigenpairs of a Gram matrix."""
+def _whitened_energy(
+    targets: Mapping[str, Tensor], weights: Mapping[str, float], delta: float
+) -> Callable[[Mapping[str, Tensor]], tuple[Tensor, Tensor]]:
+    """Return the function of features with two values: E of Gram matrices, and Σ_L w_L^(3/4) ‖s^L ∘ Qᵀ R^L Q‖².
+
+    R^L = G^L − target^L, and s_ij = ‖target‖^(-1/4) ((λ_i + λ_j)/(2 λ_1) + δ)^(-1/2). Q is orthogonal: ‖Qᵀ R Q‖ = ‖R‖.
+    """
+    bases = {layer: _eigenbasis(target, delta) for layer, target in targets.items()}
+    gentle = {layer: value**0.75 for layer, value in weights.items()}
+
+    def energy(features: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        used = {layer: features[layer] for layer in targets}
+        _require_same_layers(used, targets, weights)
+        rotated = {layer: _rotated_difference(v, targets[layer], *bases[layer][:2]) for layer, v in used.items()}
+        whitened = {layer: bases[layer][2] * r for layer, r in rotated.items()}
+        return _weighted_squares(rotated, targets, weights), _weighted_squares(whitened, targets, gentle)
+
+    return energy
+
+
+def _eigenbasis(target: Tensor, delta: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return Q, the eigenvalues λ, and the factors s_ij of `_whitened_energy`, for a Gram matrix Q diag(λ) Qᵀ."""
     values, q = torch.linalg.eigh(target.cpu().double())  # on the CPU: an Apple GPU has no float64
     norm = torch.linalg.vector_norm(values).item() or 1.0  # dead features have the matrix 0
-    values = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
-    scale = norm**-0.25 * ((values[:, None] + values) / 2 + delta) ** -0.5
-    scale, q = scale.to(target.dtype).to(target.device), q.to(target.dtype).to(target.device)
-    return lambda r: scale * (q.mT @ r @ q)
+    relative = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
+    scale = norm**-0.25 * ((relative[:, None] + relative) / 2 + delta) ** -0.5
+    return q.to(target), values.to(target), scale.to(target)
+
+
+def _rotated_difference(v: Tensor, target: Tensor, q: Tensor, values: Tensor) -> Tensor:
+    """Return Qᵀ (G(v) − target) Q: with few pixels as G(Qᵀ v) − diag(λ), which takes fewer products."""
+    if v.shape[-2] * v.shape[-1] < 2 * len(values):
+        return gram_matrix((q.mT @ v.flatten(start_dim=-2)).view(v.shape)) - torch.diag(values)
+    return q.mT @ (gram_matrix(v) - target) @ q
 
 
 def _watcher(callback: Callback, channels: Sequence[int]) -> Callable[[int, Tensor, float], object]:

@@ -14,7 +14,7 @@ from course_utils.images import load_image
 from course_utils.textures import (
     WHITENING,
     Synthesis,
-    _whitener,
+    _features_energy,
     color_statistics_loss,
     count_statistics,
     gram_loss,
@@ -278,19 +278,24 @@ def test_the_starts(network, exemplar):
     assert correlation.abs() < 0.15
 
 
-def test_whitening_divides_by_the_eigenvalues():
-    v = random(4, 30)
-    target, r = v @ v.mT / 30, random(4, 4, seed=1)
-    r = r + r.mT
-    values, q = torch.linalg.eigh(target)
+@pytest.mark.parametrize("shape", [(4, 5, 6), (4, 2, 3)])
+def test_whitening_divides_by_the_eigenvalues(shape):
+    u, v, w = random(4, 5, 8), random(*shape, seed=1).requires_grad_(), 0.3
+    target = gram_matrix(u)
+    r, (values, q) = gram_matrix(v) - target, torch.linalg.eigh(target)
     expected = sum(
         (q[:, i] @ r @ q[:, j]) ** 2 / ((values[i] + values[j]) / (2 * values[-1]) + 0.1)
         for i in range(4)
         for j in range(4)
     )
-    expected /= torch.linalg.norm(target) ** 0.5
-    assert _whitener(target, 0.1)(r).square().sum().item() == pytest.approx(expected.item(), rel=1e-12)
-    assert _whitener(torch.zeros(4, 4), 0.1)(r.float()).isfinite().all()
+    expected *= w**0.75 / torch.linalg.norm(target) ** 0.5
+    loss, whitened = _features_energy({"a": target}, {"a": w}, whitening=0.1)({"a": v, "other": u})
+    assert loss.item() == pytest.approx(w * r.square().sum().item(), rel=1e-12)
+    assert whitened.item() == pytest.approx(expected.item(), rel=1e-12)
+    gradients = [torch.autograd.grad(value, v, retain_graph=True)[0] for value in (whitened, expected)]
+    torch.testing.assert_close(*gradients)
+    dead = _features_energy({"a": torch.zeros(4, 4)}, {"a": w}, whitening=0.1)({"a": v.detach().float()})
+    assert all(value.isfinite() for value in dead)
 
 
 @pytest.mark.parametrize("relative", [True, False])

@@ -292,7 +292,7 @@ All of the following have the same 30 evaluations; only the weight of the conten
 """
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
-strip = {alpha: paint(p, a, alpha) for alpha in (30.0, 3.0, 1.0, 0.2, 0.0)}
+strip = {alpha: paint(p, a, alpha) for alpha in (30.0, 5.0, 1.0, 0.2, 0.0)}
 titles = ["photograph", *[f"$\\alpha$ = {alpha:g}" for alpha in strip], "painting"]
 fig = show_images([p, *strip.values(), piece], titles, columns=4, width=9)
 slide_figure(fig, "style-content-weights")
@@ -328,10 +328,10 @@ content.
 """
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
-firsts = {"from photograph": p, "from painting": piece, "from noise": noise}
-starts = {name: paint(p, a, 5.0, init=image) for name, image in firsts.items()}
+starts = {"from photograph": strip[5.0]}
+starts |= {f"from {name}": paint(p, a, 5.0, init=image) for name, image in (("painting", piece), ("noise", noise))}
 starts["noise, $\\alpha$ = 0"] = paint(p, a, 0.0, init=noise)
-fig = show_images(list(starts.values()), list(starts), columns=4)
+fig = show_images(list(starts.values()), list(starts), columns=4, width=8.5)
 show(
     fig,
     "A pagoda: clear, pale blue and brown; among pieces of the painting; rough, in speckle; then swirls without it.",
@@ -395,7 +395,7 @@ The network sees pixels. A painting of twice the size has strokes of twice the s
 scales = {f"painting of {side} px": paint(p, picture("starry_night", side)) for side in (80, 320)}
 scales["painting of 160 px"] = strip[1.0]
 order = [f"painting of {side} px" for side in (80, 160, 320)]
-fig = show_images([scales[key] for key in order], order, columns=3, width=9)
+fig = show_images([scales[key] for key in order], order, columns=3, width=7.5)
 show(
     fig,
     "The pagoda painted three times: under many small stars, under fewer larger ones, under one star and long strokes.",
@@ -420,7 +420,7 @@ street = picture("auvers", 160)
 shallow = VGGFeatures("vgg16", (*STYLE_LAYERS, "relu2_2"), device=device)
 portraits = {"relu4_2": paint(face, street), "relu2_2": paint(face, street, 1.0, shallow, content_layer="relu2_2")}
 portraits["relu4_2, $\\alpha$ = 5"] = paint(face, street, 5.0)
-fig = show_images([face, street, *portraits.values()], ["photograph", "painting", *portraits], columns=5)
+fig = show_images([face, street, *portraits.values()], ["photograph", "painting", *portraits], columns=5, width=9)
 show(
     fig,
     "An astronaut; a street by Van Gogh; her portrait: green and orange patches on the face, fewer, nearly none.",
@@ -454,7 +454,7 @@ at half the size, 25 at the whole, the longer side 384 px. First the three paint
 # %%
 names = ("starry_night", "great_wave", "composition_viii")
 fig = show_images(
-    [picture(name, 240) for name in names], ["Van Gogh, 1889", "Hokusai, 1831", "Kandinsky, 1923"], width=8
+    [picture(name, 240) for name in names], ["Van Gogh, 1889", "Hokusai, 1831", "Kandinsky, 1923"], width=6.5
 )
 show(fig, "The Starry Night; the Great Wave off Kanagawa; Composition VIII with circles and lines on a light ground.")
 
@@ -555,7 +555,7 @@ for name, image in {"optimal": matched, "Cholesky": other}.items():
     moved, apart = (image - a).square().mean().item(), textures.color_statistics_loss(image, p).item()
     assert apart < 1e-9
     print(f"{name:8}: mean square move of a colour {moved:.4f}")
-fig = show_images([a, matched, other], ["painting", "optimal map", "Cholesky"], width=7)
+fig = show_images([a, matched, other], ["painting", "optimal map", "Cholesky"], width=6)
 show(fig, "The Starry Night three times: in blue and yellow, and twice in the photograph's white, brown and black.")
 
 # %% [markdown]
