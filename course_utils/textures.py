@@ -528,13 +528,14 @@ def _whitened_energy(
 
     R^L = G^L − target^L, and s_ij = ‖target‖^(-1/4) ((λ_i + λ_j)/(2 λ_1) + δ)^(-1/2). Q is orthogonal: ‖Qᵀ R Q‖ = ‖R‖.
     """
+    _require_same_layers(targets, targets, weights)
+    gentle = {layer: require_number(w, f"weights[{layer!r}]", minimum=0) ** 0.75 for layer, w in weights.items()}
     bases = {layer: _eigenbasis(target, delta) for layer, target in targets.items()}
-    gentle = {layer: value**0.75 for layer, value in weights.items()}
 
     def energy(features: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        used = {layer: features[layer] for layer in targets}
-        _require_same_layers(used, targets, weights)
-        rotated = {layer: _rotated_difference(v, targets[layer], *bases[layer][:2]) for layer, v in used.items()}
+        rotated = {
+            layer: _rotated_difference(features[layer], target, *bases[layer][:2]) for layer, target in targets.items()
+        }
         whitened = {layer: bases[layer][2] * r for layer, r in rotated.items()}
         return _weighted_squares(rotated, targets, weights), _weighted_squares(whitened, targets, gentle)
 
@@ -543,7 +544,7 @@ def _whitened_energy(
 
 def _eigenbasis(target: Tensor, delta: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return Q, the eigenvalues λ, and the factors s_ij of `_whitened_energy`, for a Gram matrix Q diag(λ) Qᵀ."""
-    values, q = torch.linalg.eigh(target.cpu().double())  # on the CPU: an Apple GPU has no float64
+    values, q = torch.linalg.eigh(target.cpu())  # an Apple GPU has no eigh
     norm = torch.linalg.vector_norm(values).item() or 1.0  # dead features have the matrix 0
     relative = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
     scale = norm**-0.25 * ((relative[:, None] + relative) / 2 + delta) ** -0.5

@@ -252,9 +252,9 @@ def style_transfer(content, style, network, alpha, n, generator):
 style_transfer = check(style_transfer)
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
-x, losses = style_transfer(p, a, network, 1.0, 40, torch.Generator().manual_seed(seed))
+x, losses = style_transfer(p, a, network, 1.0, 30, torch.Generator().manual_seed(seed))
 fig, axes = new_figure(1, 2, width=9, height=3.0)
-draw_image(axes[0, 0], x, title="$x$ after 40 evaluations")
+draw_image(axes[0, 0], x, title="$x$ after 30 evaluations")
 plot_curves({"E": (list(range(len(losses))), losses)}, "evaluation", "E(x)", y_scale="log", axis=axes[0, 1])
 show(fig, "The pagoda with strokes of blue and yellow in the sky, and a loss that falls fast, then slowly.")
 
@@ -415,8 +415,8 @@ $\alpha$.
 """
 
 # %% tags=["picture-by-statistics"] reason="L-BFGS amplifies rounding: pixels move, the next cell asserts statistics"
-face = shrink(load_image("astronaut")[:, :288, 80:368], 128).float().to(device)
-street = picture("auvers", 160)
+face = shrink(load_image("astronaut")[:, :288, 80:368], 112).float().to(device)
+street = picture("auvers", 140)
 shallow = VGGFeatures("vgg16", (*STYLE_LAYERS, "relu2_2"), device=device)
 portraits = {"relu4_2": paint(face, street), "relu2_2": paint(face, street, 1.0, shallow, content_layer="relu2_2")}
 portraits["relu4_2, $\\alpha$ = 5"] = paint(face, street, 5.0)
