@@ -233,7 +233,7 @@ for axis, t in zip(axes[0], steps, strict=True):
     axis.set_title(f"t = {t:g}", fontsize=16)
 for row, gaussians in zip(axes, (barycentres, averages), strict=True):
     for axis, (m, C) in zip(row, gaussians, strict=True):
-        axis.fill(*(m[:, None] + 2 * matrix_power(C, 0.5) @ circle), color="#0072b2", alpha=0.6)
+        axis.fill(*(m[:, None] + 2 * matrix_power(C, 0.5) @ circle), color="#0072b2")
         axis.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", xticks=[], yticks=[])
 slide_figure(figure, "bures-geodesic")
 
