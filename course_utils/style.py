@@ -325,9 +325,10 @@ DECODED_LAYERS = ("relu3_1", "relu4_1")
 class Decoder(nn.Module):
     """From features V^L(u) of VGG-16, with average pooling, back to an image: ``decoder(V) ≈ u``.
 
-    Each stage doubles the resolution: a 3 x 3 convolution gives four values for each channel, which become a square of
-    2 x 2 pixels. Its channels are those of VGG one block up; the last stage gives red, green and blue. The network is
-    the course's own; Li et al. (2017), "Universal style transfer via feature transforms".
+    It goes up one block of VGG at a time. A 3 x 3 convolution gives four values for each channel of the layer one block
+    up, which become a square of 2 x 2 pixels. Means over all such squares, side by side or not, leave nothing of a grid
+    of squares. Another convolution follows; the last one gives red, green and blue. The network is the course's own;
+    Li et al. (2017), "Universal style transfer via feature transforms".
 
     >>> import torch
     >>> tuple(Decoder("relu4_1")(torch.rand(512, 6, 8)).shape)
@@ -340,8 +341,9 @@ class Decoder(nn.Module):
         self.stages = nn.ModuleList()
         if layer == "relu4_1":  # 512 channels are many weights: first their 128 principal components
             self.stages.extend([nn.Sequential(nn.Conv2d(512, 128, 1)), _enlarging(128, 256)])
-        self.stages.extend([_enlarging(256, 128), _enlarging(128, 64)])
-        self.stages.append(nn.Sequential(nn.Conv2d(64, 3, 3, padding=1, padding_mode="reflect")))
+        for n in (256, 128):
+            self.stages.extend([_enlarging(n, n // 2), nn.Sequential(_convolution(n // 2, n // 2), nn.ReLU())])
+        self.stages.append(nn.Sequential(_convolution(64, 3)))
 
     def forward(self, features: Float[Tensor, "*batch n h w"]) -> Float[Tensor, "*batch 3 H W"]:
         """Return the image of features, or a batch of images; its values are not clipped to [0, 1]."""
@@ -354,8 +356,13 @@ class Decoder(nn.Module):
         return x if features.ndim == 4 else x[0]
 
 
+def _convolution(n: int, m: int) -> nn.Conv2d:
+    return nn.Conv2d(n, m, 3, padding=1, padding_mode="reflect")
+
+
 def _enlarging(n: int, m: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(n, 4 * m, 3, padding=1, padding_mode="reflect"), nn.PixelShuffle(2), nn.ReLU())
+    squares = (_convolution(n, 4 * m), nn.PixelShuffle(2), nn.ReLU())
+    return nn.Sequential(*squares, nn.ReplicationPad2d((0, 1, 0, 1)), nn.AvgPool2d(2, stride=1))
 
 
 def load_decoder(layer: str) -> Decoder:

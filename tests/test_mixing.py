@@ -163,7 +163,15 @@ def test_bad_input_names_the_argument(call, error, word):
         call()
 
 
-@pytest.mark.parametrize(("layer", "decibels"), [("relu3_1", 16.0), ("relu4_1", 13.5)])
+@pytest.mark.parametrize("layer", style.DECODED_LAYERS)
+def test_a_decoder_makes_no_grid_of_features_that_are_the_same_everywhere(layer):
+    n = 512 if layer == "relu4_1" else 256
+    V = torch.rand(n, 1, 1, generator=torch.Generator().manual_seed(0)).expand(n, 12, 11)
+    x = style.Decoder(layer)(V)[:, 8:-24, 8:-20]  # the border is one
+    torch.testing.assert_close(x, x[:, :1, :1].expand_as(x), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("layer", "decibels"), [("relu3_1", 18.5), ("relu4_1", 13.5)])
 def test_a_decoder_gives_back_a_photograph_that_it_has_not_seen(layer, decibels):
     u = center_crop(load_image("temple").float(), 192)
     x = style.load_decoder(layer)(VGGFeatures("vgg16", (layer,))(u)[layer])

@@ -461,12 +461,13 @@ temple, wave, stones = load("temple"), load("great_wave"), load("flagstones_blue
 with torch.no_grad():
     decoded = [decoders[layer](encoder(temple)[layer]) for layer in layers]
 figure = show_images([temple, *decoded], ["u", *layers], width=8)
-show(figure, "A pagoda, the same decoded from relu3_1, a little mottled, and from relu4_1, pale and blurred.")
+show(figure, "A pagoda; decoded from relu3_1, softer but in its colours; from relu4_1, paler, with rough edges.")
 
 # %% [markdown]
 r"""
-**What to see.** What a decoder cannot give back is what the layer has forgotten, and what so briefly trained a network
-has not learned. From the deeper layer the places of things come back, their colours and details much less.
+**What to see.** From `relu3_1` the pagoda comes back in its colours, a little softened; the railings are still there.
+From the deeper layer come the places and the colours of things, and few of their details. What is missing is what the
+layer has forgotten, and what so briefly trained a network has not learned.
 """
 
 
@@ -492,14 +493,16 @@ with torch.no_grad():
     rows = [[universal_transfer(temple, style, strengths) for style in styles] for strengths in (fine, both)]
 titles = ["", "wave", "stones", "night", "tiles", "circles", "rock", "relu3_1 →", *[""] * 6, "both →", *[""] * 6]
 figure = show_images([temple, *styles, temple, *rows[0], temple, *rows[1]], titles, columns=7)
+figure.set_dpi(90)
 slide_figure(figure, "universal-style-transfer")
 
 # %% [markdown]
 r"""
-**What to see.** Middle row, one linear map at `relu3_1`: colours and small strokes come from the style, the building
-stays. Last row, half of the way at `relu4_1` first: coarser spots and lines enter, and the building dissolves. In
-training the decoders saw neither the temple, nor the wave, nor the flagstones. There was no optimisation, and no
-training for a style. The skies are mottled, as these decoders have few layers and were trained briefly on few pictures.
+**What to see.** Middle row, one linear map at `relu3_1`: colours, contrast and small strokes come from the style, the
+building stays. Last row, half of the way at `relu4_1` first: its straight lines bend and break into broader strokes,
+and coarse spots enter the sky and the water. In training the decoders saw neither the temple, nor the wave, nor the
+flagstones. There was no optimisation, and no training for a style. Two marks of the method remain: whitening amplifies
+what varies little, so that a plain sky becomes cloudy, and a light frame shows where VGG saw zeros beyond the border.
 
 How long does it take? To optimize the image, as in notebook 11, each evaluation passes the network forwards and
 backwards. We count two hundred evaluations, as for a careful result (notebook 11 stops after 40 to 85).
