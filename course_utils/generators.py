@@ -243,33 +243,50 @@ class StyleNetwork(nn.Module):
     """From photographs to paintings in one pass: ``network(photographs)`` has their shape (n, 3, H, W).
 
     Reduced by 4, residual blocks, enlarged by 4: the network of Johnson et al. (2016), half as wide, with the instance
-    normalisation of Ulyanov et al. (2017). The photograph is reflected at the border; H and W are multiples of 4.
+    normalisation of Ulyanov et al. (2017). The residual blocks also get noise at three scales, so that a flat sky has
+    something to make strokes of, and their convolutions are dilated, by 1, 2, 4, 2 and 1, to see as far as a swirl
+    reaches. The photograph is reflected at the border; H and W are multiples of 16, at least 32.
     """
 
     def __init__(self) -> None:
         super().__init__()
         w = 16
         self.reduce = nn.Sequential(*_normal(3, w, 9), *_normal(w, 2 * w, 3, 2), *_normal(2 * w, 4 * w, 3, 2))
+        self.enter = nn.Sequential(*_normal(4 * w + 3 * NOISE_CHANNELS, 4 * w, 3))
         self.residual = nn.ModuleList(
-            nn.Sequential(*_normal(4 * w, 4 * w, 3), *_normal(4 * w, 4 * w, 3)[:-1]) for _ in range(4)
+            nn.Sequential(*_normal(4 * w, 4 * w, 3, 1, d), *_normal(4 * w, 4 * w, 3, 1, d)[:-1])
+            for d in (1, 2, 4, 2, 1)
         )
         larger = [nn.Upsample(scale_factor=2), *_normal(4 * w, 2 * w, 3), nn.Upsample(scale_factor=2)]
         self.enlarge = nn.Sequential(*larger, *_normal(2 * w, w, 3), _convolution(w, 3, 9))
 
-    def forward(self, photographs: Float[Tensor, "n 3 H W"]) -> Float[Tensor, "n 3 H W"]:
-        """Return the painted photographs, in [0, 1]."""
+    def forward(self, photographs: Float[Tensor, "n 3 H W"], seed: int = 0) -> Float[Tensor, "n 3 H W"]:
+        """Return the painted photographs, in [0, 1]; another seed of the noise places other strokes."""
+        if require_image(photographs, "photographs").ndim != 4 or any(n % 16 or n < 32 for n in photographs.shape[-2:]):
+            raise ValueError(
+                f"photographs must have shape (n, 3, H, W) with H and W multiples of 16, at least 32, "
+                f"got {tuple(photographs.shape)}"
+            )
         x = self.reduce(photographs - 0.5)
+        height, width = photographs.shape[-2:]
+        noise = multiscale_noise(len(x), (height // 4, width // 4), 3, torch.Generator().manual_seed(seed))
+        joined = noise[0].to(photographs)
+        for z in noise[1:]:
+            joined = upsample_and_join(joined, z.to(photographs))
+        x = self.enter(torch.cat([x, 2 * joined - 1], dim=1))
         for block in self.residual:
             x = x + block(x)
         return self.enlarge(x).sigmoid()
 
 
-def _convolution(entering: int, leaving: int, side: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(entering, leaving, side, stride, padding=side // 2, padding_mode="reflect")
+def _convolution(entering: int, leaving: int, side: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    padding = side // 2 * dilation
+    return nn.Conv2d(entering, leaving, side, stride, padding, dilation, padding_mode="reflect")
 
 
-def _normal(entering: int, leaving: int, side: int, stride: int = 1) -> list[nn.Module]:
-    return [_convolution(entering, leaving, side, stride), nn.InstanceNorm2d(leaving, affine=True), nn.ReLU()]
+def _normal(entering: int, leaving: int, side: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    normal = nn.InstanceNorm2d(leaving, affine=True)
+    return [_convolution(entering, leaving, side, stride, dilation), normal, nn.ReLU()]
 
 
 def load_style_network() -> StyleNetwork:

@@ -166,9 +166,23 @@ def test_images_of_any_size_and_a_mean_colour():
 
 
 def test_the_style_network_keeps_the_size_and_stays_in_range():
-    painted = StyleNetwork()(torch.rand(2, 3, 32, 48))
+    net, photographs = StyleNetwork(), torch.rand(2, 3, 32, 48)
+    painted = net(photographs)
     assert painted.shape == (2, 3, 32, 48)
     assert 0 <= painted.min() < painted.max() <= 1
+    assert torch.equal(net(photographs), painted)
+    for size in ((40, 48), (16, 48)):
+        with pytest.raises(ValueError, match="photographs"):
+            net(torch.rand(1, 3, *size))
+
+
+def test_the_style_network_puts_strokes_into_a_flat_sky():
+    torch.manual_seed(0)
+    net, sky = StyleNetwork(), torch.full((1, 3, 64, 64), 0.7)
+    with torch.no_grad():
+        one, other = (net(sky, seed) for seed in (0, 1))
+    assert one.std(dim=(-2, -1)).min() > 1e-3
+    assert (one - other).abs().max() > 1e-2
 
 
 def test_training_steps_lower_the_loss(network):

@@ -93,14 +93,19 @@ def texture_recipe(name: str, steps: int, size: int = 128, n: int = 1, weight: f
 
 
 def crop_of(name: str, side: int, generator: torch.Generator) -> Tensor:
-    """Return a random square of a picture, of random scale, perhaps mirrored."""
+    """Return a random square of a picture, of random scale, perhaps mirrored, darker or lighter.
+
+    Never enlarged nor paler: the features of what is nearly flat are small, so that the content's relative error of any
+    stroke would be large, and the network would learn to paint nothing.
+    """
     u = picture(name)
     limit = min(u.shape[-2:])
     width = int(torch.randint(side, limit + 1, (), generator=generator))
     top, left = (int(torch.randint(0, n - width + 1, (), generator=generator)) for n in u.shape[-2:])
     square = u[None, :, top : top + width, left : left + width]
-    x = nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True)[0]
-    return x.flip(-1) if torch.rand((), generator=generator) < 0.5 else x
+    x = nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
+    mirrored, light = torch.rand(2, generator=generator).tolist()
+    return (x.flip(-1) if mirrored < 0.5 else x) ** (2 ** (light - 0.5))
 
 
 @cache
@@ -109,13 +114,26 @@ def picture(name: str) -> Tensor:
     return load_image(name).float()
 
 
-def style_loss_of(photographs: Tensor, painted: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Return the style loss and the relative error of the content."""
-    network = vgg(*TEXTURE_LAYERS, CONTENT_LAYER)
-    features = network(painted)
-    with torch.no_grad():
-        content = network(photographs)[CONTENT_LAYER]
-    targets = target_grams(PAINTING, 256, side, TEXTURE_LAYERS)
+@cache
+def judge() -> VGGFeatures:
+    """Return the features for style and content; they reflect the image, as crop and painting differ in size."""
+    return VGGFeatures("vgg16", (*TEXTURE_LAYERS, CONTENT_LAYER), padding="reflect")
+
+
+@cache
+def style_grams(side: int) -> dict[str, Tensor]:
+    """Return the Gram matrices of squares of the painting."""
+    grams = mean_gram_matrices(exemplar(PAINTING, 256), judge(), side)
+    return {layer: grams[layer] for layer in TEXTURE_LAYERS}
+
+
+def style_loss_of(photographs: Tensor, painted: Tensor, side: int, *, fast: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the style loss and the relative error of the content; VGG in bfloat16 if it is to be fast."""
+    with torch.autocast(painted.device.type, torch.bfloat16, enabled=fast):
+        features = {layer: v.float() for layer, v in judge()(painted).items()}
+        with torch.no_grad():
+            content = judge()(photographs)[CONTENT_LAYER].float()
+    targets = style_grams(side)
     grams = {layer: gram_matrix(features[layer]) for layer in targets}
     errors = [torch.linalg.matrix_norm(grams[k] - g) / torch.linalg.matrix_norm(g) for k, g in targets.items()]
     difference = (features[CONTENT_LAYER] - content).square().sum() / content.square().sum()
@@ -123,10 +141,13 @@ def style_loss_of(photographs: Tensor, painted: Tensor, side: int) -> tuple[Tens
 
 
 def style_batch_loss(side: int, network: nn.Module, generator: torch.Generator) -> Tensor:
-    """Return the loss of a crop."""
-    chosen = PICTURES[int(torch.randint(0, len(PICTURES), (), generator=generator))]
-    photographs = crop_of(chosen, side, generator)[None]
-    style, content = style_loss_of(photographs, network(photographs), side)
+    """Return the loss of a crop, painted with a noise of its own."""
+    names = (*PHOTOGRAPHS, *PICTURES)  # photographs twice as often
+    photographs = crop_of(names[int(torch.randint(0, len(names), (), generator=generator))], side, generator)[None]
+    seed = int(torch.randint(0, 2**31, (), generator=generator))
+    with torch.autocast(photographs.device.type, torch.bfloat16):
+        painted = network(photographs, seed).float()
+    style, content = style_loss_of(photographs, painted, side, fast=True)
     return style + ALPHA * content
 
 
@@ -148,6 +169,7 @@ def style_recipe(side: int, steps: int) -> Recipe:
         loss=partial(style_batch_loss, side),
         held_out=partial(style_held_out, side),
         rate=3e-3,
+        average=0.99,
         licence=REGISTRY[PAINTING].licence,
         credit=REGISTRY[PAINTING].credit,
     )
@@ -159,5 +181,5 @@ RECIPES = {
     "texture_sand_ripples": texture_recipe("sand_ripples", 600),
     "texture_collapsed": texture_recipe("collapsed", 500, 64, 2),
     "texture_diverse": texture_recipe("diverse", 500, 64, 2, 1.0),
-    f"style_{PAINTING}": style_recipe(128, 600),
+    f"style_{PAINTING}": style_recipe(128, 2000),
 }
