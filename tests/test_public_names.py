@@ -25,6 +25,7 @@ REASONS = {
     "restoration.dual_tv_denoise(n)": "as above",
     "restoration.dual_tv_denoise(tol)": "as above",
     "diffusion.UNet.forward(words)": "given to the network, which calls forward",
+    "generators.StyleNetwork.forward(seed)": "the same",
     "textures._Products.setup_context": "called by torch.autograd",
 }
 
