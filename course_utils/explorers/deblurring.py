@@ -25,7 +25,7 @@ from course_utils.fourier import kernel_to_transfer, motion_kernel
 from course_utils.images import add_noise, load_image
 from course_utils.metrics import mse, psnr
 from course_utils.operators import blur
-from course_utils.plotting import draw_image, new_figure
+from course_utils.plotting import draw_image, new_figure, paper
 
 Deblur = Callable[[Tensor, Tensor, float], Tensor]
 DEBLURRING_METHODS = ("Tychonov", "ridge", "inverse filter")
@@ -327,11 +327,11 @@ def _quiz_kernel(name: str) -> Tensor:
 
 
 def _table(kernels: list[Tensor]) -> Tensor:
-    """Return four kernels, each from 0 to its own maximum and framed in white, in two rows."""
+    """Return four kernels, each from 0 to its own maximum and framed in the colour of paper, in two rows."""
     cells = []
     for kernel in kernels:
         top, left = (CELL - kernel.shape[0]) // 2, (CELL - kernel.shape[1]) // 2
         cell = kernel.new_zeros(CELL, CELL)
         cell[top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel / kernel.max()
-        cells.append(torch.nn.functional.pad(cell, (1, 1, 1, 1), value=1.0))
+        cells.append(torch.nn.functional.pad(cell, (1, 1, 1, 1), value=paper()))
     return torch.cat([torch.cat(cells[:2], 1), torch.cat(cells[2:], 1)])
