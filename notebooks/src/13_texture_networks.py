@@ -650,6 +650,7 @@ style = {layer: gram_matrix(v) for layer, v in judge(painting).items() if layer 
 content = judge(photograph)["relu3_3"]
 
 
+# %%
 def terms(x):
     """Return the two terms of the loss for one image: the style of the painting, and the error of the content."""
     features = judge(x)
