@@ -30,7 +30,7 @@ SOURCES = source_files()
 NAMES = sorted(SOURCES)
 TAGS = {BY_STATISTICS, "nbval-ignore-output"}
 LARGEST = 3e6  # bytes of a recorded notebook
-WIDEST = 72 * (10.0 + 2 * 0.1)  # pixels of a picture of a figure for slides, 10 inches at most, with its margins
+WIDEST = 10.0 + 2 * 0.1  # inches of a picture of a figure for slides, 10 at most, with its margins
 
 
 def notebook(name):
@@ -138,7 +138,8 @@ def test_a_notebook_is_small_and_its_pictures_are_gray_or_rgb(name):
                 with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
                     assert picture.mode in {"1", "L", "P", "RGB"}, cell.source
                     if "slide_figure(" in cell.source:
-                        assert picture.width <= WIDEST, "a text reaches beyond the figure, whose files cut it"
+                        inches = picture.width / picture.info["dpi"][0]
+                        assert inches <= WIDEST, "a text reaches beyond the figure, whose files cut it"
 
 
 @pytest.mark.parametrize("name", NAMES)
