@@ -670,13 +670,14 @@ x, _ = minimize_image(energy, photograph, 45)
 middle = time.perf_counter()
 with torch.no_grad():
     at_once = painter(photograph[None])[0]
-assert time.perf_counter() - middle < (middle - start) / 20
+end = time.perf_counter()
 three = {"photograph": photograph, "network": at_once, "L-BFGS": x}
 assert energy(x) < energy(at_once) < energy(photograph)
 fig = show_images(list(three.values()), list(three), width=7)
 show(fig, "A temple; painted in blue strokes by the network; by L-BFGS, with all its details and a swirling sky.")
 
-# %% tags=["nbval-ignore-output"] reason="L-BFGS amplifies rounding: its losses move a little"
+# %% tags=["nbval-ignore-output"] reason="times; and L-BFGS amplifies rounding: its losses move a little"
+print(f"L-BFGS: {middle - start:.1f} s; network: {end - middle:.2f} s")
 with torch.no_grad():
     for name, image in three.items():
         style_error, content_error = terms(image)
