@@ -544,7 +544,8 @@ def _whitened_energy(
 
 def _eigenbasis(target: Tensor, delta: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return Q, the eigenvalues λ, and the factors s_ij of `_whitened_energy`, for a Gram matrix Q diag(λ) Qᵀ."""
-    values, q = torch.linalg.eigh(target.cpu())  # an Apple GPU has no eigh
+    # In 64 bits, so on the CPU: with fewer pixels than channels the matrix has many zero eigenvalues, at which 32 fail.
+    values, q = torch.linalg.eigh(target.cpu().double())
     norm = torch.linalg.vector_norm(values).item() or 1.0  # dead features have the matrix 0
     relative = values.clamp(min=0) / values[-1].clamp(min=torch.finfo(values.dtype).tiny)
     scale = norm**-0.25 * ((relative[:, None] + relative) / 2 + delta) ** -0.5

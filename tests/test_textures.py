@@ -298,6 +298,16 @@ def test_whitening_divides_by_the_eigenvalues(shape):
     assert all(value.isfinite() for value in dead)
 
 
+def test_whitening_bears_one_pixel_of_many_channels():
+    """Its Gram matrix has one positive eigenvalue: on this one the decomposition in 32 bits fails."""
+    v = torch.randn(512, generator=generator(1)).relu() * torch.logspace(-3, 1, 512)
+    v = v[:, None, None].requires_grad_()
+    target = gram_matrix(v.detach())
+    loss, whitened = _features_energy({"a": target}, {"a": 1.0}, whitening=0.1)({"a": v})
+    assert loss.item() == pytest.approx(0.0, abs=1e-6 * target.square().sum().item())
+    assert torch.autograd.grad(whitened, v)[0].isfinite().all()
+
+
 @pytest.mark.parametrize("relative", [True, False])
 def test_whitening_lowers_the_same_loss_faster(relative):
     network = VGGFeatures("vgg16", layers=("conv1_1", "pool1"))
