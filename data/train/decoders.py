@@ -177,5 +177,5 @@ def recipe(layer: str, batches: int, steps: int, n: int, size: int, rate: float)
 
 RECIPES = {
     "decoder_relu3_1": recipe("relu3_1", 16, 1000, 2, 96, 1e-4),
-    "decoder_relu4_1": recipe("relu4_1", 24, 1500, 2, 96, 1e-4),
+    "decoder_relu4_1": recipe("relu4_1", 24, 4000, 2, 96, 1e-4),
 }
