@@ -16,7 +16,7 @@ ELSEWHERE = $(if $(JOBS),--jobs $(JOBS)) $(if $(SCHEDULER),--scheduler $(SCHEDUL
 help:
 	@echo "make lab        set up, and open the course in JupyterLab"
 	@echo "make test       lint, types, unit tests, every notebook executed and compared; without network or home folder"
-	@echo "make test-all   what executes notebooks again: two builds compared, student copies run, all figures, nbgrader"
+	@echo "make test-all   what executes notebooks again: two builds compared, student copies run, figures in print, nbgrader"
 	@echo "make test-browser  student copies and explorers in JupyterLab and Chromium (sudo apt install chromium fonts-dejavu-core)"
 	@echo "make lowest     unit tests on the lowest versions that pyproject.toml allows (PYTHON=python3.11), in .venv-lowest"
 	@echo "make notebooks  execute notebooks/src into notebooks (NAMES=\"07_tv_denoising ...\" for some)"
