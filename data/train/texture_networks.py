@@ -28,9 +28,9 @@ UNSEEN = ("temple", "cat")
 
 
 @cache
-def vgg(*layers: str) -> VGGFeatures:
+def vgg(*layers: str, padding: str = "zeros") -> VGGFeatures:
     """Return the features, made once."""
-    return VGGFeatures("vgg16", layers)
+    return VGGFeatures("vgg16", layers, padding=padding)
 
 
 @cache
@@ -41,9 +41,9 @@ def exemplar(name: str, side: int) -> Tensor:
 
 
 @cache
-def target_grams(name: str, side: int, crop: int, layers: tuple[str, ...]) -> dict[str, Tensor]:
+def target_grams(name: str, side: int, crop: int, layers: tuple[str, ...], padding: str = "zeros") -> dict[str, Tensor]:
     """Return the Gram matrices of squares of the exemplar as large as what is drawn."""
-    return mean_gram_matrices(exemplar(name, side), vgg(*layers), crop)
+    return mean_gram_matrices(exemplar(name, side), vgg(*layers, padding=padding), crop)
 
 
 def first_network(name: str) -> TextureNetwork:
@@ -114,26 +114,17 @@ def picture(name: str) -> Tensor:
     return load_image(name).float()
 
 
-@cache
-def judge() -> VGGFeatures:
-    """Return the features for style and content; they reflect the image, as crop and painting differ in size."""
-    return VGGFeatures("vgg16", (*TEXTURE_LAYERS, CONTENT_LAYER), padding="reflect")
-
-
-@cache
-def style_grams(side: int) -> dict[str, Tensor]:
-    """Return the Gram matrices of squares of the painting."""
-    grams = mean_gram_matrices(exemplar(PAINTING, 256), judge(), side)
-    return {layer: grams[layer] for layer in TEXTURE_LAYERS}
-
-
 def style_loss_of(photographs: Tensor, painted: Tensor, side: int, *, fast: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the style loss and the relative error of the content; VGG in bfloat16 if it is to be fast."""
+    """Return the style loss and the relative error of the content; VGG in bfloat16 if it is to be fast.
+
+    VGG reflects the images at the border, as crop and painting differ in size.
+    """
+    judge = vgg(*TEXTURE_LAYERS, CONTENT_LAYER, padding="reflect")
     with torch.autocast(painted.device.type, torch.bfloat16, enabled=fast):
-        features = {layer: v.float() for layer, v in judge()(painted).items()}
+        features = {layer: v.float() for layer, v in judge(painted).items()}
         with torch.no_grad():
-            content = judge()(photographs)[CONTENT_LAYER].float()
-    targets = style_grams(side)
+            content = judge(photographs)[CONTENT_LAYER].float()
+    targets = target_grams(PAINTING, 256, side, TEXTURE_LAYERS, "reflect")
     grams = {layer: gram_matrix(features[layer]) for layer in targets}
     errors = [torch.linalg.matrix_norm(grams[k] - g) / torch.linalg.matrix_norm(g) for k, g in targets.items()]
     difference = (features[CONTENT_LAYER] - content).square().sum() / content.square().sum()
