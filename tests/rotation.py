@@ -1,6 +1,6 @@
 """What takes minutes has its turn every few days: a share of the lessons one day, others the next.
 
-A round of the slow tests takes six days; a lesson has one of its turns each day.
+A round of the slow tests takes `ROUND` days; a lesson has one of its turns each day.
 """
 
 import datetime
@@ -8,7 +8,8 @@ import os
 
 TODAY = datetime.datetime.now(datetime.UTC).date().toordinal()
 EVERYTHING = os.environ.get("COURSE_ALL") == "1"  # all of them at once
-UNTOUCHED, BUILT, VARIANTS, PRETENDED, FILLED, PRINTED = range(6)  # what is done with a lesson, day by day
+ROUND = 6  # days, as many as the slow tests have turns
+UNTOUCHED, BUILT, VARIANTS, PRETENDED, FILLED, PRINTED = range(ROUND)  # what is done with a lesson, day by day
 
 
 def turn_of(number, turns, today=TODAY):

@@ -14,7 +14,7 @@ from course_utils.operators import Blur
 from tests.calls import MODULES, H, W, good_arguments, public
 from tests.numerics import random_image
 from tests.pretend_device import NAME, REFUSED, Mode, Pretended, held, pretended, single
-from tests.rotation import PRETENDED, of_today
+from tests.rotation import PRETENDED, ROUND, of_today
 
 DEVICE = re.compile(r'^device = "cpu"', re.MULTILINE)
 
@@ -137,7 +137,7 @@ def test_a_lesson_names_its_device_once(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Matplotlib asks for it
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("name", of_today(source_files(), 6, PRETENDED))
+@pytest.mark.parametrize("name", of_today(source_files(), ROUND, PRETENDED))
 def test_a_lesson_runs_there(name):
     """Run the code of a lesson whole, but for its checks, which have inputs of their own on the CPU."""
     dtype, variables = torch.get_default_dtype(), {}

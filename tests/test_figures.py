@@ -28,7 +28,7 @@ from course_utils.classroom import ROOT, cli, figures, gallery, provenance
 from course_utils.classroom.build import source_files
 from course_utils.plotting import LINE_STYLES, MARKERS, PALETTE, STYLES
 from course_utils.slides import SlideFigure, lecture, list_figures, manifest
-from tests.rotation import PRINTED, of_today
+from tests.rotation import PRINTED, ROUND, of_today
 from tests.test_lettering import faults
 
 TITLE = "Tychonov\nPSNR = 26.71 dB"
@@ -750,7 +750,7 @@ def test_the_macros_are_defined_for_the_figures_that_exist(made):
 
 @pytest.mark.slow
 def test_figures_of_the_lecture_fit_into_print(tmp_path):
-    names = of_today({entry.notebook for entry in manifest().values()}, 6, PRINTED)
+    names = of_today({entry.notebook for entry in manifest().values()}, ROUND, PRINTED)
     outcome = figures.make_figures(tmp_path, only=names, formats=["pdf"], style="print")
     assert not outcome.failures
     assert outcome.made == [name for name, entry in manifest().items() if entry.notebook in names]

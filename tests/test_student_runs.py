@@ -18,7 +18,7 @@ from course_utils.classroom import ROOT
 from course_utils.classroom.build import execute, exercise_name, read_source, source_files
 from course_utils.classroom.student import notebook_files, student_copy
 from tests.lessons import RIGHT
-from tests.rotation import EVERYTHING, FILLED, TODAY, UNTOUCHED, VARIANTS, turn_of
+from tests.rotation import EVERYTHING, FILLED, ROUND, TODAY, UNTOUCHED, VARIANTS, turn_of
 
 pytestmark = pytest.mark.slow
 WORDS = ("float32", "undetached", "loops", "small_step")  # in the names of the variants in the bank
@@ -37,8 +37,8 @@ def fillings(name, number, asked=ASKED, today=TODAY, everything=EVERYTHING):
         return [*map(str, range(longest(name))), "variants"]
     if asked:
         return asked.split(",")
-    turns = {UNTOUCHED: "untouched", VARIANTS: "variants", FILLED: str((today // 6 + number) % longest(name))}
-    turn = turn_of(number, 6, today)
+    turns = {UNTOUCHED: "untouched", VARIANTS: "variants", FILLED: str((today // ROUND + number) % longest(name))}
+    turn = turn_of(number, ROUND, today)
     return [filling for key, filling in turns.items() if everything or key == turn]
 
 
@@ -106,7 +106,7 @@ def test_a_copy_filled_with_right_answers_runs_to_its_end(name, filling, tmp_pat
 
 def test_every_right_answer_has_its_turn():
     for number, name in enumerate(sorted(source_files())):
-        days = range(TODAY, TODAY + 6 * longest(name) + 6)
+        days = range(TODAY, TODAY + ROUND * longest(name) + ROUND)
         seen = {k for day in days for k in fillings(name, number, "", day, everything=False)}
         assert seen == {*map(str, range(longest(name))), "variants", "untouched"}
         assert seen == {*fillings(name, number, "all"), "untouched"}

@@ -131,7 +131,7 @@ def row(run):
         "evaluations": f"{run['evaluations']} / {BUDGET}",
         "seconds": "—" if math.isinf(ratio) else f"{run['seconds']:.0f} / {run['seconds of the reference']:.0f}",
         "ratio": f"{ratio:.2f}",
-        "at a third": " / ".join(f"{loss:.1f}" for loss in run.get("losses at a third") or ()) or "—",
+        "at a third": " / ".join(f"{loss:.1f}" for loss in run["losses at a third"] or ()) or "—",
         "target": f"≤ {MAX_RATIO:.2f}",
         "met": met(ratio <= MAX_RATIO),
     }
