@@ -343,7 +343,7 @@ def test_the_command(made, monkeypatch, no_kernel):
     assert (checked.exit_code, checked.output) == (1, "after: never made\nNot up to date: 1.\n")
     assert run("--check", str(out), "--only", "01_first").exit_code == 0
     warm = run("--only", "01_first", "--out", str(out))
-    assert (warm.exit_code, warm.output.lstrip().split(":")[0]) == (0, "0 figures made, 2 were up to date")
+    assert (warm.exit_code, warm.output.split(":")[0]) == (0, "0 figures made, 2 were up to date")
     assert isinstance(run("--check", str(root / "data")).exception, ValueError)
 
 
