@@ -713,6 +713,8 @@ runs = {"spectral start": descend(spectral, 150), "random start": descend(random
 figure, axes = new_figure(1, 3, height=3.6)
 curves = {name: (range(1, 151), distances) for name, (distances, _) in runs.items()}
 plot_curves(curves, "n", "distance to ±$u_0$", y_scale="log", axis=axes[0, 0])
+axes[0, 0].set_xticks([0, 50, 100, 150])
+move_legend(axes[0, 0], "upper center", (0.5, -0.25))
 sign = torch.sign((spectral * tiny).sum())
 draw_image(axes[0, 1], sign * spectral, (-0.5, 0.5), title="spectral start")
 draw_image(axes[0, 2], sign * runs["spectral start"][1], (-0.5, 0.5), title="150 steps later")

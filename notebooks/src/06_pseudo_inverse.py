@@ -437,8 +437,8 @@ does not tell: it speaks of $K^\perp$ only.
 r"""
 ### How much to keep
 
-A larger `tol` drops more components: it loses detail, and gains against noise. Compare four observations of the
-same blurred photograph: exact in float64 (64 bits), stored in float32 (32 bits), stored in 8 bits, and with noise.
+A larger threshold `tol` drops more components: it loses detail, and gains against noise. Compare four observations of
+the same blurred photograph: exact in float64 (64 bits), stored in float32 (32 bits), stored in 8 bits, and with noise.
 Rounding is a noise too.
 """
 
