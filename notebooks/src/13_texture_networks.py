@@ -678,7 +678,7 @@ assert totals["L-BFGS"] < totals["network"] < totals["photograph"]
 fig = show_images(list(three.values()), list(three), width=7)
 show(fig, "A temple; painted in blue strokes by the network; by L-BFGS, with all its details and a swirling sky.")
 
-# %% tags=["nbval-ignore-output"] reason="times; and L-BFGS amplifies rounding: its parts move a little"
+# %% tags=["nbval-ignore-output"] reason="times; and L-BFGS amplifies rounding: its losses move a little"
 print(f"L-BFGS: {middle - start:.1f} s; network: {end - middle:.2f} s")
 for name, (s, c) in parts.items():
     print(f"{name:10}: style {s:.2f}, content {c:.2f}, together {totals[name]:.2f}")
